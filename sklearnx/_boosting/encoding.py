@@ -1,0 +1,520 @@
+"""Turn what a user passes as X into plain columns, the same way at predict as at fit.
+
+Levels of a categorical feature are known by value, never by the code that a frame
+gave them, and numbered by count, so that neither the order of a dtype's categories
+nor their names reach the model.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from sklearnx._boosting.frames import (
+    FLOATS,
+    ArrayColumn,
+    get_label,
+    is_missing,
+    is_sparse_pandas,
+    read_frame,
+)
+from sklearnx._compat import check_n_features, check_names
+
+
+class Table:
+    """The input as the engine sees it: one array, one sparse matrix, or columns.
+
+    Exactly one of `dense`, `csc` and `columns` is not None.
+
+    Parameters
+    ----------
+    n_rows : int
+    n_features : int
+    dense : ndarray of shape (n_rows, n_features) or None
+        float32 or float64, of any strides, maybe read-only: not a copy where the
+        user's array could be used.
+    matrix : sparse CSR or CSC matrix of shape (n_rows, n_features) or None
+        float32 or float64. Implicit zeros are zeros, explicit NaN are missing.
+    columns : list of ndarray of shape (n_rows,) or None
+        A column each: float32 or float64 with NaN where missing, or int32 codes of a
+        categorical feature with -1 where missing or unknown.
+    n_levels : ndarray of shape (n_features,) or None
+        The number of levels of the categorical features, 0 for numeric ones. None
+        means no categorical feature.
+    is_categorical : ndarray of shape (n_features,) or None
+        Boolean mask. None means no categorical feature.
+    """
+
+    def __init__(
+        self,
+        n_rows: int,
+        n_features: int,
+        *,
+        dense: np.ndarray | None = None,
+        matrix: Any = None,
+        columns: list[np.ndarray] | None = None,
+        is_categorical: np.ndarray | None = None,
+        n_levels: np.ndarray | None = None,
+    ):
+        self.n_rows = n_rows
+        self.n_features = n_features
+        self.dense = dense
+        self._matrix = matrix
+        self.columns = columns
+        if is_categorical is None:
+            is_categorical = np.zeros(n_features, dtype=bool)
+            n_levels = np.zeros(n_features, dtype=np.int64)
+        self.is_categorical = is_categorical
+        self.n_levels = n_levels
+
+    @cached_property
+    def csc(self) -> Any:
+        """The sparse input by column, with sorted row indices; else None."""
+        return None if self._matrix is None else _make_canonical(self._matrix.tocsc())
+
+    @cached_property
+    def _csr(self):
+        return _make_canonical(self._matrix.tocsr())
+
+    @cached_property
+    def float_dtype(self) -> np.dtype:
+        """The dtype of `to_matrix`: float32 where that loses nothing."""
+        if self.dense is not None:
+            return self.dense.dtype
+        if self._matrix is not None:
+            return self._matrix.dtype
+        is_narrow = all(
+            # float32 holds the integers to 2**24.
+            self.n_levels[j] <= 2**24
+            if self.is_categorical[j]
+            else column.dtype == np.float32
+            for j, column in enumerate(self.columns)
+        )
+        return np.dtype(np.float32 if is_narrow else np.float64)
+
+    def column(self, j: int) -> np.ndarray:
+        """Return feature `j` as a 1-D array, a view where there is one."""
+        if self.columns is not None:
+            return self.columns[j]
+        if self.dense is not None:
+            return self.dense[:, j]
+        csc = self.csc
+        values = np.zeros(self.n_rows, dtype=csc.dtype)
+        stored = slice(csc.indptr[j], csc.indptr[j + 1])
+        values[csc.indices[stored]] = csc.data[stored]
+        return values
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether `to_matrix` returns all rows without a copy."""
+        return self.dense is not None and self.dense.flags.c_contiguous
+
+    def to_matrix(self, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Return some rows as a C-contiguous array for the predictor.
+
+        Parameters
+        ----------
+        rows : slice or int array, default=slice(None)
+            Consecutive rows, or any.
+
+        Returns
+        -------
+        matrix : ndarray of shape (n_selected_rows, n_features)
+            float32 or float64. Codes of levels are floats, missing values are NaN.
+            Not a copy where `dense` is C-contiguous.
+        """
+        if self.dense is not None:
+            return np.ascontiguousarray(self.dense[rows])
+        if self._matrix is not None:
+            return self._csr[rows].toarray(order="C")
+        n_rows = len(self.columns[0][rows])
+        matrix = np.empty((n_rows, self.n_features), dtype=self.float_dtype)
+        for j, column in enumerate(self.columns):
+            matrix[:, j] = column[rows]
+            if self.is_categorical[j]:
+                matrix[column[rows] < 0, j] = np.nan
+        return matrix
+
+
+class TableEncoder:
+    """Read tables, remembering which columns are categorical and their levels.
+
+    Parameters
+    ----------
+    categorical_features : 'from_dtype', array-like of bool, int or str, or None
+        As in scikit-learn's `HistGradientBoostingClassifier`, save that
+        ``'from_dtype'`` also takes a frame's columns of strings.
+    handle_unknown : {'missing', 'error'}
+        What a level that fit did not see is in `transform`.
+
+    Attributes
+    ----------
+    is_categorical_ : ndarray of shape (n_features,) or None
+        Boolean mask; None where no feature is categorical.
+    levels_ : list of (list or None)
+        The values of each categorical feature in the order of their codes.
+    """
+
+    def __init__(
+        self, categorical_features: Any = "from_dtype", handle_unknown: str = "missing"
+    ):
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown
+
+    def fit_transform(
+        self, X: Any, estimator: Any, sample_weight: np.ndarray | None = None
+    ) -> Table:
+        """Learn the columns of `X` and return them.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or frame of shape (n_rows, n_features)
+        estimator : estimator instance
+            Gets ``n_features_in_``, ``feature_names_in_`` and ``is_categorical_``.
+        sample_weight : ndarray of shape (n_rows,) or None, default=None
+            Weights of the rows in the counts by which levels are numbered. A row of
+            weight zero is as good as absent.
+
+        Returns
+        -------
+        table : Table
+        """
+        estimator.is_categorical_ = self.is_categorical_ = None
+        self.levels_ = None
+        frame = None if is_sparse_pandas(X) else read_frame(X)
+        if frame is None:
+            X = self._validate_array(X, estimator, reset=True)
+            mask = _find_categorical(
+                self.categorical_features, X.shape[1], names=None, columns=None
+            )
+        else:
+            _check_frame(frame, estimator, reset=True)
+            mask = _find_categorical(
+                self.categorical_features, frame.shape[1], frame.names, frame.columns
+            )
+        estimator.is_categorical_ = self.is_categorical_ = mask
+        self.levels_ = [None] * estimator.n_features_in_
+        self._codes = [None] * estimator.n_features_in_
+        if mask is None:
+            return self._make_plain(X, frame)
+
+        columns = frame.columns if frame is not None else _split(X, estimator)
+        arrays = []
+        for j, column in enumerate(columns):
+            if mask[j]:
+                codes, levels = _number_levels(column, sample_weight)
+                self.levels_[j] = levels
+                self._codes[j] = {level: code for code, level in enumerate(levels)}
+                arrays.append(codes)
+            else:
+                arrays.append(column.to_numbers())
+        return self._make_table(arrays)
+
+    def transform(self, X: Any, estimator: Any) -> Table:
+        """Return the columns of `X`, checked and coded as in `fit_transform`.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or frame of shape (n_rows, n_features)
+            Not necessarily of the type that fit got.
+        estimator : estimator instance
+            The one that was fitted.
+
+        Returns
+        -------
+        table : Table
+        """
+        if (
+            self.is_categorical_ is None
+            and type(X) is np.ndarray
+            and X.dtype in FLOATS
+            and X.ndim == 2
+            and X.shape[1] == estimator.n_features_in_
+            and X.shape[0] > 0
+            and X.flags.aligned
+        ):
+            # What `validate_data` does for such an array, in a tenth of its time.
+            if hasattr(estimator, "feature_names_in_"):
+                check_names(estimator, X, None, reset=False)
+            return Table(*X.shape, dense=X)
+
+        frame = None if is_sparse_pandas(X) else read_frame(X)
+        if frame is None:
+            X = self._validate_array(X, estimator, reset=False)
+        else:
+            _check_frame(frame, estimator, reset=False)
+        if self.is_categorical_ is None:
+            return self._make_plain(X, frame)
+        columns = frame.columns if frame is not None else _split(X, estimator)
+        return self._make_table(
+            [
+                column.to_numbers() if codes is None else self._encode(column, codes)
+                for column, codes in zip(columns, self._codes)
+            ]
+        )
+
+    def _validate_array(self, X, estimator, *, reset):
+        """Let scikit-learn check anything that is not a frame."""
+        if reset:
+            listed = self.categorical_features
+            may_be_categorical = listed is not None and not (
+                isinstance(listed, str) and listed == "from_dtype"
+            )
+        else:
+            may_be_categorical = self.is_categorical_ is not None
+        dtype = FLOATS
+        if may_be_categorical and not sparse.issparse(X):
+            # Levels are read from the values as they are. A list would become an
+            # array of strings if any of its values is one.
+            dtype = None
+            if isinstance(X, (list, tuple)):
+                X = _to_objects(X)
+        return validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype=dtype,
+            accept_sparse=["csr", "csc"],
+            ensure_all_finite=False,
+        )
+
+    def _make_plain(self, X, frame):
+        """Return a table that has no categorical feature."""
+        if frame is None:
+            if sparse.issparse(X):
+                return Table(*X.shape, matrix=X)
+            if X.dtype not in FLOATS:
+                X = check_array(X, dtype=FLOATS, ensure_all_finite=False)
+            # Turns a memory map into a plain view of it.
+            return Table(*X.shape, dense=np.require(np.asarray(X), requirements="A"))
+        if frame.dense is not None:
+            return Table(*frame.shape, dense=frame.dense)
+        columns = [column.to_numbers() for column in frame.columns]
+        return Table(*frame.shape, columns=columns)
+
+    def _make_table(self, columns):
+        n_levels = [0 if levels is None else len(levels) for levels in self.levels_]
+        return Table(
+            len(columns[0]),
+            len(columns),
+            columns=columns,
+            is_categorical=self.is_categorical_,
+            n_levels=np.array(n_levels, dtype=np.int64),
+        )
+
+    def _encode(self, column, codes):
+        """Map a column to the codes of fit by value."""
+        found, values = column.to_levels()
+        # The last place belongs to code -1.
+        new = np.full(len(values) + 1, -1, dtype=np.int32)
+        new[:-1] = [codes.get(value, -1) for value in values]
+        if self.handle_unknown == "error":
+            is_unknown = np.zeros(len(new), dtype=bool)
+            for i in np.flatnonzero(new[:-1] < 0).tolist():
+                value = _to_python(values[i])
+                is_unknown[i] = not is_missing(value) and not _is_negative(value)
+            # A dtype may list levels that no row has.
+            rows = np.flatnonzero(is_unknown[found])
+            if len(rows):
+                _raise_unknown(values, found[rows], column.label)
+        return new[found]
+
+
+def _raise_unknown(values, codes, label):
+    unknown = list(dict.fromkeys(codes.tolist()))
+    examples = ", ".join(repr(_to_python(values[i])) for i in unknown[:5])
+    more = ", ..." if len(unknown) > 5 else ""
+    raise ValueError(
+        f"Found unknown categories [{examples}{more}] in {label}. With "
+        "handle_unknown='missing' they would be read as missing values."
+    )
+
+
+def _find_categorical(categorical_features, n_features, names, columns):
+    """Return the mask of the categorical features, or None where there is none.
+
+    Parameters
+    ----------
+    categorical_features : 'from_dtype', array-like of bool, int or str, or None
+    n_features : int
+    names : list or None
+        Column names; None for an array.
+    columns : list of Column or None
+        The columns of a frame; None for an array, whose dtype tells nothing.
+    """
+    if categorical_features is None:
+        return None
+    if isinstance(categorical_features, str) and categorical_features == "from_dtype":
+        if columns is None:
+            return None
+        mask = np.array(
+            [column.declares_levels or column.holds_strings() for column in columns]
+        )
+        return mask if mask.any() else None
+
+    listed = np.asarray(categorical_features)
+    if listed.size == 0:
+        return None
+    got = None
+    if listed.dtype.kind == "O":
+        types = {type(item) for item in listed.ravel()}
+        if types != {str}:
+            got = ", ".join(sorted(type_.__name__ for type_ in types))
+    elif listed.dtype.kind not in "biuU":
+        got = listed.dtype.name
+    if got is not None:
+        raise ValueError(
+            "categorical_features must be an array-like of bool, int or str, got: "
+            f"{got}."
+        )
+
+    mask = np.zeros(n_features, dtype=bool)
+    if listed.dtype.kind == "b":
+        if listed.shape != (n_features,):
+            raise ValueError(
+                "categorical_features set as a boolean mask must have shape "
+                f"(n_features,), got: {listed.shape}"
+            )
+        mask[:] = listed
+    elif listed.dtype.kind in "iu":
+        if listed.max() >= n_features or listed.min() < 0:
+            raise ValueError(
+                "categorical_features set as integer indices must be in "
+                "[0, n_features - 1]"
+            )
+        mask[listed] = True
+    else:
+        if names is None:
+            raise ValueError(
+                "categorical_features should be passed as an array of integers or as "
+                "a boolean mask when the model is fitted on data without feature "
+                "names."
+            )
+        for name in listed.ravel().tolist():
+            if name not in names:
+                raise ValueError(
+                    f"categorical_features has an item value '{name}' which is not a "
+                    "valid feature name of the training data. Observed feature names: "
+                    f"{names}"
+                )
+            mask[names.index(name)] = True
+    return mask if mask.any() else None
+
+
+def _number_levels(column, sample_weight):
+    """Number the levels of a column: the most frequent first, ties by first row.
+
+    Returns
+    -------
+    codes : int32 ndarray of shape (n_rows,)
+        -1 where missing, and for levels that only rows of weight zero have.
+    levels : list
+        The values in the order of their codes.
+    """
+    found, values = column.to_levels()
+    # 1, 1.0 and True are one level, as they are for a dictionary.
+    positions = {}
+    merged = np.full(len(values) + 1, -1, dtype=np.int64)
+    for i, value in enumerate(values):
+        value = _to_python(value)
+        if is_missing(value) or (_is_negative(value) and not column.declares_levels):
+            continue
+        merged[i] = positions.setdefault(value, len(positions))
+    # The last place belongs to code -1.
+    found = merged[found]
+
+    n_levels = len(positions)
+    rows = np.flatnonzero(found >= 0)
+    weights = None
+    if sample_weight is not None:
+        rows = rows[sample_weight[rows] != 0]
+        weights = _make_summable(sample_weight[rows])
+    present = found[rows]
+    counts = np.bincount(present, weights=weights, minlength=n_levels)
+    # Where a level is assigned several rows the last of them stays: the first one.
+    first_rows = np.full(n_levels, len(found))
+    first_rows[present[::-1]] = rows[::-1]
+
+    order = np.lexsort((first_rows, -counts))
+    order = order[first_rows[order] < len(found)]
+    codes = np.full(n_levels + 1, -1, dtype=np.int32)
+    codes[order] = np.arange(len(order), dtype=np.int32)
+    values = list(positions)
+    return codes[found], [values[i] for i in order.tolist()]
+
+
+def _make_summable(weights):
+    """Scale and round weights so that their sums are exact, in any order of addition.
+
+    The scale is a power of two with which all sums are integers of at most 53 bits,
+    so that integers lose nothing, and a weight of 2 counts as the row twice.
+    """
+    if len(weights) == 0:
+        return weights
+    weights = weights.astype(np.float64)
+    _, exponent = np.frexp(np.abs(weights).max())
+    return np.rint(np.ldexp(weights, 53 - exponent - len(weights).bit_length()))
+
+
+def _check_frame(frame, estimator, *, reset):
+    """Check names, size and number of columns as `validate_data` does, in its order."""
+    known = None if reset else getattr(estimator, "feature_names_in_", None)
+    # scikit-learn takes long to say nothing.
+    if known is None or known.tolist() != frame.names:
+        check_names(estimator, frame.native, frame.names, reset=reset)
+    if 0 in frame.shape:
+        # Raises scikit-learn's error.
+        check_array(np.empty(frame.shape), estimator=estimator, input_name="X")
+    check_n_features(estimator, frame, reset=reset)
+
+
+def _split(X, estimator):
+    """Return the columns of a validated array or sparse matrix.
+
+    A sparse matrix becomes dense: a level can be any value, zero as well.
+    """
+    names = getattr(estimator, "feature_names_in_", range(X.shape[1]))
+    if sparse.issparse(X):
+        table = Table(*X.shape, matrix=X)
+        arrays = [table.column(j) for j in range(X.shape[1])]
+    else:
+        X = np.asarray(X)
+        arrays = [X[:, j] for j in range(X.shape[1])]
+    return [
+        ArrayColumn(array, get_label(name), parses_strings=True)
+        for name, array in zip(names, arrays)
+    ]
+
+
+def _to_objects(X):
+    """Return a list of rows as an array that keeps each value's type."""
+    try:
+        return np.array(X, dtype=object)
+    except ValueError:
+        # Ragged: scikit-learn's message is better.
+        return X
+
+
+def _make_canonical(matrix):
+    """Sort indices and sum duplicates, not in the user's own matrix."""
+    if matrix.has_canonical_format:
+        return matrix
+    matrix = matrix.copy()
+    matrix.sum_duplicates()
+    return matrix
+
+
+def _to_python(value):
+    """Return a NumPy scalar as the Python object that is equal to it."""
+    if isinstance(value, np.generic) and value.dtype.kind not in "mM":
+        return value.item()
+    return value
+
+
+def _is_negative(value):
+    return isinstance(value, (int, float)) and value < 0

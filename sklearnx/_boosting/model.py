@@ -1,0 +1,202 @@
+"""The model: flat arrays of nodes, which every reader and writer works on."""
+
+import numpy as np
+
+from sklearnx._cython.boosting.growing import NODE_DTYPE, STATS_DTYPE
+from sklearnx._cython.boosting.predicting import (
+    add_partial_dependence,
+    add_predictions,
+    find_leaves,
+)
+
+# Frames and sparse matrices become plain arrays that many rows at a time.
+ROWS_PER_CHUNK = 1 << 16
+
+
+class Tree:
+    """One tree: arrays of its nodes, and the levels that go left in `bitsets`."""
+
+    def __init__(self, nodes, stats, bitsets):
+        self.nodes = nodes
+        self.stats = stats
+        self.bitsets = bitsets
+
+    def set_leaf_values(self, leaf_nodes, values):
+        """Replace the values of leaves.
+
+        Parameters
+        ----------
+        leaf_nodes : int32 array of shape (n_leaves,)
+        values : float64 array of shape (n_leaves,)
+        """
+        self.nodes["value"][leaf_nodes] = values
+        self.stats["value"][leaf_nodes] = values
+
+    def get_n_leaf_nodes(self):
+        """Return the number of leaves."""
+        return int(np.count_nonzero(self.nodes["feature"] < 0))
+
+    def get_max_depth(self):
+        """Return the number of edges from the root to the deepest leaf."""
+        return int(self.stats["depth"].max())
+
+    def add_predictions(self, X, raw, n_threads):
+        """Add the tree's values for the rows of `X` to `raw` of shape (n_rows,)."""
+        add_predictions(
+            self.nodes.view(np.uint8),
+            np.array([0, len(self.nodes)], dtype=np.int64),
+            self.bitsets,
+            X,
+            raw[np.newaxis],
+            n_threads,
+        )
+
+
+class BoostedTrees:
+    """An ensemble of trees whose values add up to raw scores.
+
+    Parameters
+    ----------
+    init_score : float64 array of shape (n_outputs,)
+        Raw scores before the first tree.
+
+    Attributes
+    ----------
+    nodes : NODE_DTYPE array of shape (n_nodes,)
+        Nodes of all trees, tree by tree. `left` is the position of the left child
+        within the tree, the right one follows it; `bitset` is the first word in
+        `bitsets`.
+    stats : STATS_DTYPE array of shape (n_nodes,)
+        What inspection shows of the nodes.
+    offsets : int64 array of shape (n_trees + 1,)
+        First node of each tree. Tree `t` belongs to output ``t % n_outputs``.
+    bitsets : uint32 array
+        Levels that go left at categorical splits.
+    """
+
+    def __init__(self, init_score):
+        self.init_score = init_score
+        self.nodes = np.empty(0, dtype=NODE_DTYPE)
+        self.stats = np.empty(0, dtype=STATS_DTYPE)
+        self.bitsets = np.empty(0, dtype=np.uint32)
+        self.offsets = np.zeros(1, dtype=np.int64)
+
+    @property
+    def n_outputs(self):
+        return len(self.init_score)
+
+    @property
+    def n_trees(self):
+        return len(self.offsets) - 1
+
+    @property
+    def n_iter(self):
+        return self.n_trees // self.n_outputs
+
+    def extended(self, trees):
+        """Return a model with these trees after its own."""
+        model = BoostedTrees(self.init_score)
+        sizes = [len(tree.nodes) for tree in trees]
+        n_words = len(self.bitsets)
+        nodes = []
+        for tree in trees:
+            moved = tree.nodes.copy()
+            moved["bitset"][moved["bitset"] >= 0] += n_words
+            n_words += len(tree.bitsets)
+            nodes.append(moved)
+        model.nodes = np.concatenate([self.nodes, *nodes])
+        model.stats = np.concatenate([self.stats, *(tree.stats for tree in trees)])
+        model.bitsets = np.concatenate(
+            [self.bitsets, *(tree.bitsets for tree in trees)]
+        )
+        model.offsets = np.concatenate(
+            [self.offsets, self.offsets[-1] + np.cumsum(sizes, dtype=np.int64)]
+        )
+        return model
+
+    def tree(self, iteration, output=0):
+        """Return one tree, as views; its bitsets are those of the whole model."""
+        index = iteration * self.n_outputs + output
+        span = slice(self.offsets[index], self.offsets[index + 1])
+        return Tree(self.nodes[span], self.stats[span], self.bitsets)
+
+    def make_raw(self, n_rows):
+        """Return raw scores before the first tree, of shape (n_outputs, n_rows)."""
+        return np.repeat(self.init_score[:, np.newaxis], n_rows, axis=1)
+
+    def add_iterations(self, X, raw, start, stop, n_threads):
+        """Add the values of iterations [start, stop) for the rows of `X` to `raw`.
+
+        Parameters
+        ----------
+        X : float32 or float64 array of shape (n_rows, n_features), C order
+        raw : float64 array of shape (n_outputs, n_rows), C order
+        """
+        offsets = self.offsets[start * self.n_outputs : stop * self.n_outputs + 1]
+        add_predictions(
+            self.nodes.view(np.uint8), offsets, self.bitsets, X, raw, n_threads
+        )
+
+    def predict_raw(self, table, n_iter=None, n_threads=1):
+        """Return the raw scores of a table.
+
+        Parameters
+        ----------
+        table : Table
+        n_iter : int or None
+            Use the first iterations only.
+
+        Returns
+        -------
+        raw : float64 array of shape (n_outputs, n_rows)
+        """
+        n_iter = self.n_iter if n_iter is None else n_iter
+        if table.is_contiguous or table.n_rows <= ROWS_PER_CHUNK:
+            raw = self.make_raw(table.n_rows)
+            self.add_iterations(table.to_matrix(), raw, 0, n_iter, n_threads)
+            return raw
+        return np.concatenate(
+            [
+                self._predict_chunk(table, start, n_iter, n_threads)
+                for start in range(0, table.n_rows, ROWS_PER_CHUNK)
+            ],
+            axis=1,
+        )
+
+    def _predict_chunk(self, table, start, n_iter, n_threads):
+        X = table.to_matrix(slice(start, start + ROWS_PER_CHUNK))
+        raw = self.make_raw(len(X))
+        self.add_iterations(X, raw, 0, n_iter, n_threads)
+        return raw
+
+    def find_leaves(self, X, n_threads=1):
+        """Return the position in its tree of each row's leaf, (n_rows, n_trees)."""
+        leaves = np.empty((len(X), self.n_trees), dtype=np.int32)
+        find_leaves(
+            self.nodes.view(np.uint8), self.offsets, self.bitsets, X, leaves, n_threads
+        )
+        return leaves
+
+    def compute_partial_dependence(self, grid, target_features):
+        """Return the averages over the training rows, (n_outputs, n_points)."""
+        averages = np.zeros((self.n_outputs, len(grid)))
+        for index in range(self.n_trees):
+            tree = self.tree(*divmod(index, self.n_outputs))
+            add_partial_dependence(
+                tree.nodes.view(np.uint8),
+                np.ascontiguousarray(tree.stats["n_samples"]),
+                self.bitsets,
+                grid,
+                target_features,
+                averages[index % self.n_outputs],
+            )
+        return averages
+
+    def sum_gains(self, n_features):
+        """Return the total gain and the number of the splits on each feature."""
+        is_split = self.nodes["feature"] >= 0
+        features = self.nodes["feature"][is_split]
+        gains = np.bincount(
+            features, weights=self.stats["gain"][is_split], minlength=n_features
+        )
+        return gains, np.bincount(features, minlength=n_features)

@@ -1,0 +1,816 @@
+"""Grow one tree: the loop over nodes, compiled and without the GIL.
+
+    pop the best node -> partition its rows -> histogram of the smaller child from rows,
+    of the larger by subtraction -> best splits -> push the children
+
+A node's histogram lives while the node waits in the frontier; the larger child takes over
+its parent's. Above a budget of memory histograms are dropped and both children built from
+rows: the same integers either way.
+"""
+
+import numpy as np
+
+from libc.math cimport INFINITY, ceil
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
+from libcpp.algorithm cimport nth_element
+
+from sklearnx._cython.boosting.frontier cimport (
+    frontier_t,
+    pop_candidate,
+    push_candidate,
+)
+from sklearnx._cython.boosting.histogram cimport (
+    allocate_workspace,
+    build_histogram,
+    free_workspace,
+    workspace_t,
+)
+from sklearnx._cython.boosting.matrix cimport BinnedMatrix
+from sklearnx._cython.boosting.partition cimport partition_rows
+from sklearnx._cython.boosting.quantization cimport QuantizedGradients
+from sklearnx._cython.boosting.splitting cimport (
+    compute_node_value,
+    criterion_t,
+    find_split,
+    totals_t,
+    write_left_levels,
+)
+from sklearnx._cython.common.dtypes cimport (
+    binned_t,
+    hist_bin_t,
+    node_t,
+    quantized_t,
+    split_t,
+)
+from sklearnx._cython.common.threads cimport parallel_for
+
+cdef extern from "random.h" nogil:
+    uint64_t skx_random(
+        uint64_t seed, uint64_t purpose, uint64_t tree, uint64_t node, uint64_t item
+    )
+    uint64_t SKX_FEATURES_OF_NODE
+
+# The struct node_t. Its padding is a field, since NumPy drops what is not.
+NODE_DTYPE = np.dtype(
+    [
+        ("value", np.float64),
+        ("feature", np.int32),
+        ("left", np.int32),
+        ("bitset", np.int32),
+        ("missing_left", np.uint8),
+        ("unused", np.uint8, 3),
+    ]
+)
+
+# What inspection shows of a node; prediction needs none of it.
+STATS_DTYPE = np.dtype(
+    [
+        ("value", np.float64),
+        ("gain", np.float64),
+        ("sum_hessians", np.float64),
+        ("n_samples", np.int64),
+        ("depth", np.int32),
+        ("bin", np.int32),
+    ]
+)
+
+# As in scikit-learn: children with less are not told from noise.
+cdef double MIN_HESSIAN = 1e-3
+
+cdef enum:
+    HISTOGRAM_BUDGET = 1 << 29  # bytes
+    BINS_PER_THREAD = 1 << 13  # a search of fewer bins is not worth a second thread
+    ROWS_PER_THREAD = 1 << 15
+
+
+cdef struct grown_t:
+    int64_t start, stop  # its rows
+    totals_t totals
+    double value
+    split_t split
+    hist_bin_t* histogram
+    uint8_t* goes_left  # by code of the split's feature
+    uint8_t* groups  # interaction groups that its path leaves open
+    int32_t left  # -1 for a leaf
+    int32_t depth
+
+
+cdef struct search_t:
+    const binned_t* binned
+    const criterion_t* criterion
+    const hist_bin_t* smaller  # subtracted from the first node's histogram, or NULL
+    grown_t* nodes[2]
+    uint8_t* allowed[2]  # NULL: the node is not searched
+    split_t* splits[2]  # best of each feature
+
+
+cdef void _search_feature(void* context, int feature) noexcept nogil:
+    """Subtract the sibling's histogram, then search both children while it is warm."""
+    cdef:
+        search_t* search = <search_t*> context
+        int64_t start = search.binned.offsets[feature]
+        int64_t stop = search.binned.offsets[feature + 1]
+        int64_t bin_idx
+        int i
+        hist_bin_t* larger
+    if search.smaller != NULL:
+        larger = search.nodes[0].histogram
+        for bin_idx in range(start, stop):
+            larger[bin_idx].sum_gradients -= search.smaller[bin_idx].sum_gradients
+            larger[bin_idx].sum_hessians -= search.smaller[bin_idx].sum_hessians
+            larger[bin_idx].n_samples -= search.smaller[bin_idx].n_samples
+    for i in range(2):
+        if search.allowed[i] == NULL or not search.allowed[i][feature]:
+            continue
+        find_split(
+            search.binned,
+            search.criterion,
+            &search.nodes[i].totals,
+            search.nodes[i].histogram,
+            feature,
+            &search.splits[i][feature],
+        )
+
+
+cdef struct leaves_t:
+    const uint32_t* rows
+    const int64_t* offsets
+    const quantized_t* quantized
+    const double* values
+    double* raw
+    int64_t* sum_gradients
+    int64_t* sum_hessians
+
+
+cdef void _sum_leaf(void* context, int leaf) noexcept nogil:
+    cdef:
+        leaves_t* leaves = <leaves_t*> context
+        int64_t i, row, sum_gradients = 0, sum_hessians = 0
+    for i in range(leaves.offsets[leaf], leaves.offsets[leaf + 1]):
+        row = leaves.rows[i]
+        sum_gradients += leaves.quantized.leaf_gradients[row]
+        sum_hessians += leaves.quantized.leaf_hessians[row]
+    leaves.sum_gradients[leaf] = sum_gradients
+    leaves.sum_hessians[leaf] = sum_hessians
+
+
+cdef void _add_leaf_value(void* context, int leaf) noexcept nogil:
+    cdef:
+        leaves_t* leaves = <leaves_t*> context
+        int64_t i
+        double value = leaves.values[leaf]
+    for i in range(leaves.offsets[leaf], leaves.offsets[leaf + 1]):
+        leaves.raw[leaves.rows[i]] += value
+
+
+cdef class TreeGrower:
+    """Grows the trees of a booster on one binned matrix.
+
+    Parameters
+    ----------
+    matrix : BinnedMatrix
+    thresholds : float64 array of shape (n_bins in all,)
+        Upper edge of each bin, in the order of a histogram.
+    rows : uint32 array or None
+        Rows to train on in ascending order; None means all.
+    max_leaf_nodes, max_depth : int
+        0 means no limit.
+    min_samples_leaf : int
+    l2_regularization, max_features : float
+    monotonic_cst : int8 array of shape (n_features,)
+    interaction_groups : uint8 array of shape (n_groups, n_features) or None
+        Which features may meet on a path.
+    seed : int
+    n_threads : int
+    """
+
+    cdef:
+        BinnedMatrix matrix
+        readonly int n_threads
+        int max_leaf_nodes, max_depth, n_groups
+        double max_features
+        uint64_t seed
+        criterion_t criterion
+        workspace_t* workspace
+        # Nodes of the tree that grows.
+        grown_t* nodes
+        int n_nodes, capacity
+        frontier_t frontier
+        # Histograms that no node uses at present.
+        hist_bin_t** free_histograms
+        int n_free_histograms, n_histograms, max_histograms
+        object _all_rows, _rows, _left_buffer, _right_buffer
+        object _thresholds, _monotonic_cst, _interaction_groups
+        object _splits, _allowed, _keys
+        # The same arrays, for code without the GIL.
+        uint32_t* rows
+        uint32_t* left_buffer
+        uint32_t* right_buffer
+        const uint8_t* groups
+        split_t* splits
+        uint8_t* allowed
+        uint64_t* keys
+        int64_t n_rows
+        # Rows of the last tree's leaves, for the update of raw scores.
+        readonly object leaf_nodes, leaf_offsets
+
+    def __cinit__(self):
+        self.workspace = NULL
+        self.nodes = NULL
+        self.free_histograms = NULL
+
+    def __init__(
+        self,
+        BinnedMatrix matrix,
+        thresholds,
+        *,
+        rows=None,
+        max_leaf_nodes=31,
+        max_depth=0,
+        min_samples_leaf=20,
+        l2_regularization=0.0,
+        max_features=1.0,
+        monotonic_cst=None,
+        interaction_groups=None,
+        seed=0,
+        n_threads=1,
+    ):
+        cdef:
+            const int8_t[::1] monotonic
+            const uint8_t[:, ::1] groups
+            uint32_t[::1] rows_view
+            uint8_t[:, ::1] bytes_view
+            uint64_t[::1] keys_view
+        n_features = matrix.n_features
+        self.matrix = matrix
+        self.n_threads = n_threads
+        self.max_leaf_nodes = max_leaf_nodes
+        self.max_depth = max_depth
+        self.max_features = max_features
+        self.seed = seed
+        if rows is None:
+            rows = np.arange(matrix.n_rows, dtype=np.uint32)
+        self._all_rows = rows
+        self._rows = np.empty_like(rows)
+        self._left_buffer = np.empty_like(rows)
+        self._right_buffer = np.empty_like(rows)
+        self.n_rows = len(rows)
+        rows_view = self._rows
+        self.rows = &rows_view[0]
+        rows_view = self._left_buffer
+        self.left_buffer = &rows_view[0]
+        rows_view = self._right_buffer
+        self.right_buffer = &rows_view[0]
+        self._thresholds = np.ascontiguousarray(thresholds, dtype=np.float64)
+        if monotonic_cst is None:
+            monotonic_cst = np.zeros(n_features, dtype=np.int8)
+        monotonic = monotonic_cst
+        self._monotonic_cst = monotonic_cst
+        self.criterion.monotonic_cst = &monotonic[0]
+        self.criterion.is_constrained = bool(np.any(monotonic_cst))
+        self.criterion.l2_regularization = l2_regularization
+        self.criterion.min_samples_leaf = min_samples_leaf
+        self.criterion.min_hessian = MIN_HESSIAN
+        self._interaction_groups = interaction_groups
+        self.n_groups = 0
+        if interaction_groups is not None:
+            groups = interaction_groups
+            self.groups = &groups[0, 0]
+            self.n_groups = len(interaction_groups)
+        self._splits = np.empty((2, n_features * sizeof(split_t)), dtype=np.uint8)
+        self._allowed = np.empty((2, n_features), dtype=np.uint8)
+        self._keys = np.empty(n_features, dtype=np.uint64)
+        bytes_view = self._splits
+        self.splits = <split_t*> &bytes_view[0, 0]
+        bytes_view = self._allowed
+        self.allowed = &bytes_view[0, 0]
+        keys_view = self._keys
+        self.keys = &keys_view[0]
+        self.workspace = allocate_workspace(&matrix.binned, n_threads)
+        self.max_histograms = max(
+            8, HISTOGRAM_BUDGET // (int(matrix.offsets[len(matrix.offsets) - 1]) * sizeof(hist_bin_t))
+        )
+        self.free_histograms = <hist_bin_t**> calloc(
+            self.max_histograms + 4, sizeof(hist_bin_t*)
+        )
+        if self.workspace == NULL or self.free_histograms == NULL:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        cdef int i
+        self._clear_nodes()
+        free(self.nodes)
+        free(self.frontier.heap)
+        if self.free_histograms != NULL:
+            for i in range(self.n_free_histograms):
+                free(self.free_histograms[i])
+        free(self.free_histograms)
+        free_workspace(self.workspace)
+
+    def grow(self, QuantizedGradients quantized, int64_t tree_idx):
+        """Grow a tree.
+
+        Returns
+        -------
+        nodes : NODE_DTYPE array of shape (n_nodes,)
+            Leaves hold their value, before any shrinkage.
+        stats : STATS_DTYPE array of shape (n_nodes,)
+        bitsets : uint32 array
+            Of categorical splits: bit `code` is set if that level goes left, the bit
+            after the last level speaks for missing values. `nodes["bitset"]` is the first
+            word of a split.
+        """
+        cdef int failed
+        self.criterion.gradient_unit = quantized.quantized.gradient_unit
+        self.criterion.hessian_unit = quantized.quantized.hessian_unit
+        cdef const uint32_t[::1] all_rows = self._all_rows
+        cdef const quantized_t* gradients = &quantized.quantized
+        with nogil:
+            memcpy(self.rows, &all_rows[0], self.n_rows * sizeof(uint32_t))
+            failed = self._grow(gradients, tree_idx)
+        if failed:
+            self._clear_nodes()
+            raise MemoryError("not enough memory to grow a tree")
+        return self._collect(quantized)
+
+    def add_leaf_values(self, double[::1] values, double[::1] raw):
+        """Add to the raw scores the value of each row's leaf.
+
+        IN: values (n_leaves,) in the order of `leaf_nodes`. INOUT: raw (n_rows,).
+        """
+        cdef:
+            leaves_t leaves
+            const int64_t[::1] offsets = self.leaf_offsets
+            int n_leaves = <int> values.shape[0]
+            int n_threads = self._threads_for_rows(self.n_rows)
+        leaves.rows = self.rows
+        leaves.offsets = &offsets[0]
+        leaves.values = &values[0]
+        leaves.raw = &raw[0]
+        with nogil:
+            parallel_for(_add_leaf_value, &leaves, n_leaves, n_threads)
+
+    @property
+    def leaf_rows(self):
+        """Rows of the last tree by leaf: `leaf_rows[leaf_offsets[i]:leaf_offsets[i + 1]]`
+        reached `leaf_nodes[i]`."""
+        return self._rows
+
+    cdef int _threads_for_rows(self, int64_t n_rows) noexcept nogil:
+        return <int> max(1, min(self.n_threads, n_rows // ROWS_PER_THREAD))
+
+    # -- nodes and histograms --
+
+    cdef void _clear_nodes(self) noexcept nogil:
+        cdef int i
+        for i in range(self.n_nodes):
+            self._release_histogram(&self.nodes[i])
+            free(self.nodes[i].goes_left)
+            free(self.nodes[i].groups)
+            self.nodes[i].goes_left = NULL
+            self.nodes[i].groups = NULL
+        self.n_nodes = 0
+        self.frontier.n_candidates = 0
+
+    cdef grown_t* _add_node(self) noexcept nogil:
+        cdef:
+            grown_t* nodes
+            int capacity
+        if self.n_nodes == self.capacity:
+            capacity = 2 * self.capacity + 64
+            nodes = <grown_t*> realloc(self.nodes, capacity * sizeof(grown_t))
+            if nodes == NULL:
+                return NULL
+            self.nodes = nodes
+            self.capacity = capacity
+        memset(&self.nodes[self.n_nodes], 0, sizeof(grown_t))
+        self.nodes[self.n_nodes].left = -1
+        self.n_nodes += 1
+        return &self.nodes[self.n_nodes - 1]
+
+    cdef hist_bin_t* _acquire_histogram(self) noexcept nogil:
+        cdef hist_bin_t* histogram
+        if self.n_free_histograms > 0:
+            self.n_free_histograms -= 1
+            histogram = self.free_histograms[self.n_free_histograms]
+        else:
+            histogram = <hist_bin_t*> malloc(
+                self.matrix.binned.offsets[self.matrix.binned.n_features]
+                * sizeof(hist_bin_t)
+            )
+        if histogram != NULL:
+            self.n_histograms += 1
+        return histogram
+
+    cdef void _release_histogram(self, grown_t* node) noexcept nogil:
+        if node.histogram == NULL:
+            return
+        self.n_histograms -= 1
+        if self.n_free_histograms < self.max_histograms:
+            self.free_histograms[self.n_free_histograms] = node.histogram
+            self.n_free_histograms += 1
+        else:
+            free(node.histogram)
+        node.histogram = NULL
+
+    # -- growth --
+
+    cdef int _grow(self, const quantized_t* quantized, int64_t tree_idx) noexcept nogil:
+        """Grow the tree; return non-zero if memory runs out."""
+        cdef:
+            grown_t* root
+            int32_t popped
+            int n_leaves = 1
+        self._clear_nodes()
+        root = self._add_node()
+        if root == NULL:
+            return 1
+        root.stop = self.n_rows
+        if self._init_root(root, quantized, tree_idx):
+            return 1
+        while self.max_leaf_nodes == 0 or n_leaves < self.max_leaf_nodes:
+            popped = pop_candidate(&self.frontier)
+            if popped < 0:
+                break
+            n_leaves += 1
+            if self._split_node(
+                popped, quantized, tree_idx, n_leaves == self.max_leaf_nodes
+            ):
+                return 1
+        return 0
+
+    cdef int _init_root(
+        self, grown_t* root, const quantized_t* quantized, int64_t tree_idx
+    ) noexcept nogil:
+        cdef:
+            const binned_t* binned = &self.matrix.binned
+            hist_bin_t* bin_
+            int64_t bin_idx
+        if self.n_groups > 0:
+            root.groups = <uint8_t*> malloc(self.n_groups)
+            if root.groups == NULL:
+                return 1
+            memset(root.groups, 1, self.n_groups)
+        root.totals.lower_bound = -INFINITY
+        root.totals.upper_bound = INFINITY
+        root.histogram = self._acquire_histogram()
+        if root.histogram == NULL:
+            return 1
+        build_histogram(
+            binned,
+            quantized,
+            self.rows,
+            root.stop,
+            self.workspace,
+            root.histogram,
+            self.n_threads,
+        )
+        for bin_idx in range(binned.offsets[0], binned.offsets[1]):
+            bin_ = &root.histogram[bin_idx]
+            root.totals.sum_gradients += bin_.sum_gradients
+            root.totals.sum_hessians += bin_.sum_hessians
+            root.totals.n_samples += bin_.n_samples
+        if self._is_splittable(root):
+            return self._search(root, NULL, NULL, tree_idx)
+        return 0
+
+    cdef bint _is_splittable(self, const grown_t* node) noexcept nogil:
+        if self.max_depth > 0 and node.depth >= self.max_depth:
+            return False
+        if node.totals.n_samples < 2 * self.criterion.min_samples_leaf:
+            return False
+        return (
+            node.totals.sum_hessians * self.criterion.hessian_unit
+            >= 2 * self.criterion.min_hessian
+        )
+
+    cdef int _split_node(
+        self,
+        int32_t node_idx,
+        const quantized_t* quantized,
+        int64_t tree_idx,
+        bint is_last,
+    ) noexcept nogil:
+        """Make the children of a node and, unless it is the last split, search them."""
+        cdef:
+            const binned_t* binned = &self.matrix.binned
+            grown_t* node
+            grown_t* left
+            grown_t* right
+            grown_t* smaller
+            grown_t* larger
+            int64_t n_left
+            split_t* split
+        if self._add_node() == NULL or self._add_node() == NULL:
+            return 1
+        node = &self.nodes[node_idx]
+        left = &self.nodes[self.n_nodes - 2]
+        right = &self.nodes[self.n_nodes - 1]
+        split = &node.split
+        n_left = partition_rows(
+            binned,
+            split.feature,
+            node.goes_left,
+            self.rows + node.start,
+            node.stop - node.start,
+            self.left_buffer + node.start,
+            self.right_buffer + node.start,
+            self.n_threads,
+        )
+        if n_left < 0:
+            return 1
+        node.left = self.n_nodes - 2
+        left.start = node.start
+        left.stop = right.start = node.start + n_left
+        right.stop = node.stop
+        left.depth = right.depth = node.depth + 1
+        left.totals.sum_gradients = split.left_gradients
+        left.totals.sum_hessians = split.left_hessians
+        left.totals.n_samples = split.left_n_samples
+        right.totals.sum_gradients = node.totals.sum_gradients - split.left_gradients
+        right.totals.sum_hessians = node.totals.sum_hessians - split.left_hessians
+        right.totals.n_samples = node.totals.n_samples - split.left_n_samples
+        left.value = split.left_value
+        right.value = split.right_value
+        self._set_bounds(node, left, right)
+        if self.n_groups > 0 and self._set_groups(node, left, right):
+            return 1
+        if is_last or not (self._is_splittable(left) or self._is_splittable(right)):
+            self._release_histogram(node)
+            return 0
+
+        smaller, larger = left, right
+        if left.totals.n_samples > right.totals.n_samples:
+            smaller, larger = right, left
+        smaller.histogram = self._acquire_histogram()
+        if smaller.histogram == NULL:
+            return 1
+        build_histogram(
+            binned,
+            quantized,
+            self.rows + smaller.start,
+            smaller.stop - smaller.start,
+            self.workspace,
+            smaller.histogram,
+            self.n_threads,
+        )
+        larger.histogram = node.histogram
+        node.histogram = NULL
+        if larger.histogram != NULL:
+            return self._search(larger, smaller, smaller.histogram, tree_idx)
+        larger.histogram = self._acquire_histogram()
+        if larger.histogram == NULL:
+            return 1
+        build_histogram(
+            binned,
+            quantized,
+            self.rows + larger.start,
+            larger.stop - larger.start,
+            self.workspace,
+            larger.histogram,
+            self.n_threads,
+        )
+        return self._search(larger, smaller, NULL, tree_idx)
+
+    cdef void _set_bounds(
+        self, const grown_t* node, grown_t* left, grown_t* right
+    ) noexcept nogil:
+        """Keep all that grows below on its side of the middle of the children's values."""
+        cdef:
+            double middle = (left.value + right.value) / 2
+            int cst = self.criterion.monotonic_cst[node.split.feature]
+        left.totals.lower_bound = right.totals.lower_bound = node.totals.lower_bound
+        left.totals.upper_bound = right.totals.upper_bound = node.totals.upper_bound
+        if cst > 0:
+            left.totals.upper_bound = middle
+            right.totals.lower_bound = middle
+        elif cst < 0:
+            left.totals.lower_bound = middle
+            right.totals.upper_bound = middle
+
+    cdef int _set_groups(
+        self, const grown_t* node, grown_t* left, grown_t* right
+    ) noexcept nogil:
+        """Close the interaction groups that lack the feature just split on."""
+        cdef:
+            int group
+            const uint8_t* has_feature = self.groups + node.split.feature
+        left.groups = <uint8_t*> malloc(self.n_groups)
+        right.groups = <uint8_t*> malloc(self.n_groups)
+        if left.groups == NULL or right.groups == NULL:
+            return 1
+        for group in range(self.n_groups):
+            left.groups[group] = (
+                node.groups[group]
+                and has_feature[<int64_t> group * self.matrix.binned.n_features]
+            )
+            right.groups[group] = left.groups[group]
+        return 0
+
+    cdef void _allow_features(
+        self, const grown_t* node, int64_t tree_idx, uint8_t* allowed
+    ) noexcept nogil:
+        """Mark the features that a node may be split on."""
+        cdef:
+            int n_features = self.matrix.binned.n_features
+            int feature, group, n_allowed = 0, n_drawn
+            uint64_t largest, node_idx = node - self.nodes
+            const uint8_t* group_features
+        if self.n_groups == 0:
+            memset(allowed, 1, n_features)
+        else:
+            memset(allowed, 0, n_features)
+            for group in range(self.n_groups):
+                if node.groups[group]:
+                    group_features = self.groups + <int64_t> group * n_features
+                    for feature in range(n_features):
+                        allowed[feature] |= group_features[feature]
+        if self.max_features >= 1:
+            return
+        for feature in range(n_features):
+            if allowed[feature]:
+                self.keys[n_allowed] = skx_random(
+                    self.seed, SKX_FEATURES_OF_NODE, tree_idx, node_idx, feature
+                )
+                n_allowed += 1
+        if n_allowed == 0:
+            return
+        n_drawn = max(1, <int> ceil(self.max_features * n_allowed))
+        nth_element(
+            self.keys, self.keys + n_drawn - 1, self.keys + n_allowed
+        )
+        largest = self.keys[n_drawn - 1]
+        for feature in range(n_features):
+            if allowed[feature] and largest < skx_random(
+                self.seed, SKX_FEATURES_OF_NODE, tree_idx, node_idx, feature
+            ):
+                allowed[feature] = 0
+
+    cdef int _search(
+        self,
+        grown_t* first,
+        grown_t* second,
+        const hist_bin_t* smaller,
+        int64_t tree_idx,
+    ) noexcept nogil:
+        """Find the best split of one or two nodes; push those that have one."""
+        cdef:
+            const binned_t* binned = &self.matrix.binned
+            search_t search
+            grown_t* node
+            split_t* candidate
+            int i, feature
+            int64_t n_bins = binned.offsets[binned.n_features]
+            int n_threads = <int> max(1, min(self.n_threads, n_bins // BINS_PER_THREAD))
+        search.binned = binned
+        search.criterion = &self.criterion
+        search.smaller = smaller
+        search.nodes[0] = first
+        search.nodes[1] = second
+        for i in range(2):
+            node = search.nodes[i]
+            search.allowed[i] = NULL
+            search.splits[i] = self.splits + i * binned.n_features
+            if node != NULL and self._is_splittable(node):
+                search.allowed[i] = self.allowed + i * binned.n_features
+                self._allow_features(node, tree_idx, search.allowed[i])
+        parallel_for(_search_feature, &search, binned.n_features, n_threads)
+        for i in range(2):
+            node = search.nodes[i]
+            if node == NULL:
+                continue
+            if search.allowed[i] != NULL:
+                for feature in range(binned.n_features):
+                    if not search.allowed[i][feature]:
+                        continue
+                    candidate = &search.splits[i][feature]
+                    if candidate.gain > node.split.gain:
+                        node.split = candidate[0]
+            if node.split.gain > 0:
+                node.goes_left = <uint8_t*> malloc(
+                    binned.n_bins[node.split.feature] + 1
+                )
+                if node.goes_left == NULL:
+                    return 1
+                write_left_levels(
+                    binned,
+                    &self.criterion,
+                    &node.totals,
+                    node.histogram,
+                    &node.split,
+                    node.goes_left,
+                )
+                if not push_candidate(
+                    &self.frontier, node.split.gain, <int32_t> (node - self.nodes)
+                ):
+                    return 1
+            if node.split.gain <= 0 or self.n_histograms > self.max_histograms:
+                self._release_histogram(node)
+        return 0
+
+    # -- result --
+
+    cdef _collect(self, QuantizedGradients quantized):
+        """Turn the grown nodes into arrays and compute the values of leaves."""
+        cdef:
+            int i, leaf, feature, code, n_words, n_bins, n_threads
+            int n_leaves = (self.n_nodes + 1) // 2
+            grown_t* node
+            leaves_t leaves
+            criterion_t fine = self.criterion
+            const double[::1] thresholds = self._thresholds
+            const int64_t[::1] bin_offsets = self.matrix.offsets
+            int64_t[::1] sums_g = np.zeros(n_leaves, dtype=np.int64)
+            int64_t[::1] sums_h = np.zeros(n_leaves, dtype=np.int64)
+            int64_t n_bitset_words = 0, word = 0
+        nodes = np.zeros(self.n_nodes, dtype=NODE_DTYPE)
+        stats = np.zeros(self.n_nodes, dtype=STATS_DTYPE)
+        leaf_starts = np.empty(n_leaves, dtype=np.int64)
+        leaf_nodes = np.empty(n_leaves, dtype=np.int32)
+        cdef:
+            uint8_t[::1] node_bytes = nodes.view(np.uint8)
+            node_t* out = <node_t*> &node_bytes[0]
+            double[::1] value = np.empty(self.n_nodes)
+            double[::1] gain = np.empty(self.n_nodes)
+            double[::1] sum_hessians = np.empty(self.n_nodes)
+            int64_t[::1] n_samples = np.empty(self.n_nodes, dtype=np.int64)
+            int32_t[::1] depth = np.empty(self.n_nodes, dtype=np.int32)
+            int32_t[::1] bins = np.empty(self.n_nodes, dtype=np.int32)
+            int64_t[::1] starts = leaf_starts
+            int32_t[::1] leaf_node = leaf_nodes
+            uint32_t[::1] bitset
+        leaf = 0
+        for i in range(self.n_nodes):
+            node = &self.nodes[i]
+            gain[i] = node.split.gain if node.left >= 0 else 0
+            sum_hessians[i] = node.totals.sum_hessians * self.criterion.hessian_unit
+            n_samples[i] = node.totals.n_samples
+            value[i] = node.value
+            depth[i] = node.depth
+            bins[i] = -1
+            out[i].bitset = -1
+            out[i].feature = -1
+            if node.left < 0:
+                starts[leaf] = node.start
+                leaf_node[leaf] = i
+                leaf += 1
+                continue
+            feature = node.split.feature
+            n_bins = self.matrix.binned.n_bins[feature]
+            out[i].feature = feature
+            out[i].left = node.left
+            out[i].missing_left = node.goes_left[n_bins]
+            if node.split.is_categorical:
+                out[i].bitset = <int32_t> n_bitset_words
+                n_bitset_words += (n_bins + 32) // 32
+            else:
+                bins[i] = node.split.bin
+                out[i].value = thresholds[bin_offsets[feature] + node.split.bin]
+        bitsets = np.zeros(n_bitset_words, dtype=np.uint32)
+        bitset = bitsets
+        for i in range(self.n_nodes):
+            node = &self.nodes[i]
+            if node.left < 0 or not node.split.is_categorical:
+                continue
+            word = out[i].bitset
+            for code in range(self.matrix.binned.n_bins[node.split.feature] + 1):
+                if node.goes_left[code]:
+                    bitset[word + code // 32] |= (<uint32_t> 1) << (code % 32)
+
+        order = np.argsort(leaf_starts, kind="stable")
+        self.leaf_nodes = leaf_nodes[order]
+        self.leaf_offsets = np.append(leaf_starts[order], len(self._rows))
+        cdef const int64_t[::1] offsets = self.leaf_offsets
+        leaf_node = self.leaf_nodes
+        leaves.rows = self.rows
+        leaves.offsets = &offsets[0]
+        leaves.quantized = &quantized.quantized
+        leaves.sum_gradients = &sums_g[0]
+        leaves.sum_hessians = &sums_h[0]
+        fine.gradient_unit = quantized.quantized.leaf_gradient_unit
+        fine.hessian_unit = quantized.quantized.leaf_hessian_unit
+        n_threads = self._threads_for_rows(self.n_rows)
+        with nogil:
+            parallel_for(_sum_leaf, &leaves, n_leaves, n_threads)
+        for leaf in range(n_leaves):
+            i = leaf_node[leaf]
+            node = &self.nodes[i]
+            # A tree of a single node found nothing to say about the data.
+            value[i] = 0 if self.n_nodes == 1 else compute_node_value(
+                &fine,
+                sums_g[leaf],
+                sums_h[leaf],
+                node.totals.lower_bound,
+                node.totals.upper_bound,
+            )
+            out[i].value = value[i]
+            sum_hessians[i] = sums_h[leaf] * fine.hessian_unit
+        stats["value"] = value
+        stats["gain"] = gain
+        stats["sum_hessians"] = sum_hessians
+        stats["n_samples"] = n_samples
+        stats["depth"] = depth
+        stats["bin"] = bins
+        return nodes, stats, bitsets

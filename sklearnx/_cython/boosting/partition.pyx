@@ -1,0 +1,141 @@
+"""Partition the rows of a node into those of its children, keeping their order.
+
+    rows       | chunk 0   | chunk 1   | chunk 2 |
+                  / \         / \         / \        each chunk on its own,
+    left_buffer  L0       |  L1       |  L2          at its own place
+    right_buffer    R0    |     R1    |     R2
+                                                     then side by side
+    rows       | L0 L1 L2 | R0 R1 R2             |
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from sklearnx._cython.common.dtypes cimport binned_t
+from sklearnx._cython.common.threads cimport parallel_for
+
+ctypedef fused code_t:
+    uint8_t
+    uint16_t
+    uint32_t
+
+cdef enum:
+    ROWS_PER_CHUNK = 1 << 15
+
+
+cdef struct job_t:
+    const binned_t* binned
+    int feature
+    const uint8_t* goes_left
+    uint32_t* rows
+    int64_t n_rows
+    uint32_t* left_buffer
+    uint32_t* right_buffer
+    int64_t* n_left  # of each chunk; then how many go left before it
+    int64_t total_left
+
+
+cdef int64_t partition_rows(
+    const binned_t* binned,
+    int feature,
+    const uint8_t* goes_left,
+    uint32_t* rows,
+    int64_t n_rows,
+    uint32_t* left_buffer,
+    uint32_t* right_buffer,
+    int n_threads,
+) noexcept nogil:
+    """Move the rows that go left before those that go right; return how many do.
+
+    IN: binned, goes_left (n_bins + 1,) by code. INOUT: rows (n_rows,).
+    Scratch: left_buffer and right_buffer (n_rows,).
+    """
+    cdef:
+        job_t job
+        int64_t n_chunks = (n_rows + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK
+        int64_t one_chunk = 0, chunk, n_left, total
+        int64_t* n_left_of_chunks = &one_chunk
+    if n_chunks > 1:
+        n_left_of_chunks = <int64_t*> malloc(n_chunks * sizeof(int64_t))
+        if n_left_of_chunks == NULL:
+            return -1
+    job.binned = binned
+    job.feature = feature
+    job.goes_left = goes_left
+    job.rows = rows
+    job.n_rows = n_rows
+    job.left_buffer = left_buffer
+    job.right_buffer = right_buffer
+    job.n_left = n_left_of_chunks
+    parallel_for(_split_chunk, &job, <int> n_chunks, n_threads)
+    total = 0
+    for chunk in range(n_chunks):
+        n_left = n_left_of_chunks[chunk]
+        n_left_of_chunks[chunk] = total
+        total += n_left
+    if n_chunks == 1:
+        memcpy(rows, left_buffer, total * sizeof(uint32_t))
+        memcpy(rows + total, right_buffer, (n_rows - total) * sizeof(uint32_t))
+        return total
+    job.total_left = total
+    parallel_for(_join_chunk, &job, <int> n_chunks, n_threads)
+    free(n_left_of_chunks)
+    return total
+
+
+cdef void _split_chunk(void* context, int chunk) noexcept nogil:
+    cdef:
+        job_t* job = <job_t*> context
+        const binned_t* binned = job.binned
+        int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
+        int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
+        int64_t first = binned.positions[job.feature] * binned.n_rows
+    if not binned.is_wide[job.feature]:
+        job.n_left[chunk] = _split_rows(binned.columns + first, job, start, stop)
+    elif binned.wide16 != NULL:
+        job.n_left[chunk] = _split_rows(binned.wide16 + first, job, start, stop)
+    else:
+        job.n_left[chunk] = _split_rows(binned.wide32 + first, job, start, stop)
+
+
+cdef int64_t _split_rows(
+    const code_t* codes, job_t* job, int64_t start, int64_t stop
+) noexcept nogil:
+    """Write both children without a branch: the row goes to both, one of them stays."""
+    cdef:
+        int64_t i
+        uint32_t row
+        uint8_t left
+        const uint8_t* goes_left = job.goes_left
+        const uint32_t* rows = job.rows
+        uint32_t* left_rows = job.left_buffer + start
+        uint32_t* right_rows = job.right_buffer + start
+        uint32_t* first = left_rows
+    for i in range(start, stop):
+        row = rows[i]
+        left = goes_left[codes[row]]
+        left_rows[0] = row
+        right_rows[0] = row
+        left_rows += left
+        right_rows += 1 - left
+    return left_rows - first
+
+
+cdef void _join_chunk(void* context, int chunk) noexcept nogil:
+    cdef:
+        job_t* job = <job_t*> context
+        int64_t total = job.total_left
+        int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
+        int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
+        int64_t first_left = job.n_left[chunk]
+        int64_t last_left = total if stop == job.n_rows else job.n_left[chunk + 1]
+        int64_t n_left = last_left - first_left
+    memcpy(
+        job.rows + first_left, job.left_buffer + start, n_left * sizeof(uint32_t)
+    )
+    memcpy(
+        job.rows + total + (start - first_left),
+        job.right_buffer + start,
+        (stop - start - n_left) * sizeof(uint32_t),
+    )

@@ -1,0 +1,214 @@
+"""Send rows through trees.
+
+Blocks of rows pass tree after tree, so that a tree stays in the nearest cache while the
+block's rows use it. Thresholds are compared in double whatever the type of the values,
+which is exact, so that float32 rows go where the float32 training rows went.
+"""
+
+from cython cimport floating
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdlib cimport free, malloc
+
+from sklearnx._cython.common.dtypes cimport node_t
+from sklearnx._cython.common.threads cimport parallel_for
+
+cdef enum:
+    ROWS_PER_BLOCK = 256
+
+
+cdef struct job_t:
+    const node_t* nodes
+    const int64_t* offsets
+    const uint32_t* bitsets
+    int64_t n_trees
+    int n_outputs
+    const void* X
+    bint is_float32
+    int64_t n_rows
+    int64_t n_features
+    double* raw
+    int32_t* leaves
+
+
+cdef inline bint _goes_left(
+    const node_t* node, const uint32_t* bitsets, double value
+) noexcept nogil:
+    cdef int64_t level
+    if value != value:
+        return node.missing_left
+    if node.bitset < 0:
+        return value <= node.value
+    level = <int64_t> value
+    return (bitsets[node.bitset + level // 32] >> (level % 32)) & 1
+
+
+cdef inline int32_t _find_leaf(
+    const node_t* nodes, const uint32_t* bitsets, const floating* row
+) noexcept nogil:
+    cdef int32_t node = 0
+    while nodes[node].feature >= 0:
+        node = nodes[node].left + (
+            not _goes_left(&nodes[node], bitsets, row[nodes[node].feature])
+        )
+    return node
+
+
+cdef void _predict_rows(
+    const job_t* job, const floating* X, int64_t start, int64_t stop
+) noexcept nogil:
+    cdef:
+        int64_t tree, row
+        const node_t* nodes
+        int32_t leaf
+        double* raw
+    for tree in range(job.n_trees):
+        nodes = job.nodes + job.offsets[tree]
+        raw = job.raw + (tree % job.n_outputs) * job.n_rows
+        for row in range(start, stop):
+            leaf = _find_leaf(nodes, job.bitsets, X + row * job.n_features)
+            if job.leaves != NULL:
+                job.leaves[row * job.n_trees + tree] = leaf
+            else:
+                raw[row] += nodes[leaf].value
+
+
+cdef void _predict_block(void* context, int block) noexcept nogil:
+    cdef:
+        job_t* job = <job_t*> context
+        int64_t start = <int64_t> block * ROWS_PER_BLOCK
+        int64_t stop = min(start + ROWS_PER_BLOCK, job.n_rows)
+    if job.is_float32:
+        _predict_rows(job, <const float*> job.X, start, stop)
+    else:
+        _predict_rows(job, <const double*> job.X, start, stop)
+
+
+cdef void _run(
+    const uint8_t[::1] nodes,
+    const int64_t[::1] offsets,
+    const uint32_t[::1] bitsets,
+    const floating[:, ::1] X,
+    job_t* job,
+    int n_threads,
+):
+    cdef int n_blocks = <int> ((X.shape[0] + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK)
+    job.nodes = <const node_t*> &nodes[0]
+    job.offsets = &offsets[0]
+    job.bitsets = &bitsets[0] if bitsets.shape[0] > 0 else NULL
+    job.n_trees = offsets.shape[0] - 1
+    job.X = <const void*> &X[0, 0]
+    job.is_float32 = floating is float
+    job.n_rows = X.shape[0]
+    job.n_features = X.shape[1]
+    with nogil:
+        parallel_for(_predict_block, job, n_blocks, n_threads)
+
+
+def add_predictions(
+    const uint8_t[::1] nodes,
+    const int64_t[::1] offsets,
+    const uint32_t[::1] bitsets,
+    const floating[:, ::1] X,
+    double[:, ::1] raw,
+    int n_threads,
+):
+    """Add the trees' values to raw scores.
+
+    IN: nodes (bytes of NODE_DTYPE), offsets (n_trees + 1,) of each tree's first node,
+    bitsets, X (n_rows, n_features). INOUT: raw (n_outputs, n_rows); tree t adds to output
+    t % n_outputs.
+    """
+    cdef job_t job
+    if X.shape[0] == 0 or offsets.shape[0] == 1:
+        return
+    job.n_outputs = <int> raw.shape[0]
+    job.raw = &raw[0, 0]
+    job.leaves = NULL
+    _run(nodes, offsets, bitsets, X, &job, n_threads)
+
+
+def find_leaves(
+    const uint8_t[::1] nodes,
+    const int64_t[::1] offsets,
+    const uint32_t[::1] bitsets,
+    const floating[:, ::1] X,
+    int32_t[:, ::1] leaves,
+    int n_threads,
+):
+    """Find the leaf that each row reaches in each tree.
+
+    IN: as `add_predictions`. OUT: leaves (n_rows, n_trees), positions within the tree.
+    """
+    cdef job_t job
+    if X.shape[0] == 0 or offsets.shape[0] == 1:
+        return
+    job.n_outputs = 1
+    job.raw = NULL
+    job.leaves = &leaves[0, 0]
+    _run(nodes, offsets, bitsets, X, &job, n_threads)
+
+
+def add_partial_dependence(
+    const uint8_t[::1] nodes,
+    const int64_t[::1] n_samples,
+    const uint32_t[::1] bitsets,
+    const double[:, ::1] grid,
+    const int32_t[::1] target_features,
+    double[::1] averages,
+):
+    """Add a tree's partial dependence, by the recursion over weighted paths.
+
+    IN: nodes and n_samples of one tree, grid (n_points, n_targets). INOUT: averages
+    (n_points,). At a split on a target feature the point's path goes on; at any other
+    both children are followed, weighted by their shares of the training rows (Friedman,
+    "Greedy function approximation", 2001, section 8.2).
+    """
+    cdef:
+        const node_t* tree = <const node_t*> &nodes[0]
+        int32_t* stack = <int32_t*> malloc(n_samples.shape[0] * sizeof(int32_t))
+        double* weights = <double*> malloc(n_samples.shape[0] * sizeof(double))
+        int64_t point, n_stacked, target
+        int32_t node, left
+        double weight, share
+    if stack == NULL or weights == NULL:
+        free(stack)
+        free(weights)
+        raise MemoryError()
+    with nogil:
+        for point in range(grid.shape[0]):
+            stack[0] = 0
+            weights[0] = 1
+            n_stacked = 1
+            while n_stacked > 0:
+                n_stacked -= 1
+                node = stack[n_stacked]
+                weight = weights[n_stacked]
+                if tree[node].feature < 0:
+                    averages[point] += weight * tree[node].value
+                    continue
+                left = tree[node].left
+                target = 0
+                while (
+                    target < target_features.shape[0]
+                    and target_features[target] != tree[node].feature
+                ):
+                    target += 1
+                if target < target_features.shape[0]:
+                    stack[n_stacked] = left + (
+                        not _goes_left(
+                            &tree[node],
+                            &bitsets[0] if bitsets.shape[0] > 0 else NULL,
+                            grid[point, target],
+                        )
+                    )
+                    weights[n_stacked] = weight
+                    n_stacked += 1
+                    continue
+                share = <double> n_samples[left] / n_samples[node]
+                stack[n_stacked] = left
+                weights[n_stacked] = weight * share
+                stack[n_stacked + 1] = left + 1
+                weights[n_stacked + 1] = weight * (1 - share)
+                n_stacked += 2
+    free(stack)
+    free(weights)

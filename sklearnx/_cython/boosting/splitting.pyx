@@ -1,0 +1,358 @@
+"""Best split of a node on one feature, from its histogram.
+
+With G and H the sums of gradients and hessians of a node, l2 the regularisation and
+v = -G / (H + l2) its value, clipped to the bounds that monotonic constraints put on it,
+the node's loss is 2 G v + (H + l2) v^2, which is -G^2 / (H + l2) where no bound binds
+(twice the second-order expansion of Chen and Guestrin, "XGBoost", KDD 2016, eq. 5). The
+gain of a split is the loss of the node less those of its children.
+
+Sums are integers; gains are computed in double by one function, in one order. Of equal
+gains the lower feature wins, then the lower bin, then missing values to the right.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+from libcpp.algorithm cimport sort
+
+from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
+
+cdef enum:
+    # Levels with fewer rows (by weight) are not sorted by their gradients, which would be
+    # noise: they go right. The same constant smooths the key of the others.
+    MIN_LEVEL_SUPPORT = 10
+
+# Of the children's losses: a smaller gain is the rounding error of a sum.
+cdef double MIN_RELATIVE_GAIN = 1e-11
+
+
+cdef struct level_t:
+    double key
+    int32_t level
+
+
+cdef bint _comes_before(const level_t& a, const level_t& b) noexcept nogil:
+    if a.key != b.key:
+        return a.key < b.key
+    return a.level < b.level
+
+
+cdef inline double compute_node_value(
+    const criterion_t* criterion,
+    int64_t sum_gradients,
+    int64_t sum_hessians,
+    double lower_bound,
+    double upper_bound,
+) noexcept nogil:
+    """Return the value that minimises the loss of a node, within its bounds."""
+    cdef:
+        double gradient = sum_gradients * criterion.gradient_unit
+        double curvature = (
+            sum_hessians * criterion.hessian_unit + criterion.l2_regularization
+        )
+        double value
+    if curvature <= 0:
+        return min(max(0.0, lower_bound), upper_bound)
+    value = -gradient / curvature
+    return min(max(value, lower_bound), upper_bound)
+
+
+cdef inline double _compute_loss(
+    const criterion_t* criterion,
+    int64_t sum_gradients,
+    int64_t sum_hessians,
+    double value,
+) noexcept nogil:
+    cdef:
+        double gradient = sum_gradients * criterion.gradient_unit
+        double curvature = (
+            sum_hessians * criterion.hessian_unit + criterion.l2_regularization
+        )
+    if not criterion.is_constrained:
+        return -gradient * gradient / curvature if curvature > 0 else 0.0
+    return 2 * gradient * value + curvature * value * value
+
+
+cdef inline bint _try_split(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    int monotonic_cst,
+    double node_loss,
+    int64_t left_gradients,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+    split_t* split,
+) noexcept nogil:
+    """Take the split over if it is allowed and better than `split`."""
+    cdef:
+        int64_t right_gradients = totals.sum_gradients - left_gradients
+        int64_t right_hessians = totals.sum_hessians - left_hessians
+        double children_loss, gain, left_value = 0, right_value = 0
+    if (
+        left_n_samples < criterion.min_samples_leaf
+        or totals.n_samples - left_n_samples < criterion.min_samples_leaf
+        or left_hessians * criterion.hessian_unit < criterion.min_hessian
+        or right_hessians * criterion.hessian_unit < criterion.min_hessian
+    ):
+        return False
+    if criterion.is_constrained:
+        left_value = compute_node_value(
+            criterion,
+            left_gradients,
+            left_hessians,
+            totals.lower_bound,
+            totals.upper_bound,
+        )
+        right_value = compute_node_value(
+            criterion,
+            right_gradients,
+            right_hessians,
+            totals.lower_bound,
+            totals.upper_bound,
+        )
+        if monotonic_cst * (right_value - left_value) < 0:
+            return False
+    children_loss = _compute_loss(
+        criterion, left_gradients, left_hessians, left_value
+    ) + _compute_loss(criterion, right_gradients, right_hessians, right_value)
+    gain = node_loss - children_loss
+    if not (gain > split.gain and gain > -MIN_RELATIVE_GAIN * children_loss):
+        return False
+    split.gain = gain
+    split.left_gradients = left_gradients
+    split.left_hessians = left_hessians
+    split.left_n_samples = left_n_samples
+    return True
+
+
+cdef void find_split(
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const hist_bin_t* histogram,
+    int feature,
+    split_t* split,
+) noexcept nogil:
+    """Find the best split of a node on `feature`; its gain is 0 if there is none.
+
+    IN: histogram (of the whole node). OUT: split.
+    """
+    cdef:
+        const hist_bin_t* bins = histogram + binned.offsets[feature]
+        double node_loss = _compute_loss(
+            criterion,
+            totals.sum_gradients,
+            totals.sum_hessians,
+            compute_node_value(
+                criterion,
+                totals.sum_gradients,
+                totals.sum_hessians,
+                totals.lower_bound,
+                totals.upper_bound,
+            ),
+        )
+    memset(split, 0, sizeof(split_t))
+    split.feature = feature
+    if binned.is_categorical[feature]:
+        _find_categorical_split(
+            binned, criterion, totals, bins, feature, node_loss, split
+        )
+    else:
+        _find_numeric_split(binned, criterion, totals, bins, feature, node_loss, split)
+    if split.gain > 0:
+        split.left_value = compute_node_value(
+            criterion,
+            split.left_gradients,
+            split.left_hessians,
+            totals.lower_bound,
+            totals.upper_bound,
+        )
+        split.right_value = compute_node_value(
+            criterion,
+            totals.sum_gradients - split.left_gradients,
+            totals.sum_hessians - split.left_hessians,
+            totals.lower_bound,
+            totals.upper_bound,
+        )
+
+
+cdef void _find_numeric_split(
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const hist_bin_t* bins,
+    int feature,
+    double node_loss,
+    split_t* split,
+) noexcept nogil:
+    """Try every bin as the last one on the left, with missing values on either side.
+
+        bins      0  1  2 ... n_bins - 1 | missing
+        left      ------>                |            missing right
+        left      ------>                |  ----      missing left
+    """
+    cdef:
+        int bin_idx, n_bins = binned.n_bins[feature]
+        int monotonic_cst = criterion.monotonic_cst[feature]
+        bint has_missing = (
+            binned.has_missing[feature] and bins[n_bins].n_samples > 0
+        )
+        # The last bin is a split point only if it parts values from missing ones.
+        int n_split_points = n_bins if has_missing else n_bins - 1
+        int64_t sum_gradients = 0, sum_hessians = 0, n_samples = 0
+        const hist_bin_t* missing = bins + n_bins
+    for bin_idx in range(n_split_points):
+        if bins[bin_idx].n_samples == 0:
+            continue  # the same split as the bin before
+        sum_gradients += bins[bin_idx].sum_gradients
+        sum_hessians += bins[bin_idx].sum_hessians
+        n_samples += bins[bin_idx].n_samples
+        if _try_split(
+            criterion,
+            totals,
+            monotonic_cst,
+            node_loss,
+            sum_gradients,
+            sum_hessians,
+            n_samples,
+            split,
+        ):
+            split.bin = bin_idx
+            split.missing_left = False
+        if has_missing and bin_idx < n_bins - 1:
+            if _try_split(
+                criterion,
+                totals,
+                monotonic_cst,
+                node_loss,
+                sum_gradients + missing.sum_gradients,
+                sum_hessians + missing.sum_hessians,
+                n_samples + missing.n_samples,
+                split,
+            ):
+                split.bin = bin_idx
+                split.missing_left = True
+    if not has_missing:
+        split.missing_left = 2 * split.left_n_samples > totals.n_samples
+
+
+cdef int _sort_levels(
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const hist_bin_t* bins,
+    int feature,
+    level_t* levels,
+) noexcept nogil:
+    """Sort levels with enough support by their smoothed value; return how many.
+
+    Sorted by value, the best of all partitions in two is a prefix (Fisher, "On grouping
+    for maximum homogeneity", JASA 1958). Missing values are one more level.
+    """
+    cdef:
+        int level, n_levels = 0
+        double hessian, support_unit = 0
+    if totals.sum_hessians > 0:
+        # Of a row with the node's average hessian, the support is 1.
+        support_unit = <double> totals.n_samples / totals.sum_hessians
+    for level in range(binned.n_bins[feature] + 1):
+        if bins[level].n_samples == 0:
+            continue
+        if bins[level].sum_hessians * support_unit < MIN_LEVEL_SUPPORT:
+            continue
+        hessian = bins[level].sum_hessians * criterion.hessian_unit
+        levels[n_levels].key = (
+            bins[level].sum_gradients
+            * criterion.gradient_unit
+            / (hessian + MIN_LEVEL_SUPPORT)
+        )
+        levels[n_levels].level = level
+        n_levels += 1
+    sort(levels, levels + n_levels, &_comes_before)
+    return n_levels
+
+
+cdef void _find_categorical_split(
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const hist_bin_t* bins,
+    int feature,
+    double node_loss,
+    split_t* split,
+) noexcept nogil:
+    """Try every prefix, then every suffix, of the sorted levels as the left child.
+
+    Both are needed since levels without support go right with the others.
+    """
+    cdef:
+        int i, n_levels, direction
+        int64_t sum_gradients, sum_hessians, n_samples
+        const hist_bin_t* bin_
+        level_t* levels = <level_t*> malloc(
+            (binned.n_bins[feature] + 1) * sizeof(level_t)
+        )
+    if levels == NULL:
+        return
+    n_levels = _sort_levels(binned, criterion, totals, bins, feature, levels)
+    for direction in range(2):
+        sum_gradients = 0
+        sum_hessians = 0
+        n_samples = 0
+        for i in range(n_levels):
+            bin_ = bins + levels[i if direction == 0 else n_levels - 1 - i].level
+            sum_gradients += bin_.sum_gradients
+            sum_hessians += bin_.sum_hessians
+            n_samples += bin_.n_samples
+            if _try_split(
+                criterion,
+                totals,
+                0,
+                node_loss,
+                sum_gradients,
+                sum_hessians,
+                n_samples,
+                split,
+            ):
+                split.is_categorical = True
+                split.n_left_levels = i + 1 if direction == 0 else -(i + 1)
+    free(levels)
+
+
+cdef void write_left_levels(
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const hist_bin_t* histogram,
+    const split_t* split,
+    uint8_t* goes_left,
+) noexcept nogil:
+    """Write for each code of the split's feature whether it goes left.
+
+    IN: histogram, split. OUT: goes_left (n_bins + 1,), missing last. Where the node has
+    no missing value, one would go with the larger child.
+    """
+    cdef:
+        int i, n_levels, code, feature = split.feature
+        int n_bins = binned.n_bins[feature]
+        const hist_bin_t* bins = histogram + binned.offsets[feature]
+        level_t* levels
+    memset(goes_left, 0, n_bins + 1)
+    if not split.is_categorical:
+        for code in range(split.bin + 1):
+            goes_left[code] = 1
+        goes_left[n_bins] = split.missing_left
+        return
+    levels = <level_t*> malloc((n_bins + 1) * sizeof(level_t))
+    if levels == NULL:
+        return
+    n_levels = _sort_levels(binned, criterion, totals, bins, feature, levels)
+    if split.n_left_levels > 0:
+        for i in range(split.n_left_levels):
+            goes_left[levels[i].level] = 1
+    else:
+        for i in range(n_levels + split.n_left_levels, n_levels):
+            goes_left[levels[i].level] = 1
+    if bins[n_bins].n_samples == 0:
+        goes_left[n_bins] = 2 * split.left_n_samples > totals.n_samples
+    free(levels)

@@ -1,0 +1,24 @@
+// Counter-based random numbers: a pure function of its keys, so that a draw depends on
+// the seed, the tree, the node and the purpose, never on threads or on earlier draws.
+//
+// The finaliser of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
+// number generators", OOPSLA 2014), applied once for each key.
+
+#pragma once
+
+#include <stdint.h>
+
+static inline uint64_t skx_mix(uint64_t x) {
+    x += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+// Distinct purposes draw independent numbers from the same keys.
+enum { SKX_FEATURES_OF_NODE = 1 };
+
+static inline uint64_t skx_random(uint64_t seed, uint64_t purpose, uint64_t tree,
+                                  uint64_t node, uint64_t item) {
+    return skx_mix(skx_mix(skx_mix(skx_mix(seed ^ (purpose << 56)) ^ tree) ^ node) ^ item);
+}

@@ -1,0 +1,8 @@
+"""Ensembles of trees."""
+
+from sklearnx.ensemble._hist_gradient_boosting import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+
+__all__ = ["HistGradientBoostingClassifier", "HistGradientBoostingRegressor"]

@@ -1,0 +1,213 @@
+"""The text that the classifier and the regressor share, written once."""
+
+from textwrap import dedent, indent
+
+_SUMMARY = """
+Gradient boosting of histogram trees for {task}.
+
+Features are cut into at most `max_bins` bins, trees grow leaf by leaf, the one
+with the largest gain first [1]_, [2]_. Missing values go to the side of a split that
+suits them;
+categories, from strings or a frame's category columns, are split by value without an
+encoder, however many there are.
+
+Gradients are summed as integers, so that a model has the same bits whatever the number
+of threads [3]_. The class is a subclass of scikit-learn's of the same name, with its
+parameters, attributes and messages; `n_jobs`, `handle_unknown`, `eval_metrics`{own} and
+the keywords of `fit` and `predict` that scikit-learn does not have are additions.
+"""
+
+_PARAMETERS = """
+learning_rate : float, default=0.1
+    Factor of the values of leaves, above 0.
+max_iter : int, default=100
+    Largest number of iterations{trees_per_iteration}.
+max_leaf_nodes : int or None, default=31
+    Largest number of leaves of a tree, at least 2. None means no limit.
+max_depth : int or None, default=None
+    Largest number of edges from the root to a leaf. None means no limit.
+min_samples_leaf : int, default=20
+    Smallest number of training rows in a leaf. Lower it for a few hundred rows.
+l2_regularization : float, default=0
+    Added to the sum of hessians of a node, which shrinks its value.
+max_features : float, default=1.0
+    Share of the features, drawn at random for each node, that its split is sought on.
+max_bins : int, default=255
+    Largest number of bins of a numeric feature, from 2 to 65,535, besides the one for
+    missing values. Features with more than 255 bins take 16 bits a value, and longer.
+    Levels of a categorical feature are not limited.
+categorical_features : 'from_dtype', array-like of bool, int or str, or None, \
+        default='from_dtype'
+    Which features are categorical.
+
+    - 'from_dtype': columns of a frame (pandas, polars, pyarrow) that hold categories or
+      strings.
+    - bool array-like of shape (n_features,): a mask.
+    - int array-like: positions.
+    - str array-like: names.
+    - None: none.
+
+    In columns of numbers, negative values and NaN are missing. Levels are told apart by
+    value, so that a frame whose dtype lists them in another order is read right.
+monotonic_cst : array-like of int of shape (n_features,) or dict, default=None
+    1 makes predictions increase with a feature, -1 decrease, 0 leaves them free. A
+    dictionary names features. Not for categorical features or several classes.
+interaction_cst : {{'pairwise', 'no_interactions'}} or sequence of lists, tuples or \
+        sets of int, default=None
+    Groups of features that may meet on the path to a leaf; features in no group form
+    one more.
+warm_start : bool, default=False
+    Whether `fit` goes on from the previous one's model, for the same data.
+early_stopping : 'auto' or bool, default='auto'
+    Whether to stop when scores get no better. 'auto' means yes for more than 10,000
+    rows, or if validation rows are passed to `fit`.
+scoring : str, callable or None, default='loss'
+    What early stopping looks at: 'loss', a scorer or its name, or None for the score
+    of the estimator.
+validation_fraction : float, int, splitter or None, default=0.1
+    The rows set aside for early stopping: a share or a number, drawn at random, or the
+    test rows of the last split of a cross-validation splitter, such as
+    `TimeSeriesSplit` or `GroupShuffleSplit`. None means to look at the training rows.
+n_iter_no_change : int, default=10
+    Stop when none of that many last scores is better than the one before them.
+tol : float, default=1e-7
+    By how much a score must rise to be better.
+verbose : int, default=0
+    1 logs the time of each stage, 2 each iteration too, at level INFO of the logger
+    'sklearnx'; to standard output if no logging is set up.
+random_state : int, RandomState instance or None, default=None
+    Seed of the rows that quantiles of more than 200,000 are taken from, of the
+    validation rows, and of `max_features`.
+{own_parameters}n_jobs : int or None, default=None
+    Number of threads in fit and predict. None and -1 mean all cores that the process
+    may use (by affinity, cgroup quota, OMP_NUM_THREADS and threadpoolctl), -2 all but
+    one.
+    The number does not change a bit of the model.
+handle_unknown : {{'missing', 'error'}}, default='missing'
+    What a level is that fit did not see: a missing value, or an error.
+eval_metrics : list of str or callable, default=None
+    Scorers, or names of scorers, kept in `evals_result_` besides the loss.
+"""
+
+_ATTRIBUTES = """
+{own_attributes}do_early_stopping_ : bool
+    Whether early stopping was used.
+n_iter_ : int
+    Number of iterations.
+n_trees_per_iteration_ : int
+    Number of trees of an iteration{trees_attribute}.
+train_score_ : ndarray of shape (n_iter_ + 1,)
+    Scores of the training rows, the first before any tree, larger is better; empty
+    without early stopping. Of other scores than the loss, at most 10,000 rows are used.
+validation_score_ : ndarray of shape (n_iter_ + 1,)
+    The same of the validation rows.
+evals_result_ : dict of dicts of ndarrays
+    ``evals_result_[name][metric]`` has the history of a set passed as `eval_sets`, or
+    of the rows set aside as 'validation'. The loss is positive, the smaller the better.
+feature_importances_ : ndarray of shape (n_features_in_,)
+    Total gain of the splits on each feature, scaled to sum to 1.
+feature_split_counts_ : ndarray of shape (n_features_in_,)
+    Number of splits on each feature.
+is_categorical_ : ndarray of shape (n_features_in_,) or None
+    Mask of the categorical features, None if there are none.
+n_features_in_ : int
+    Number of features.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Names of the features, if all are strings.
+"""
+
+_SEE_ALSO = """
+sklearnx.inspection.tree_table : A tree as a table.
+sklearnx.inspection.plot_tree : A tree as a picture.
+"""
+
+_REFERENCES = """
+.. [1] Friedman, "Greedy function approximation: a gradient boosting machine", Annals of
+   Statistics 29 (2001).
+.. [2] Ke et al., "LightGBM: a highly efficient gradient boosting decision tree",
+   NeurIPS (2017).
+.. [3] Shi et al., "Quantized training of gradient boosting decision trees", NeurIPS
+   (2022).
+"""
+
+_TEXTS = {
+    "HistGradientBoostingRegressor": {
+        "task": "regression",
+        "own": ", `power`, the losses 'huber' and 'tweedie'",
+        "trees_per_iteration": ", which is the number of trees",
+        "trees_attribute": ": 1",
+        "loss": """
+loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'poisson', 'gamma', \
+        'tweedie'} or object, default='squared_error'
+    Loss to minimise, halved where it is a square or a deviance. 'poisson', 'gamma' and
+    'tweedie' predict through a log link and need targets that are not negative
+    (positive for 'gamma'). An object is a loss of your own, with the methods
+    ``gradient(y_true, raw_prediction)`` and ``hessian(y_true, raw_prediction)``.
+quantile : float or None, default=None
+    Of 'quantile', the level between 0 and 1. Of 'huber', the quantile of the absolute
+    residuals beyond which they count linearly, found anew each iteration (default 0.9).
+""",
+        "own_parameters": """\
+power : float, default=1.5
+    Of 'tweedie', the power of the mean that the variance is proportional to, between 1
+    and 2.
+""",
+        "own_attributes": "",
+        "examples": """
+>>> from sklearn.datasets import load_diabetes
+>>> from sklearnx.ensemble import HistGradientBoostingRegressor
+>>> X, y = load_diabetes(return_X_y=True)
+>>> model = HistGradientBoostingRegressor().fit(X, y)
+>>> round(model.score(X, y), 2)
+0.93
+""",
+    },
+    "HistGradientBoostingClassifier": {
+        "task": "classification",
+        "own": "",
+        "trees_per_iteration": ", of one tree for two classes, else of one a class",
+        "trees_attribute": ": 1 for two classes, else one a class",
+        "loss": """
+loss : {'log_loss'} or object, default='log_loss'
+    Loss to minimise: the logistic loss for two classes, the multinomial one for more.
+    An object is a loss of your own, with the methods
+    ``gradient(y_true, raw_prediction)`` and ``hessian(y_true, raw_prediction)``.
+""",
+        "own_parameters": """\
+class_weight : dict, 'balanced' or None, default=None
+    Weights of the classes, multiplied with `sample_weight`. 'balanced' means
+    ``n_samples / (n_classes * np.bincount(y))``.
+""",
+        "own_attributes": """\
+classes_ : ndarray of shape (n_classes,)
+    The classes.
+""",
+        "examples": """
+>>> from sklearn.datasets import load_iris
+>>> from sklearnx.ensemble import HistGradientBoostingClassifier
+>>> X, y = load_iris(return_X_y=True)
+>>> model = HistGradientBoostingClassifier().fit(X, y)
+>>> model.predict(X[:2])
+array([0, 0])
+""",
+    },
+}
+
+
+def _section(title, text):
+    return f"{title}\n{'-' * len(title)}\n{text.strip()}\n"
+
+
+def document(cls):
+    """Give an estimator its docstring."""
+    texts = _TEXTS[cls.__name__]
+    parts = [
+        _SUMMARY.format(**texts).strip() + "\n",
+        _section("Parameters", texts["loss"].strip() + _PARAMETERS.format(**texts)),
+        _section("Attributes", _ATTRIBUTES.format(**texts)),
+        _section("See Also", _SEE_ALSO),
+        _section("References", _REFERENCES),
+        _section("Examples", texts["examples"]),
+    ]
+    cls.__doc__ = indent(dedent("\n".join(parts)), "    ").strip() + "\n    "
+    return cls
