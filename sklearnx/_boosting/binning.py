@@ -177,6 +177,7 @@ def find_thresholds(values, weights, max_bins):
             total = (last + 1).astype(np.float64)
         else:
             total = np.cumsum(weights[order])[last]
+        total = np.cumsum(_cap_heavy_values(np.diff(total, prepend=0.0), max_bins))
         # Compared as products, which are exact for counts and integer weights.
         reached = total * max_bins
         wanted = np.arange(1, max_bins) * total[-1]
@@ -186,6 +187,26 @@ def find_thresholds(values, weights, max_bins):
         lower = distinct[at]
         upper = np.where(reached[at] == wanted, distinct[at + 1], lower)
     return np.unique(_middle(lower, upper))
+
+
+def _cap_heavy_values(weights, max_bins):
+    """Return the weights of distinct values with none above the share of a bin.
+
+    A value that fills more than its bin would take the bins of others with it: quantiles
+    that fall on it coincide. Capped at a bin's share, it has a bin of its own and leaves
+    the rest to the other values.
+    """
+    cap = weights.sum() / max_bins
+    while True:
+        # A lower cap may reach more values; it falls until it reaches no more.
+        n_heavy = np.count_nonzero(weights > cap)
+        if n_heavy >= max_bins:
+            return weights
+        light = weights[weights <= cap].sum()
+        lower_cap = light / (max_bins - n_heavy)
+        if lower_cap >= cap:
+            return np.minimum(weights, cap)
+        cap = lower_cap
 
 
 def _middle(lower, upper):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearnx._boosting.constraints import clip_refitted_leaves
 from sklearnx._boosting.model import Tree
 from sklearnx._cython.boosting.growing import TreeGrower
 from sklearnx._cython.boosting.quantization import QuantizedGradients
@@ -50,6 +51,7 @@ class Booster:
         self.learning_rate = learning_rate
         self.timer = timer
         self.n_threads = n_threads
+        self.monotonic_cst = growth["monotonic_cst"]
         self.grower = TreeGrower(matrix, edges, n_threads=n_threads, **growth)
         self.quantized = QuantizedGradients(len(y), sample_weight)
         self.gradients = np.empty_like(raw)
@@ -88,6 +90,14 @@ class Booster:
                     self.grower.leaf_offsets,
                     self.n_threads,
                 )
+                if self.monotonic_cst.any():
+                    values = clip_refitted_leaves(
+                        tree.nodes,
+                        tree.stats["sum_hessians"],
+                        self.monotonic_cst,
+                        leaves,
+                        values,
+                    )
             else:
                 values = tree.stats["value"][leaves]
             tree.stats["value"] *= self.learning_rate

@@ -57,6 +57,12 @@ def split_rows(y, groups, *, validation_fraction, stratify, seed):
             stratify=y if stratify else None,
             random_state=seed,
         )
+    elif isinstance(validation_fraction, str):
+        # It has a method `split`, too.
+        raise ValueError(
+            "The 'validation_fraction' parameter must be a share, a number of rows or "
+            f"a splitter, got {validation_fraction!r}."
+        )
     else:
         train = None
         for split in validation_fraction.split(np.arange(n_rows), y, groups):

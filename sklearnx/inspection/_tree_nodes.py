@@ -68,8 +68,8 @@ def read_tree(estimator: Any, iteration: int, output: int) -> TreeNodes:
         raise TypeError(
             "estimator must be a HistGradientBoostingClassifier or "
             "HistGradientBoostingRegressor of sklearnx.ensemble, got "
-            f"{type(estimator).__module__}.{type(estimator).__name__}. Of a pipeline or "
-            "a search, pass the fitted estimator inside it."
+            f"{type(estimator).__module__}.{type(estimator).__name__}. Of a pipeline "
+            "or a search, pass the fitted estimator inside it."
         )
     check_is_fitted(estimator)
     _check_position("iteration", iteration, estimator.n_iter_)

@@ -63,10 +63,10 @@ def tree_table(estimator: Any, iteration: int = 0, output: int = 0) -> pandas.Da
          feature  left  right  n_samples
     node
     0         s5     1      2        442
-    1        bmi     3      4        218
-    2       None  <NA>   <NA>        224
-    3       None  <NA>   <NA>        171
-    4       None  <NA>   <NA>         47
+    1       None  <NA>   <NA>        218
+    2        bmi     3      4        224
+    3       None  <NA>   <NA>        116
+    4       None  <NA>   <NA>        108
 
     The sum of the leaves' values over all trees is the raw score, but for a constant:
 
@@ -93,18 +93,13 @@ def tree_table(estimator: Any, iteration: int = 0, output: int = 0) -> pandas.Da
             "feature": pd.Series(nodes.feature, dtype=object),
             "threshold": nodes.threshold,
             "left_levels": pd.Series(nodes.left_levels, dtype=object),
-            "missing_left": pd.array(nodes.missing_left, dtype="boolean"),
-            "left": pd.array(nodes.left, dtype="Int32"),
-            "right": pd.array(nodes.right, dtype="Int32"),
+            "missing_left": pd.arrays.BooleanArray(nodes.missing_left, is_leaf),
+            "left": pd.arrays.IntegerArray(nodes.left, is_leaf.copy()),
+            "right": pd.arrays.IntegerArray(nodes.right, is_leaf.copy()),
             "n_samples": nodes.n_samples,
             "sum_hessians": nodes.sum_hessians,
             "gain": nodes.gain,
             "value": nodes.value,
         },
         index=pd.RangeIndex(len(nodes), name="node"),
-    ).assign(
-        **{
-            name: lambda table, name=name: table[name].mask(is_leaf)
-            for name in ("missing_left", "left", "right")
-        }
     )
