@@ -120,9 +120,19 @@ class BoostedTrees:
         span = slice(self.offsets[index], self.offsets[index + 1])
         return Tree(self.nodes[span], self.stats[span], self.bitsets)
 
-    def make_raw(self, n_rows):
-        """Return raw scores before the first tree, of shape (n_outputs, n_rows)."""
-        return np.repeat(self.init_score[:, np.newaxis], n_rows, axis=1)
+    def make_raw(self, n_rows, offset=None):
+        """Return raw scores before the first tree, of shape (n_outputs, n_rows).
+
+        Parameters
+        ----------
+        n_rows : int
+        offset : float64 array of shape (n_outputs, n_rows) or None
+            Raw scores that the model is added to.
+        """
+        raw = np.repeat(self.init_score[:, np.newaxis], n_rows, axis=1)
+        if offset is not None:
+            raw += offset
+        return raw
 
     def add_iterations(self, X, raw, start, stop, n_threads):
         """Add the values of iterations [start, stop) for the rows of `X` to `raw`.
@@ -137,7 +147,7 @@ class BoostedTrees:
             self.nodes.view(np.uint8), offsets, self.bitsets, X, raw, n_threads
         )
 
-    def predict_raw(self, table, n_iter=None, n_threads=1):
+    def predict_raw(self, table, n_iter=None, offset=None, n_threads=1):
         """Return the raw scores of a table.
 
         Parameters
@@ -145,28 +155,24 @@ class BoostedTrees:
         table : Table
         n_iter : int or None
             Use the first iterations only.
+        offset : float64 array of shape (n_outputs, n_rows) or None
+            Raw scores that the model is added to.
+        n_threads : int
 
         Returns
         -------
         raw : float64 array of shape (n_outputs, n_rows)
         """
         n_iter = self.n_iter if n_iter is None else n_iter
+        raw = self.make_raw(table.n_rows, offset)
         if table.is_contiguous or table.n_rows <= ROWS_PER_CHUNK:
-            raw = self.make_raw(table.n_rows)
             self.add_iterations(table.to_matrix(), raw, 0, n_iter, n_threads)
             return raw
-        return np.concatenate(
-            [
-                self._predict_chunk(table, start, n_iter, n_threads)
-                for start in range(0, table.n_rows, ROWS_PER_CHUNK)
-            ],
-            axis=1,
-        )
-
-    def _predict_chunk(self, table, start, n_iter, n_threads):
-        X = table.to_matrix(slice(start, start + ROWS_PER_CHUNK))
-        raw = self.make_raw(len(X))
-        self.add_iterations(X, raw, 0, n_iter, n_threads)
+        for start in range(0, table.n_rows, ROWS_PER_CHUNK):
+            rows = slice(start, start + ROWS_PER_CHUNK)
+            part = np.ascontiguousarray(raw[:, rows])
+            self.add_iterations(table.to_matrix(rows), part, 0, n_iter, n_threads)
+            raw[:, rows] = part
         return raw
 
     def find_leaves(self, X, n_threads=1):

@@ -90,10 +90,8 @@ class Rows:
         matrix : array or None
             What `to_matrix` returned, if it has been called.
         """
-        raw = model.make_raw(len(self))
+        raw = model.make_raw(len(self), self.offset)
         if model.n_trees > 0:
             matrix = self.to_matrix() if matrix is None else matrix
             model.add_iterations(matrix, raw, 0, model.n_iter, n_threads)
-        if self.offset is not None:
-            raw += self.offset
         return raw

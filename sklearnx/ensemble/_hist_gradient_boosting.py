@@ -179,9 +179,9 @@ class _HistGradientBoosting(CallbackSupportMixin):
         n_threads = effective_n_threads(self.n_jobs)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         with timer.measure("reading"):
-            rows = self._read_training_rows(X, y, sample_weight, init_score)
+            is_warm = self.warm_start and self._is_fitted()
+            rows = self._read_training_rows(X, y, sample_weight, init_score, is_warm)
             validation = self._read_validation_rows(*validation)
-        is_warm = self.warm_start and self._is_fitted()
         self._draw_seeds(is_warm)
         growth = self._make_growth_parameters()
 
@@ -216,7 +216,7 @@ class _HistGradientBoosting(CallbackSupportMixin):
             model = self._make_start_model(train, is_warm, n_threads)
             raw = train.predict_raw(model, n_threads)
         history = self._make_history(
-            model, train, raw, validation, eval_sets or {}, is_warm, n_threads
+            model, train, raw, validation, eval_sets, is_warm, n_threads
         )
         booster = Booster(
             self._loss,
@@ -295,15 +295,25 @@ class _HistGradientBoosting(CallbackSupportMixin):
 
     # -- steps of fit --
 
-    def _read_training_rows(self, X, y, sample_weight, init_score):
+    def _read_training_rows(self, X, y, sample_weight, init_score, is_warm):
         """Check the training data; set the encoder, the loss and `classes_`."""
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X, dtype=np.float64)
             _check_weights(sample_weight)
-        self._encoder = TableEncoder(self.categorical_features, self.handle_unknown)
-        table = self._encoder.fit_transform(X, self, sample_weight)
+        if is_warm:
+            # The trees know features and levels as they were read first.
+            table = self._encoder.transform(X, self)
+        else:
+            self._encoder = TableEncoder(self.categorical_features, self.handle_unknown)
+            table = self._encoder.fit_transform(X, self, sample_weight)
         labels = check_y(y, estimator=self)
+        classes = getattr(self, "classes_", None)
         target = self._encode_y(labels)
+        if is_warm and classes is not None and list(classes) != list(self.classes_):
+            raise ValueError(
+                f"With warm_start=True, y must have the classes of the previous fit, "
+                f"{list(classes)}, got {list(self.classes_)}."
+            )
         _check_length(table, target)
         self._loss = self._make_loss(target)
         # Read by scikit-learn's partial_dependence.
@@ -404,7 +414,12 @@ class _HistGradientBoosting(CallbackSupportMixin):
                 # Of the loss alone, `validation_score_` tells as much.
                 kept = metrics if len(metrics) > 1 else {}
                 history.watch("validation", scored, kept)
-        for name, eval_set in eval_sets.items():
+        if not isinstance(eval_sets, Mapping | None):
+            raise ValueError(
+                "eval_sets must be a dict of (X, y) or (X, y, sample_weight) by name, "
+                f"got {type(eval_sets).__name__}."
+            )
+        for name, eval_set in (eval_sets or {}).items():
             rows = self._read_eval_set(name, eval_set)
             history.watch(name, self._make_scored_rows(model, rows, n_threads), metrics)
         if is_warm:
@@ -493,9 +508,12 @@ class _HistGradientBoosting(CallbackSupportMixin):
         if n_iter is not None:
             self._check_n_iter(n_iter)
         table = self._encoder.transform(X, self)
-        raw = self._model.predict_raw(table, n_iter, effective_n_threads(self.n_jobs))
-        if init_score is not None:
-            raw += self._check_init_score(init_score, table.n_rows)
+        raw = self._model.predict_raw(
+            table,
+            n_iter,
+            self._check_init_score(init_score, table.n_rows),
+            effective_n_threads(self.n_jobs),
+        )
         return raw.T
 
     def _staged_raw_predict(self, X, init_score=None):
@@ -503,9 +521,8 @@ class _HistGradientBoosting(CallbackSupportMixin):
         check_is_fitted(self)
         matrix = self._encoder.transform(X, self).to_matrix()
         n_threads = effective_n_threads(self.n_jobs)
-        raw = self._model.make_raw(len(matrix))
-        if init_score is not None:
-            raw += self._check_init_score(init_score, len(matrix))
+        offset = self._check_init_score(init_score, len(matrix))
+        raw = self._model.make_raw(len(matrix), offset)
         for iteration in range(self._model.n_iter):
             self._model.add_iterations(matrix, raw, iteration, iteration + 1, n_threads)
             yield raw.T.copy(order="F")

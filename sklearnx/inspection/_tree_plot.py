@@ -312,11 +312,12 @@ def _draw(root, layout, ax):
     from matplotlib import colormaps
 
     ax.set_axis_off()
-    if ax.figure.get_layout_engine() is not None:
+    figure = ax.figure.figure  # the whole one, where the axes are in a subfigure
+    if figure.get_layout_engine() is not None:
         # Until then the axes do not have their size.
-        ax.figure.draw_without_rendering()
+        figure.draw_without_rendering()
     extent = ax.get_window_extent()
-    points_per_pixel = 72 / ax.figure.dpi
+    points_per_pixel = 72 / figure.dpi
     width, height = extent.width * points_per_pixel, extent.height * points_per_pixel
     font_size = min(MAX_FONT_SIZE, width / layout.width, height / layout.height)
     width, height = width / font_size, height / font_size

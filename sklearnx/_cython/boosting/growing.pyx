@@ -92,6 +92,7 @@ cdef struct grown_t:
     split_t split
     hist_bin_t* histogram
     uint8_t* goes_left  # by code of the split's feature
+    bint has_missing  # values of the split's feature
     uint8_t* groups  # interaction groups that its path leaves open
     int32_t left  # -1 for a leaf
     int32_t depth
@@ -325,6 +326,7 @@ cdef class TreeGrower:
         cdef int failed
         self.criterion.gradient_unit = quantized.quantized.gradient_unit
         self.criterion.hessian_unit = quantized.quantized.hessian_unit
+        self.criterion.weight_unit = quantized.quantized.weight_unit
         cdef const uint32_t[::1] all_rows = self._all_rows
         cdef const quantized_t* gradients = &quantized.quantized
         with nogil:
@@ -472,6 +474,7 @@ cdef class TreeGrower:
             root.totals.sum_gradients += bin_.sum_gradients
             root.totals.sum_hessians += bin_.sum_hessians
             root.totals.n_samples += bin_.n_samples
+        root.totals.sum_weights = self._sum_weights(root, quantized)
         if self._is_splittable(root):
             return self._search(root, NULL, NULL, tree_idx)
         return 0
@@ -532,6 +535,9 @@ cdef class TreeGrower:
         right.totals.sum_gradients = node.totals.sum_gradients - split.left_gradients
         right.totals.sum_hessians = node.totals.sum_hessians - split.left_hessians
         right.totals.n_samples = node.totals.n_samples - split.left_n_samples
+        left.totals.sum_weights = self._sum_weights(left, quantized)
+        right.totals.sum_weights = node.totals.sum_weights - left.totals.sum_weights
+        self._send_missing(node, left, right)
         left.value = split.left_value
         right.value = split.right_value
         self._set_bounds(node, left, right)
@@ -573,6 +579,28 @@ cdef class TreeGrower:
             self.n_threads,
         )
         return self._search(larger, smaller, NULL, tree_idx)
+
+    cdef int64_t _sum_weights(
+        self, const grown_t* node, const quantized_t* quantized
+    ) noexcept nogil:
+        """Return the weight of a node's rows, in fixed point."""
+        cdef int64_t i, sum_weights = 0
+        if quantized.weights == NULL:
+            return node.totals.n_samples
+        for i in range(node.start, node.stop):
+            sum_weights += quantized.weights[self.rows[i]]
+        return sum_weights
+
+    cdef void _send_missing(
+        self, grown_t* node, const grown_t* left, const grown_t* right
+    ) noexcept nogil:
+        """Where a node has no missing values, one would go to the heavier child."""
+        cdef:
+            int n_bins = self.matrix.binned.n_bins[node.split.feature]
+        if not node.has_missing:
+            node.goes_left[n_bins] = (
+                left.totals.sum_weights > right.totals.sum_weights
+            )
 
     cdef void _set_bounds(
         self, const grown_t* node, grown_t* left, grown_t* right
@@ -701,6 +729,10 @@ cdef class TreeGrower:
                     node.histogram,
                     &node.split,
                     node.goes_left,
+                )
+                feature = node.split.feature
+                node.has_missing = (
+                    node.histogram[binned.offsets[feature + 1] - 1].n_samples > 0
                 )
                 if not push_candidate(
                     &self.frontier, node.split.gain, <int32_t> (node - self.nodes)

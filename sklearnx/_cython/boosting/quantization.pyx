@@ -41,6 +41,9 @@ cdef enum:
     # least so many steps of the 12-bit grid.
     MIN_STEPS = 16
 
+# Above it integer weights would leave too few bits to the gradients.
+cdef double MAX_INTEGER_SUM = 2.0**40
+
 
 cdef struct job_t:
     int64_t n_rows
@@ -75,23 +78,28 @@ cdef class QuantizedGradients:
     """
 
     def __init__(self, n_rows, weights=None):
+        cdef const int64_t[::1] fixed_weights
+        cdef double weight_scale = 1
         self.weights = weights
-        self.integer_weights = True
-        self.sum_weights = n_rows
-        if weights is not None:
-            self.integer_weights = bool(
-                (weights == np.floor(weights)).all() and weights.max() < 2.0**20
-            )
-            # An integer for integer weights, else only its magnitude matters.
-            self.sum_weights = max(float(n_rows), np.ceil(weights.sum()))
-            if self.integer_weights:
-                self.sum_weights = weights.sum()
+        self.sum_weights = n_rows if weights is None else weights.sum()
+        self.integer_weights = weights is None or bool(
+            self.sum_weights < MAX_INTEGER_SUM
+            and (weights == np.floor(weights)).all()
+        )
         # Of integer weights the largest possible sum is max * sum_weights, of others
         # max * n_rows.
         n_terms = self.sum_weights if self.integer_weights else n_rows
         self.n_leaf_bits = min(
             MAX_LEAF_BITS, 62 - int(np.ceil(np.log2(max(n_terms, 1))))
         )
+        self.quantized.weights = NULL
+        if weights is not None:
+            if not self.integer_weights:
+                weight_scale = _find_scale(weights.max(), self.n_leaf_bits)
+            self.fixed_weights = np.rint(weights * weight_scale).astype(np.int64)
+            fixed_weights = self.fixed_weights
+            self.quantized.weights = &fixed_weights[0]
+        self.quantized.weight_unit = 1 / weight_scale
         self.leaf_gradients = np.empty(n_rows, dtype=np.int64)
         self.leaf_hessians = np.empty(n_rows, dtype=np.int64)
         self.packed = self.gradients = self.hessians = None

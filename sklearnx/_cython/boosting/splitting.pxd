@@ -7,6 +7,7 @@ from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
 cdef struct criterion_t:
     double gradient_unit
     double hessian_unit
+    double weight_unit
     double l2_regularization
     int64_t min_samples_leaf
     double min_hessian
@@ -19,6 +20,7 @@ cdef struct totals_t:
     int64_t sum_gradients
     int64_t sum_hessians
     int64_t n_samples
+    int64_t sum_weights
     double lower_bound
     double upper_bound
 

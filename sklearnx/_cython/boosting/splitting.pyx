@@ -240,8 +240,6 @@ cdef void _find_numeric_split(
             ):
                 split.bin = bin_idx
                 split.missing_left = True
-    if not has_missing:
-        split.missing_left = 2 * split.left_n_samples > totals.n_samples
 
 
 cdef int _sort_levels(
@@ -261,8 +259,10 @@ cdef int _sort_levels(
         int level, n_levels = 0
         double hessian, support_unit = 0
     if totals.sum_hessians > 0:
-        # Of a row with the node's average hessian, the support is 1.
-        support_unit = <double> totals.n_samples / totals.sum_hessians
+        # Of a row of weight 1 with the node's average hessian, the support is 1.
+        support_unit = (
+            totals.sum_weights * criterion.weight_unit / totals.sum_hessians
+        )
     for level in range(binned.n_bins[feature] + 1):
         if bins[level].n_samples == 0:
             continue
@@ -343,8 +343,7 @@ cdef void write_left_levels(
 ) noexcept nogil:
     """Write for each code of the split's feature whether it goes left.
 
-    IN: histogram, split. OUT: goes_left (n_bins + 1,), missing last. Where the node has
-    no missing value, one would go with the larger child.
+    IN: histogram, split. OUT: goes_left (n_bins + 1,), missing last.
     """
     cdef:
         int i, n_levels, code, feature = split.feature
@@ -367,6 +366,4 @@ cdef void write_left_levels(
     else:
         for i in range(n_levels + split.n_left_levels, n_levels):
             goes_left[levels[i].level] = 1
-    if bins[n_bins].n_samples == 0:
-        goes_left[n_bins] = 2 * split.left_n_samples > totals.n_samples
     free(levels)

@@ -56,8 +56,9 @@ typedef struct {
     const int64_t *hessians;
     const int64_t *leaf_gradients;  // (n_rows,) finer, for the values of leaves
     const int64_t *leaf_hessians;
+    const int64_t *weights;    // (n_rows,) of the rows, or NULL when all are 1
     double gradient_unit, hessian_unit;  // real value of 1 in a histogram
-    double leaf_gradient_unit, leaf_hessian_unit;
+    double leaf_gradient_unit, leaf_hessian_unit, weight_unit;
 } quantized_t;
 
 // The best split of a node on one feature, or of all of them.

@@ -40,10 +40,12 @@ cdef extern from "dtypes.h" nogil:
         const int64_t* hessians
         const int64_t* leaf_gradients
         const int64_t* leaf_hessians
+        const int64_t* weights
         double gradient_unit
         double hessian_unit
         double leaf_gradient_unit
         double leaf_hessian_unit
+        double weight_unit
 
     ctypedef struct split_t:
         double gain
