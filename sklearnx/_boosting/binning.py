@@ -192,9 +192,8 @@ def find_thresholds(values, weights, max_bins):
 def _cap_heavy_values(weights, max_bins):
     """Return the weights of distinct values with none above the share of a bin.
 
-    A value that fills more than its bin would take the bins of others with it: quantiles
-    that fall on it coincide. Capped at a bin's share, it has a bin of its own and leaves
-    the rest to the other values.
+    Quantiles that fall on one heavy value coincide, and the bins between them are lost.
+    Capped at a bin's share, it has a bin of its own and leaves the rest to the others.
     """
     cap = weights.sum() / max_bins
     while True:

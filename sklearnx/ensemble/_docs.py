@@ -96,23 +96,23 @@ n_iter_ : int
     Number of iterations.
 n_trees_per_iteration_ : int
     Number of trees of an iteration{trees_attribute}.
-train_score_ : ndarray of shape (n_iter_ + 1,)
+train_score_ : ndarray of shape (`n_iter_ + 1`,)
     Scores of the training rows, the first before any tree, larger is better; empty
     without early stopping. Of other scores than the loss, at most 10,000 rows are used.
-validation_score_ : ndarray of shape (n_iter_ + 1,)
+validation_score_ : ndarray of shape (`n_iter_ + 1`,)
     The same of the validation rows.
 evals_result_ : dict of dicts of ndarrays
     ``evals_result_[name][metric]`` has the history of a set passed as `eval_sets`, or
     of the rows set aside as 'validation'. The loss is positive, the smaller the better.
-feature_importances_ : ndarray of shape (n_features_in_,)
+feature_importances_ : ndarray of shape (`n_features_in_`,)
     Total gain of the splits on each feature, scaled to sum to 1.
-feature_split_counts_ : ndarray of shape (n_features_in_,)
+feature_split_counts_ : ndarray of shape (`n_features_in_`,)
     Number of splits on each feature.
-is_categorical_ : ndarray of shape (n_features_in_,) or None
+is_categorical_ : ndarray of shape (`n_features_in_`,) or None
     Mask of the categorical features, None if there are none.
 n_features_in_ : int
     Number of features.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, if all are strings.
 """
 

@@ -544,7 +544,7 @@ class _HistGradientBoosting(CallbackSupportMixin):
 
         Returns
         -------
-        leaves : int32 ndarray of shape (n_samples, n_iter_ * n_trees_per_iteration_)
+        leaves : int32 ndarray of shape (n_samples, n_trees)
             Position of the leaf's node within its tree.
         """
         check_is_fitted(self)

@@ -41,8 +41,8 @@ def map_values(
 ):
     """Map columns of numbers to the codes of `features`.
 
-    IN: X of shape (n, len(features)) with any strides, rows (n_rows,) of X to map or None
-    for all, thresholds (the upper edge of
+    IN: X of shape (n, len(features)) with any strides, rows (n_rows,) of X to map or
+    None for all, thresholds (the upper edge of
     each bin, in the order of a histogram). OUT: the columns of `matrix`.
 
     A value goes to the first bin whose edge is not below it, NaN to the missing bin.

@@ -12,6 +12,8 @@ cdef struct frontier_t:
     int capacity
 
 
-cdef bint push_candidate(frontier_t* frontier, double priority, int32_t node) noexcept nogil
+cdef bint push_candidate(
+    frontier_t* frontier, double priority, int32_t node
+) noexcept nogil
 
 cdef int32_t pop_candidate(frontier_t* frontier) noexcept nogil

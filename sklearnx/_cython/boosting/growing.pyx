@@ -3,9 +3,9 @@
     pop the best node -> partition its rows -> histogram of the smaller child from rows,
     of the larger by subtraction -> best splits -> push the children
 
-A node's histogram lives while the node waits in the frontier; the larger child takes over
-its parent's. Above a budget of memory histograms are dropped and both children built from
-rows: the same integers either way.
+A node's histogram lives while the node waits in the frontier; the larger child takes
+over its parent's. Above a budget of memory histograms are dropped and both children
+built from rows: the same integers either way.
 """
 
 import numpy as np
@@ -291,7 +291,9 @@ cdef class TreeGrower:
         self.keys = &keys_view[0]
         self.workspace = allocate_workspace(&matrix.binned, n_threads)
         self.max_histograms = max(
-            8, HISTOGRAM_BUDGET // (int(matrix.offsets[len(matrix.offsets) - 1]) * sizeof(hist_bin_t))
+            8,
+            HISTOGRAM_BUDGET
+            // (matrix.binned.offsets[n_features] * sizeof(hist_bin_t)),
         )
         self.free_histograms = <hist_bin_t**> calloc(
             self.max_histograms + 4, sizeof(hist_bin_t*)
@@ -320,8 +322,8 @@ cdef class TreeGrower:
         stats : STATS_DTYPE array of shape (n_nodes,)
         bitsets : uint32 array
             Of categorical splits: bit `code` is set if that level goes left, the bit
-            after the last level speaks for missing values. `nodes["bitset"]` is the first
-            word of a split.
+            after the last level speaks for missing values. `nodes["bitset"]` is the
+            first word of a split.
         """
         cdef int failed
         self.criterion.gradient_unit = quantized.quantized.gradient_unit
@@ -356,8 +358,10 @@ cdef class TreeGrower:
 
     @property
     def leaf_rows(self):
-        """Rows of the last tree by leaf: `leaf_rows[leaf_offsets[i]:leaf_offsets[i + 1]]`
-        reached `leaf_nodes[i]`."""
+        """Rows of the last tree, leaf by leaf.
+
+        Those from `leaf_offsets[i]` to `leaf_offsets[i + 1]` reached `leaf_nodes[i]`.
+        """
         return self._rows
 
     cdef int _threads_for_rows(self, int64_t n_rows) noexcept nogil:
@@ -605,7 +609,7 @@ cdef class TreeGrower:
     cdef void _set_bounds(
         self, const grown_t* node, grown_t* left, grown_t* right
     ) noexcept nogil:
-        """Keep all that grows below on its side of the middle of the children's values."""
+        """Keep what grows below on its side of the middle of the children's values."""
         cdef:
             double middle = (left.value + right.value) / 2
             int cst = self.criterion.monotonic_cst[node.split.feature]
@@ -747,7 +751,7 @@ cdef class TreeGrower:
     cdef _collect(self, QuantizedGradients quantized):
         """Turn the grown nodes into arrays and compute the values of leaves."""
         cdef:
-            int i, leaf, feature, code, n_words, n_bins, n_threads
+            int i, leaf, feature, code, n_bins, n_threads
             int n_leaves = (self.n_nodes + 1) // 2
             grown_t* node
             leaves_t leaves

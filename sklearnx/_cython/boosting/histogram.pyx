@@ -1,8 +1,8 @@
 """Histograms of a node: the sums of gradients, hessians and counts in every bin.
 
-Rows of a node are cut into as many slots as there are threads with enough work; each slot
-has sums of its own, which are added up at the end. The sums are integers, hence neither
-the cut nor the order of addition changes a bit.
+Rows of a node are cut into as many slots as there are threads with enough work; each
+slot has sums of its own, which are added up at the end. The sums are integers, hence
+neither the cut nor the order of addition changes a bit.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
@@ -259,9 +259,8 @@ cdef void _add_exact(
         hessian = quantized.hessians[row]
         codes = binned.rows + row * n_columns
         for column in range(n_columns):
-            bin_ = (
-                histogram + binned.offsets[binned.narrow_features[column]] + codes[column]
-            )
+            bin_ = histogram + binned.offsets[binned.narrow_features[column]]
+            bin_ += codes[column]
             bin_.sum_gradients += gradient
             bin_.sum_hessians += hessian
             bin_.n_samples += 1

@@ -7,7 +7,6 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from sklearnx._cython.common.dtypes cimport PACKED_STRIDE
 
 
-
 cdef class BinnedMatrix:
     """Codes of the training data, one per row and feature, and what they stand for.
 

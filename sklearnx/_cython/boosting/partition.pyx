@@ -1,11 +1,9 @@
 """Partition the rows of a node into those of its children, keeping their order.
 
-    rows       | chunk 0   | chunk 1   | chunk 2 |
-                  / \         / \         / \        each chunk on its own,
-    left_buffer  L0       |  L1       |  L2          at its own place
-    right_buffer    R0    |     R1    |     R2
-                                                     then side by side
-    rows       | L0 L1 L2 | R0 R1 R2             |
+    rows          | chunk 0 | chunk 1 | chunk 2 |
+    left_buffer   | L0      | L1      | L2      |    each chunk on its own,
+    right_buffer  | R0      | R1      | R2      |    at its own place,
+    rows          | L0 L1 L2 | R0 R1 R2         |    then side by side
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t

@@ -115,8 +115,8 @@ def add_predictions(
     """Add the trees' values to raw scores.
 
     IN: nodes (bytes of NODE_DTYPE), offsets (n_trees + 1,) of each tree's first node,
-    bitsets, X (n_rows, n_features). INOUT: raw (n_outputs, n_rows); tree t adds to output
-    t % n_outputs.
+    bitsets, X (n_rows, n_features). INOUT: raw (n_outputs, n_rows); tree t adds to
+    output t % n_outputs.
     """
     cdef job_t job
     if X.shape[0] == 0 or offsets.shape[0] == 1:

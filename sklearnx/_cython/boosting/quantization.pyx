@@ -2,7 +2,7 @@
 
     real gradient  --scale by a power of two, round, times the weight-->  leaf_gradients
                    (38 bits: 2^24 rows of them can be summed in 64 bits)
-    leaf_gradients --shift, round-->  12-bit gradients, packed with the hessian in a word
+    leaf_gradients --shift, round--> 12-bit gradients, packed with the hessian
 
 Histograms sum the packed words, leaves the fine values. Where 12 bits would flatten the
 ordinary rows (heavy tails, rare events, few rows), histograms sum the fine values too.

@@ -18,8 +18,8 @@ from libcpp.algorithm cimport sort
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
 
 cdef enum:
-    # Levels with fewer rows (by weight) are not sorted by their gradients, which would be
-    # noise: they go right. The same constant smooths the key of the others.
+    # Levels with fewer rows (by weight) are not sorted by their gradients, which would
+    # be noise: they go right. The same constant smooths the key of the others.
     MIN_LEVEL_SUPPORT = 10
 
     # So many levels are sorted free of charge.
@@ -45,7 +45,7 @@ cdef bint _comes_before(const level_t& a, const level_t& b) noexcept nogil:
     return a.level < b.level
 
 
-cdef inline double compute_node_value(
+cdef double compute_node_value(
     const criterion_t* criterion,
     int64_t sum_gradients,
     int64_t sum_hessians,

@@ -1,0 +1,1 @@
+"""Our estimators against the peers that are installed: ``python -m benchmarks``."""

@@ -1,0 +1,244 @@
+"""Our gradient boosting and its peers behind one door, with equal settings."""
+
+import importlib.util
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+# scikit-learn takes 255 levels: the 254 most frequent and one for all others.
+MAX_LEVELS = 254
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all of them are told."""
+
+    task: str
+    n_rounds: int = 100
+    n_leaves: int = 31
+    learning_rate: float = 0.1
+    max_bins: int = 255
+    n_threads: int = 2
+
+    @property
+    def is_classification(self):
+        return self.task == "classification"
+
+
+class Booster:
+    """One library: how its model is made and how it wants its columns.
+
+    Attributes
+    ----------
+    package : str
+        The module that has to be installed.
+    """
+
+    package = None
+
+    def is_installed(self):
+        return importlib.util.find_spec(self.package) is not None
+
+    def make_model(self, settings, frame):
+        """An estimator for `frame`'s columns (None for an array)."""
+        raise NotImplementedError
+
+    def prepare(self, X_train, X_test):
+        """The frames as this library's user would pass them."""
+        return X_train, X_test
+
+    def fit(self, settings, X, y):
+        frame = X if isinstance(X, pd.DataFrame) else None
+        return self.make_model(settings, frame).fit(X, y)
+
+    def predict(self, model, settings, X):
+        method = "predict_proba" if settings.is_classification else "predict"
+        return getattr(model, method)(X)
+
+
+class Ours(Booster):
+    package = "sklearnx"
+
+    def make_model(self, settings, frame):
+        import sklearnx.ensemble
+
+        return make_hist_gradient_boosting(
+            sklearnx.ensemble, settings, n_jobs=settings.n_threads
+        )
+
+
+class ScikitLearn(Booster):
+    package = "sklearn"
+
+    def make_model(self, settings, frame):
+        import sklearn.ensemble
+
+        return make_hist_gradient_boosting(sklearn.ensemble, settings)
+
+    def prepare(self, X_train, X_test):
+        return group_rare_levels(X_train, X_test)
+
+    def fit(self, settings, X, y):
+        with threadpool_limits(settings.n_threads, user_api="openmp"):
+            return super().fit(settings, X, y)
+
+    def predict(self, model, settings, X):
+        with threadpool_limits(settings.n_threads, user_api="openmp"):
+            return super().predict(model, settings, X)
+
+
+class LightGBM(Booster):
+    package = "lightgbm"
+
+    def __init__(self, **options):
+        self.options = options
+
+    def make_model(self, settings, frame):
+        import lightgbm
+
+        is_class = settings.is_classification
+        return (lightgbm.LGBMClassifier if is_class else lightgbm.LGBMRegressor)(
+            n_estimators=settings.n_rounds,
+            num_leaves=settings.n_leaves,
+            learning_rate=settings.learning_rate,
+            max_bin=settings.max_bins,
+            n_jobs=settings.n_threads,
+            verbosity=-1,
+            **self.options,
+        )
+
+
+class XGBoost(Booster):
+    package = "xgboost"
+
+    def make_model(self, settings, frame):
+        import xgboost
+
+        is_class = settings.is_classification
+        return (xgboost.XGBClassifier if is_class else xgboost.XGBRegressor)(
+            n_estimators=settings.n_rounds,
+            max_leaves=settings.n_leaves,
+            max_depth=0,
+            grow_policy="lossguide",
+            tree_method="hist",
+            learning_rate=settings.learning_rate,
+            max_bin=settings.max_bins + 1,
+            n_jobs=settings.n_threads,
+            enable_categorical=True,
+            verbosity=0,
+        )
+
+    def prepare(self, X_train, X_test):
+        # A level that is new in the test rows raises in XGBoost.
+        return X_train, keep_known_levels(X_train, X_test)
+
+
+class CatBoost(Booster):
+    package = "catboost"
+
+    def __init__(self, grow_policy):
+        self.grow_policy = grow_policy
+
+    def make_model(self, settings, frame):
+        import catboost
+
+        options = {"grow_policy": self.grow_policy}
+        if self.grow_policy == "Lossguide":
+            options["max_leaves"] = settings.n_leaves
+        else:
+            options["depth"] = int(np.ceil(np.log2(settings.n_leaves)))
+        if frame is not None:
+            options["cat_features"] = find_categories(frame)
+        is_class = settings.is_classification
+        model_class = (
+            catboost.CatBoostClassifier if is_class else catboost.CatBoostRegressor
+        )
+        return model_class(
+            n_estimators=settings.n_rounds,
+            learning_rate=settings.learning_rate,
+            border_count=min(settings.max_bins - 1, 254),
+            thread_count=settings.n_threads,
+            allow_writing_files=False,
+            verbose=False,
+            **options,
+        )
+
+    def prepare(self, X_train, X_test):
+        return fill_missing_levels(X_train), fill_missing_levels(X_test)
+
+
+BOOSTERS = {
+    "sklearnx": Ours(),
+    "LightGBM": LightGBM(),
+    "LightGBM quantised": LightGBM(use_quantized_grad=True),
+    "XGBoost lossguide": XGBoost(),
+    "CatBoost symmetric": CatBoost("SymmetricTree"),
+    "CatBoost lossguide": CatBoost("Lossguide"),
+    "scikit-learn": ScikitLearn(),
+}
+DISTRIBUTIONS = [
+    "sklearnx",
+    "numpy",
+    "scikit-learn",
+    "lightgbm",
+    "xgboost-cpu",
+    "xgboost",
+    "catboost",
+]
+
+
+def make_hist_gradient_boosting(module, settings, **more):
+    """An estimator of the pair that scikit-learn and we have by the same name."""
+    is_class = settings.is_classification
+    return (
+        module.HistGradientBoostingClassifier
+        if is_class
+        else module.HistGradientBoostingRegressor
+    )(
+        max_iter=settings.n_rounds,
+        max_leaf_nodes=settings.n_leaves,
+        learning_rate=settings.learning_rate,
+        max_bins=settings.max_bins,
+        early_stopping=False,
+        **more,
+    )
+
+
+def find_categories(frame):
+    return [
+        name for name in frame if isinstance(frame[name].dtype, pd.CategoricalDtype)
+    ]
+
+
+def group_rare_levels(X_train, X_test):
+    """Put the levels of `X_train` beyond the most frequent ones into one."""
+    X_train, X_test = X_train.copy(), X_test.copy()
+    for name in find_categories(X_train):
+        counts = X_train[name].value_counts()
+        rare = counts.index[MAX_LEVELS:]
+        if np.count_nonzero(counts) > MAX_LEVELS + 1:
+            for frame in (X_train, X_test):
+                levels = frame[name].astype(object)
+                frame[name] = levels.where(~levels.isin(rare), "other levels").astype(
+                    "category"
+                )
+    return X_train, X_test
+
+
+def keep_known_levels(X_train, X_test):
+    """`X_test` with the categories of `X_train`; other levels become missing."""
+    X_test = X_test.copy()
+    for name in find_categories(X_train):
+        X_test[name] = X_test[name].cat.set_categories(X_train[name].cat.categories)
+    return X_test
+
+
+def fill_missing_levels(frame):
+    """CatBoost takes no missing value in a column of categories."""
+    frame = frame.copy()
+    for name in find_categories(frame):
+        frame[name] = frame[name].astype(object).fillna("missing").astype(str)
+        frame[name] = frame[name].astype("category")
+    return frame

@@ -1,0 +1,108 @@
+"""All public estimators, with what a test has to know about each.
+
+A new public estimator is added here once; every contract then runs on it.
+"""
+
+from dataclasses import dataclass, field
+
+import pytest
+from sklearn.base import BaseEstimator
+
+from sklearnx.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+
+
+@dataclass(frozen=True)
+class EstimatorCase:
+    """One public estimator.
+
+    Attributes
+    ----------
+    estimator_class : type
+    small_settings : dict
+        With these a handful of rows gives a model that depends on them, in a moment.
+    variants : dict of dict
+        Name -> settings on top of the small ones that take another way through the
+        code.
+    search_grid : dict
+        Two or three parameter values to search over.
+    draws_rows : bool
+        Whether fit draws rows at random with the small settings, so that a weight of 2
+        cannot be exactly the row twice.
+    accepts_categories : bool
+        Whether columns of categories, strings and booleans are taken as they are.
+    has_recursion : bool
+        Whether ``partial_dependence(method="recursion")`` works.
+    """
+
+    estimator_class: type
+    small_settings: dict
+    search_grid: dict
+    variants: dict = field(default_factory=dict)
+    draws_rows: bool = False
+    accepts_categories: bool = False
+    has_recursion: bool = False
+
+    @property
+    def name(self):
+        return self.estimator_class.__name__
+
+    def make_estimator(self, **settings) -> BaseEstimator:
+        """An instance with the small settings, then `settings`."""
+        return self.estimator_class(**{**self.small_settings, **settings})
+
+
+_BOOSTING_VARIANTS = {
+    "columns drawn": {"max_features": 0.5},
+    "early stopping": {"early_stopping": True, "max_iter": 20},
+    "few bins": {"max_bins": 7, "l2_regularization": 1.0},
+    "wide codes": {"max_bins": 1000},
+}
+
+CASES = [
+    EstimatorCase(
+        HistGradientBoostingClassifier,
+        small_settings={"max_iter": 5, "min_samples_leaf": 1, "random_state": 0},
+        variants=_BOOSTING_VARIANTS,
+        search_grid={"max_leaf_nodes": [3, 7], "learning_rate": [0.1, 0.5]},
+        accepts_categories=True,
+        has_recursion=True,
+    ),
+    EstimatorCase(
+        HistGradientBoostingRegressor,
+        small_settings={"max_iter": 5, "min_samples_leaf": 1, "random_state": 0},
+        variants={
+            **_BOOSTING_VARIANTS,
+            "absolute error": {"loss": "absolute_error"},
+            "gamma": {"loss": "gamma"},
+            "huber": {"loss": "huber"},
+            "poisson": {"loss": "poisson"},
+            "quantile": {"loss": "quantile", "quantile": 0.3},
+            "tweedie": {"loss": "tweedie", "power": 1.3},
+        },
+        search_grid={"max_leaf_nodes": [3, 7], "learning_rate": [0.1, 0.5]},
+        accepts_categories=True,
+        has_recursion=True,
+    ),
+]
+
+
+def over_cases(keep=lambda case: True):
+    """Parametrize a test over the estimators that `keep` keeps."""
+    cases = [pytest.param(case, id=case.name) for case in CASES if keep(case)]
+    return pytest.mark.parametrize("case", cases)
+
+
+def over_variants(keep=lambda case: True):
+    """Parametrize a test over the estimators and their settings."""
+    return pytest.mark.parametrize(
+        "case, settings",
+        [
+            pytest.param(case, settings, id=f"{case.name}-{name}")
+            for case in CASES
+            if keep(case)
+            for name, settings in {"small": {}, **case.variants}.items()
+        ],
+    )

@@ -1,0 +1,28 @@
+"""scikit-learn's own checks, with the defaults and on settings for small data."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tests.contracts.estimators import CASES
+
+# A row drawn at random can be drawn twice or not at all, whatever its weight.
+WEIGHT_CHECKS = {
+    "check_sample_weight_equivalence_on_dense_data": "rows are drawn at random",
+    "check_sample_weight_equivalence_on_sparse_data": "rows are drawn at random",
+}
+
+
+def find_expected_failures(estimator):
+    draws_rows = {case.estimator_class for case in CASES if case.draws_rows}
+    return WEIGHT_CHECKS if type(estimator) in draws_rows else {}
+
+
+@parametrize_with_checks(
+    [
+        estimator
+        for case in CASES
+        for estimator in (case.estimator_class(), case.make_estimator())
+    ],
+    expected_failed_checks=find_expected_failures,
+)
+def test_check_estimator(estimator, check):
+    check(estimator)
