@@ -27,13 +27,13 @@ def should_stop(scores, n_iter_no_change, tol):
     return not any(score > reference for score in scores[-n_iter_no_change:])
 
 
-def split_rows(y, groups, *, validation_fraction, stratify, seed):
+def split_rows(X, y, groups, *, validation_fraction, stratify, seed):
     """Choose the rows that judge when to stop.
 
     Parameters
     ----------
-    y : array of shape (n_rows,)
-        Target.
+    X, y : array-like
+        What the user passed to fit, and a splitter gets.
     groups : array-like of shape (n_rows,) or None
         What a splitter gets as groups.
     validation_fraction : float, int or splitter
@@ -65,7 +65,7 @@ def split_rows(y, groups, *, validation_fraction, stratify, seed):
         )
     else:
         train = None
-        for split in validation_fraction.split(np.arange(n_rows), y, groups):
+        for split in validation_fraction.split(X, y, groups):
             train, validation = split
         if train is None:
             raise ValueError(

@@ -50,7 +50,8 @@ categorical_features : 'from_dtype', array-like of bool, int or str, or None, \
     In columns of numbers, negative values and NaN are missing. Levels are told apart by
     value, so that a frame whose dtype lists them in another order is read right.
 monotonic_cst : array-like of int of shape (n_features,) or dict, default=None
-    1 makes predictions increase with a feature, -1 decrease, 0 leaves them free. A
+    1 keeps predictions from decreasing with a feature, -1 from increasing, 0 leaves
+    them free. A
     dictionary names features. Not for categorical features or several classes.
 interaction_cst : {{'pairwise', 'no_interactions'}} or sequence of lists, tuples or \
         sets of int, default=None
@@ -65,9 +66,10 @@ scoring : str, callable or None, default='loss'
     What early stopping looks at: 'loss', a scorer or its name, or None for the score
     of the estimator.
 validation_fraction : float, int, splitter or None, default=0.1
-    The rows set aside for early stopping: a share or a number, drawn at random, or the
-    test rows of the last split of a cross-validation splitter, such as
-    `TimeSeriesSplit` or `GroupShuffleSplit`. None means to look at the training rows.
+    The rows set aside for early stopping: a share or a number, drawn at random (in
+    classification with the shares of the classes kept), or the test rows of the last
+    split of a cross-validation splitter, such as `TimeSeriesSplit` or
+    `GroupShuffleSplit`. None means to look at the training rows.
 n_iter_no_change : int, default=10
     Stop when none of that many last scores is better than the one before them.
 tol : float, default=1e-7
@@ -77,7 +79,8 @@ verbose : int, default=0
     'sklearnx'; to standard output if no logging is set up.
 random_state : int, RandomState instance or None, default=None
     Seed of the rows that quantiles of more than 200,000 are taken from, of the
-    validation rows, and of `max_features`.
+    validation rows, of the 10,000 training rows that a scorer sees, and of
+    `max_features`.
 {own_parameters}n_jobs : int or None, default=None
     Number of threads in fit and predict. None and -1 mean all cores that the process
     may use (by affinity, cgroup quota, OMP_NUM_THREADS and threadpoolctl), -2 all but
@@ -102,8 +105,9 @@ train_score_ : ndarray of shape (`n_iter_ + 1`,)
 validation_score_ : ndarray of shape (`n_iter_ + 1`,)
     The same of the validation rows.
 evals_result_ : dict of dicts of ndarrays
-    ``evals_result_[name][metric]`` has the history of a set passed as `eval_sets`, or
-    of the rows set aside as 'validation'. The loss is positive, the smaller the better.
+    ``evals_result_[name][metric]`` has the history of a set passed as `eval_sets` and,
+    given `eval_metrics`, of the rows set aside as 'validation', the first value before
+    any tree. The loss is positive, the smaller the better.
 feature_importances_ : ndarray of shape (`n_features_in_`,)
     Total gain of the splits on each feature, scaled to sum to 1.
 feature_split_counts_ : ndarray of shape (`n_features_in_`,)
@@ -142,15 +146,17 @@ loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'poisson', 'gamm
     Loss to minimise, halved where it is a square or a deviance. 'poisson', 'gamma' and
     'tweedie' predict through a log link and need targets that are not negative
     (positive for 'gamma'). An object is a loss of your own, with the methods
-    ``gradient(y_true, raw_prediction)`` and ``hessian(y_true, raw_prediction)``.
+    ``gradient(y_true, raw_prediction)`` and ``hessian(y_true, raw_prediction)``, and
+    maybe `link`, `loss` and `compute_init_score`; see the page on adding a loss.
 quantile : float or None, default=None
-    Of 'quantile', the level between 0 and 1. Of 'huber', the quantile of the absolute
-    residuals beyond which they count linearly, found anew each iteration (default 0.9).
+    Of 'quantile', which needs it, the level between 0 and 1. Of 'huber', the quantile
+    of the absolute residuals beyond which they count linearly, found anew each
+    iteration (default 0.9).
 """,
         "own_parameters": """\
 power : float, default=1.5
-    Of 'tweedie', the power of the mean that the variance is proportional to, between 1
-    and 2.
+    Of 'tweedie', the power of the mean that the variance is proportional to, above 1
+    and below 2.
 """,
         "own_attributes": "",
         "examples": """
@@ -171,11 +177,13 @@ power : float, default=1.5
 loss : {'log_loss'} or object, default='log_loss'
     Loss to minimise: the logistic loss for two classes, the multinomial one for more.
     An object is a loss of your own, with the methods
-    ``gradient(y_true, raw_prediction)`` and ``hessian(y_true, raw_prediction)``.
+    ``gradient(y_true, raw_prediction)`` and ``hessian(y_true, raw_prediction)``, and
+    maybe `link`, `loss` and `compute_init_score`; see the page on adding a loss.
 """,
         "own_parameters": """\
 class_weight : dict, 'balanced' or None, default=None
-    Weights of the classes, multiplied with `sample_weight`. 'balanced' means
+    Weights of the classes, multiplied with `sample_weight` (not with that of
+    validation rows passed to `fit`). 'balanced' means
     ``n_samples / (n_classes * np.bincount(y))``.
 """,
         "own_attributes": """\

@@ -140,7 +140,8 @@ class _HistGradientBoosting(CallbackSupportMixin):
             The same for the validation rows.
         eval_sets : dict of tuples, default=None
             Further sets of rows whose scores are kept in `evals_result_`, by name:
-            ``(X, y)`` or ``(X, y, sample_weight)``.
+            ``(X, y)``, ``(X, y, sample_weight)`` or ``(X, y, sample_weight,
+            init_score)``.
         groups : array-like of shape (n_samples,), default=None
             Passed to the splitter given as `validation_fraction`.
 
@@ -182,6 +183,13 @@ class _HistGradientBoosting(CallbackSupportMixin):
             is_warm = self.warm_start and self._is_fitted()
             rows = self._read_training_rows(X, y, sample_weight, init_score, is_warm)
             validation = self._read_validation_rows(*validation)
+            if validation is not None and (rows.offset is None) != (
+                validation.offset is None
+            ):
+                raise ValueError(
+                    "init_score and init_score_val must be provided together, for the "
+                    "training and the validation rows."
+                )
         self._draw_seeds(is_warm)
         growth = self._make_growth_parameters()
 
@@ -197,7 +205,8 @@ class _HistGradientBoosting(CallbackSupportMixin):
             and self.validation_fraction is not None
         ):
             train_positions, validation_positions = split_rows(
-                rows.y,
+                X,
+                rows.labels if hasattr(self, "classes_") else rows.y,
                 groups,
                 validation_fraction=self.validation_fraction,
                 stratify=hasattr(self, "classes_"),
@@ -312,7 +321,7 @@ class _HistGradientBoosting(CallbackSupportMixin):
         if is_warm and classes is not None and list(classes) != list(self.classes_):
             raise ValueError(
                 f"With warm_start=True, y must have the classes of the previous fit, "
-                f"{list(classes)}, got {list(self.classes_)}."
+                f"{classes.tolist()}, got {self.classes_.tolist()}."
             )
         _check_length(table, target)
         self._loss = self._make_loss(target)
@@ -322,7 +331,7 @@ class _HistGradientBoosting(CallbackSupportMixin):
         offset = self._check_init_score(init_score, table.n_rows)
         return Rows(table, X, target, labels, sample_weight, offset)
 
-    def _read_rows(self, X, y, sample_weight, init_score=None):
+    def _read_rows(self, X, y, sample_weight, init_score, init_score_name):
         """Check rows that are not trained on."""
         table = self._encoder.transform(X, self)
         labels = check_y(y, estimator=self)
@@ -331,12 +340,16 @@ class _HistGradientBoosting(CallbackSupportMixin):
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X, dtype=np.float64)
             _check_weights(sample_weight)
-        offset = self._check_init_score(init_score, table.n_rows, "init_score_val")
+        offset = self._check_init_score(init_score, table.n_rows, init_score_name)
         return Rows(table, X, target, labels, sample_weight, offset)
 
     def _read_validation_rows(self, X, y, sample_weight, init_score):
         """Return the validation rows passed to fit, None if there are none."""
         if X is None and y is None:
+            if init_score is not None:
+                raise ValueError(
+                    "init_score_val is provided, but X_val and y_val were not provided."
+                )
             return None
         if y is None:
             raise ValueError("X_val is provided, but y_val was not provided.")
@@ -348,7 +361,7 @@ class _HistGradientBoosting(CallbackSupportMixin):
                 "early_stopping is False. When passing X_val and y_val to fit,"
                 "early_stopping should be set to either 'auto' or True."
             )
-        return self._read_rows(X, y, sample_weight, init_score)
+        return self._read_rows(X, y, sample_weight, init_score, "init_score_val")
 
     def _read_eval_set(self, name, eval_set):
         if not isinstance(name, str) or name in ("train", "validation"):
@@ -356,13 +369,15 @@ class _HistGradientBoosting(CallbackSupportMixin):
                 "The names in eval_sets must be strings other than 'train' and "
                 f"'validation', got {name!r}."
             )
-        if not isinstance(eval_set, tuple | list) or len(eval_set) not in (2, 3):
+        if not isinstance(eval_set, tuple | list) or not 2 <= len(eval_set) <= 4:
             raise ValueError(
-                f"eval_sets[{name!r}] must be (X, y) or (X, y, sample_weight), got "
+                f"eval_sets[{name!r}] must be (X, y), (X, y, sample_weight) or "
+                "(X, y, sample_weight, init_score), got "
                 f"{type(eval_set).__name__}."
             )
-        X, y, sample_weight = (*eval_set, None)[:3]
-        return self._read_rows(X, y, sample_weight)
+        return self._read_rows(
+            *(*eval_set, None, None)[:4], f"init_score of eval_sets[{name!r}]"
+        )
 
     def _finalize_sample_weight(self, sample_weight, y):
         return sample_weight
@@ -416,8 +431,8 @@ class _HistGradientBoosting(CallbackSupportMixin):
                 history.watch("validation", scored, kept)
         if not isinstance(eval_sets, Mapping | None):
             raise ValueError(
-                "eval_sets must be a dict of (X, y) or (X, y, sample_weight) by name, "
-                f"got {type(eval_sets).__name__}."
+                "eval_sets must be a dict of tuples (X, y) by name, got "
+                f"{type(eval_sets).__name__}."
             )
         for name, eval_set in (eval_sets or {}).items():
             rows = self._read_eval_set(name, eval_set)
@@ -446,6 +461,11 @@ class _HistGradientBoosting(CallbackSupportMixin):
                 raise ValueError(
                     "eval_metrics must hold names of scorers or scorers, got "
                     f"{metric!r}."
+                )
+            if name in metrics:
+                raise ValueError(
+                    f"eval_metrics has two metrics of the name {name!r}, by which "
+                    "evals_result_ would keep them; give one another __name__."
                 )
             metrics[name] = check_scoring(self, scoring=metric)
         return metrics

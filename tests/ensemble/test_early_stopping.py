@@ -1,6 +1,7 @@
 """When boosting stops, and which rows judge it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import log_loss, make_scorer, mean_squared_error
@@ -419,3 +420,20 @@ def test_wrong_scoring(scoring):
     X, y = make_regression_data()
     with pytest.raises(ValueError, match=r"scoring|wrong name"):
         HistGradientBoostingRegressor(**SETTINGS, scoring=scoring).fit(X, y)
+
+
+def test_a_splitter_sees_the_users_rows_and_labels():
+    X, y = make_classification_data()
+    frame, labels = pd.DataFrame(X), np.where(y == 0, "no", "yes")
+    seen = []
+
+    class Splitter:
+        def split(self, X, y, groups=None):
+            seen.append((X, y))
+            yield np.arange(len(y) // 2), np.arange(len(y) // 2, len(y))
+
+    HistGradientBoostingClassifier(
+        max_iter=2, early_stopping=True, validation_fraction=Splitter()
+    ).fit(frame.rename(columns=str), labels)
+    assert isinstance(seen[0][0], pd.DataFrame)
+    assert_array_equal(seen[0][1], labels)

@@ -184,7 +184,6 @@ def test_not_a_dictionary():
         HistGradientBoostingRegressor().fit(X, y, eval_sets=[(X, y)])
 
 
-@pytest.mark.xfail(reason="metrics of one name overwrite each other")
 def test_metrics_of_one_name_are_told_apart_or_refused():
     X, y = make_regression_data()
     scorers = [make_scorer(r2_score), make_scorer(mean_squared_error)]
@@ -195,3 +194,13 @@ def test_metrics_of_one_name_are_told_apart_or_refused():
         assert "eval_metrics" in str(error)
     else:
         assert len(model.evals_result_["same"]) == 3
+
+
+def test_offset_of_a_set():
+    X, y = make_regression_data()
+    offset = np.linspace(-1, 1, len(y))
+    model = HistGradientBoostingRegressor(max_iter=3).fit(
+        X, y, init_score=offset, eval_sets={"same": (X, y, None, offset)}
+    )
+    residual = y - model.predict(X, init_score=offset)
+    assert_allclose(model.evals_result_["same"]["loss"][-1], (residual**2).mean() / 2)

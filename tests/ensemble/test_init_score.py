@@ -210,7 +210,6 @@ def test_scores_of_several_classes_need_a_column_each():
         HistGradientBoostingClassifier().fit(X, y, init_score=np.zeros(len(y)))
 
 
-@pytest.mark.xfail(reason="the validation rows are judged as if their offset were 0")
 def test_given_validation_rows_need_an_offset_if_the_training_rows_have_one():
     X, y = make_regression_data()
     offset = np.linspace(-1, 1, len(y))
