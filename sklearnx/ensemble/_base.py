@@ -1,0 +1,591 @@
+"""What the boosting classifier and regressor share: checks, fit, raw predictions."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from sklearnx._boosting.binning import BinMapper
+from sklearnx._boosting.booster import Booster
+from sklearnx._boosting.callbacks import RoundCallbacks
+from sklearnx._boosting.constraints import encode_interactions, encode_monotonic
+from sklearnx._boosting.early_stopping import choose_scored_rows, split_rows
+from sklearnx._boosting.encoding import TableEncoder
+from sklearnx._boosting.model import BoostedTrees
+from sklearnx._boosting.monitoring import History, ScoredRows
+from sklearnx._boosting.rows import Rows
+from sklearnx._boosting.timing import StageTimer
+from sklearnx._boosting.training import run_rounds
+from sklearnx._compat import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    check_monotonic_cst,
+    check_sample_weight,
+    check_y,
+    fit_context,
+    with_callbacks,
+)
+from sklearnx._threads import effective_n_threads
+
+# With `early_stopping='auto'`, larger data stop early.
+MAX_ROWS_WITHOUT_EARLY_STOPPING = 10_000
+# Codes of the bins of numeric features have at most 16 bits.
+MAX_BINS = 2**16 - 1
+# What a fitted estimator is made of, besides what monitoring leaves behind.
+FITTED_ATTRIBUTES = (
+    "_encoder",
+    "_loss",
+    "_model",
+    "classes_",
+    "feature_names_in_",
+    "is_categorical_",
+    "n_features_in_",
+    "n_trees_per_iteration_",
+)
+
+
+class BaseHistGradientBoosting(CallbackSupportMixin):
+    """What the classifier and the regressor share."""
+
+    _parameter_constraints: dict = {
+        "loss": [HasMethods(["gradient", "hessian"]), HasMethods("gradient_hessian")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_leaf_nodes": [Interval(Integral, 2, None, closed="left"), None],
+        "max_depth": [Interval(Integral, 1, None, closed="left"), None],
+        "min_samples_leaf": [Interval(Integral, 1, None, closed="left")],
+        "l2_regularization": [Interval(Real, 0, None, closed="left")],
+        "max_features": [Interval(RealNotInt, 0, 1, closed="right")],
+        "max_bins": [Interval(Integral, 2, MAX_BINS, closed="both")],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "monotonic_cst": ["array-like", dict, None],
+        "interaction_cst": [
+            list,
+            tuple,
+            StrOptions({"pairwise", "no_interactions"}),
+            None,
+        ],
+        "warm_start": ["boolean"],
+        "early_stopping": [StrOptions({"auto"}), "boolean"],
+        "scoring": [str, callable, None],
+        "validation_fraction": [
+            Interval(RealNotInt, 0, 1, closed="neither"),
+            Interval(Integral, 1, None, closed="left"),
+            HasMethods("split"),
+            None,
+        ],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+        "handle_unknown": [StrOptions({"missing", "error"})],
+        "eval_metrics": [list, tuple, None],
+    }
+
+    # -- fit --
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        init_score: Any = None,
+        init_score_val: Any = None,
+        eval_sets: Mapping[str, tuple] | None = None,
+        groups: Any = None,
+    ):
+        """Fit the model.
+
+        A fit that raises, or is interrupted from the keyboard, leaves the estimator as
+        it was.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or frame of shape (n_samples, n_features)
+            Training data. NaN and the nulls of a frame are missing values.
+        y : array-like of shape (n_samples,)
+            Target values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights. A row of weight 2 counts as the row twice, a row of
+            weight 0 as absent.
+        X_val, y_val : array-like of shapes (n_val, n_features), (n_val,), default=None
+            Rows that early stopping is judged by, instead of some drawn from `X`. In a
+            `Pipeline`, ``transform_input=["X_val"]`` transforms them as `X`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the validation rows.
+        init_score : array-like of shape (n_samples,) or \
+                (n_samples, n_trees_per_iteration), default=None
+            Raw scores that the model is added to, as the logarithm of an exposure. Give
+            the same to `predict`.
+        init_score_val : array-like, default=None
+            The same for the validation rows.
+        eval_sets : dict of tuples, default=None
+            Further sets of rows whose scores are kept in `evals_result_`, by name:
+            ``(X, y)``, ``(X, y, sample_weight)`` or ``(X, y, sample_weight,
+            init_score)``.
+        groups : array-like of shape (n_samples,), default=None
+            Passed to the splitter given as `validation_fraction`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid; the message names which.
+        FloatingPointError
+            If raw scores grow beyond what floating point holds.
+        """
+        before = dict(self.__dict__)
+        try:
+            return self._fit(
+                X,
+                y,
+                sample_weight,
+                validation=(X_val, y_val, sample_weight_val, init_score_val),
+                init_score=init_score,
+                eval_sets=eval_sets,
+                groups=groups,
+            )
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
+    def _fit(self, X, y, sample_weight, *, validation, init_score, eval_sets, groups):
+        timer = StageTimer()
+        n_threads = effective_n_threads(self.n_jobs)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        with timer.measure("reading"):
+            is_warm = self.warm_start and self._is_fitted()
+            rows = self._read_training_rows(X, y, sample_weight, init_score, is_warm)
+            validation = self._read_validation_rows(*validation)
+            if validation is not None and (rows.offset is None) != (
+                validation.offset is None
+            ):
+                raise ValueError(
+                    "init_score and init_score_val must be provided together, for the "
+                    "training and the validation rows."
+                )
+        self._draw_seeds(is_warm)
+        growth = self._make_growth_parameters()
+
+        if self.early_stopping == "auto":
+            is_large = len(rows) > MAX_ROWS_WITHOUT_EARLY_STOPPING
+            self.do_early_stopping_ = is_large or validation is not None
+        else:
+            self.do_early_stopping_ = self.early_stopping
+        train = rows
+        if (
+            self.do_early_stopping_
+            and validation is None
+            and self.validation_fraction is not None
+        ):
+            train_positions, validation_positions = split_rows(
+                X,
+                rows.labels if hasattr(self, "classes_") else rows.y,
+                groups,
+                validation_fraction=self.validation_fraction,
+                stratify=hasattr(self, "classes_"),
+                seed=self._random_seed,
+            )
+            train = rows.take(train_positions)
+            validation = rows.take(validation_positions)
+        train = train.drop_weightless()
+
+        with timer.measure("binning"):
+            self._bin_mapper = BinMapper(self.max_bins, seed=self._random_seed)
+            matrix = self._bin_mapper.fit_transform(
+                train.table, train.index, train.sample_weight, n_threads
+            )
+        with timer.measure("init score"):
+            model = self._make_start_model(train, is_warm, n_threads)
+            raw = train.predict_raw(model, n_threads)
+        history = self._make_history(
+            model, train, raw, validation, eval_sets, is_warm, n_threads
+        )
+        booster = Booster(
+            self._loss,
+            matrix,
+            self._bin_mapper.edges_,
+            train.y,
+            train.sample_weight,
+            raw,
+            learning_rate=self.learning_rate,
+            growth=growth,
+            timer=timer,
+            n_threads=n_threads,
+        )
+        self._model = run_rounds(
+            booster,
+            model,
+            history,
+            RoundCallbacks(self, self.max_iter - model.n_iter, X, y, metadata),
+            self._make_attributes,
+            max_iter=self.max_iter,
+            verbose=self.verbose,
+        )
+        self.train_score_ = np.asarray(history.stopping_scores["train"])
+        self.validation_score_ = np.asarray(history.stopping_scores["validation"])
+        self.evals_result_ = {
+            name: {metric: np.asarray(scores) for metric, scores in metrics.items()}
+            for name, metrics in history.evals.items()
+        }
+        return self
+
+    def _make_attributes(self, model):
+        """Return what an estimator with this model is made of, for callbacks."""
+        attributes = {
+            name: self.__dict__[name]
+            for name in FITTED_ATTRIBUTES
+            if name in self.__dict__
+        }
+        return {**attributes, "_model": model}
+
+    # -- steps of fit --
+
+    def _read_training_rows(self, X, y, sample_weight, init_score, is_warm):
+        """Check the training data; set the encoder, the loss and `classes_`."""
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, X, dtype=np.float64)
+            check_weights(sample_weight)
+        if is_warm:
+            # The trees know features and levels as they were read first.
+            table = self._encoder.transform(X, self)
+        else:
+            self._encoder = TableEncoder(self.categorical_features, self.handle_unknown)
+            table = self._encoder.fit_transform(X, self, sample_weight)
+        labels = check_y(y, estimator=self)
+        classes = getattr(self, "classes_", None)
+        target = self._encode_y(labels)
+        if is_warm and classes is not None and list(classes) != list(self.classes_):
+            raise ValueError(
+                f"With warm_start=True, y must have the classes of the previous fit, "
+                f"{classes.tolist()}, got {self.classes_.tolist()}."
+            )
+        _check_length(table, target)
+        self._loss = self._make_loss(target)
+        # Read by scikit-learn's partial_dependence.
+        self._fitted_with_sw = sample_weight is not None
+        sample_weight = self._finalize_sample_weight(sample_weight, target)
+        offset = self._check_init_score(init_score, table.n_rows)
+        return Rows(table, X, target, labels, sample_weight, offset)
+
+    def _read_rows(self, X, y, sample_weight, init_score, init_score_name):
+        """Check rows that are not trained on."""
+        table = self._encoder.transform(X, self)
+        labels = check_y(y, estimator=self)
+        target = self._encode_y_val(labels)
+        _check_length(table, target)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, X, dtype=np.float64)
+            check_weights(sample_weight)
+        offset = self._check_init_score(init_score, table.n_rows, init_score_name)
+        return Rows(table, X, target, labels, sample_weight, offset)
+
+    def _read_validation_rows(self, X, y, sample_weight, init_score):
+        """Return the validation rows passed to fit, None if there are none."""
+        if X is None and y is None:
+            if init_score is not None:
+                raise ValueError(
+                    "init_score_val is provided, but X_val and y_val were not provided."
+                )
+            return None
+        if y is None:
+            raise ValueError("X_val is provided, but y_val was not provided.")
+        if X is None:
+            raise ValueError("y_val is provided, but X_val was not provided.")
+        if self.early_stopping is False:
+            raise ValueError(
+                "X_val and y_val are passed to fit while at the same time "
+                "early_stopping is False. When passing X_val and y_val to fit,"
+                "early_stopping should be set to either 'auto' or True."
+            )
+        return self._read_rows(X, y, sample_weight, init_score, "init_score_val")
+
+    def _read_eval_set(self, name, eval_set):
+        if not isinstance(name, str) or name in ("train", "validation"):
+            raise ValueError(
+                "The names in eval_sets must be strings other than 'train' and "
+                f"'validation', got {name!r}."
+            )
+        if not isinstance(eval_set, tuple | list) or not 2 <= len(eval_set) <= 4:
+            raise ValueError(
+                f"eval_sets[{name!r}] must be (X, y), (X, y, sample_weight) or "
+                "(X, y, sample_weight, init_score), got "
+                f"{type(eval_set).__name__}."
+            )
+        return self._read_rows(
+            *(*eval_set, None, None)[:4], f"init_score of eval_sets[{name!r}]"
+        )
+
+    def _finalize_sample_weight(self, sample_weight, y):
+        return sample_weight
+
+    def _make_start_model(self, train, is_warm, n_threads):
+        """Return the model that new trees are added to."""
+        if not is_warm:
+            return BoostedTrees(
+                self._loss.compute_init_score(
+                    train.y, train.sample_weight, n_threads, train.offset
+                )
+            )
+        if self.max_iter < self._model.n_iter:
+            raise ValueError(
+                f"max_iter={self.max_iter} must be larger than or equal to "
+                f"n_iter_={self._model.n_iter} when warm_start==True"
+            )
+        return self._model
+
+    def _make_history(
+        self, model, train, raw, validation, eval_sets, is_warm, n_threads
+    ):
+        """Return the scores to keep, those of the start model included."""
+        scorer = None
+        if self.do_early_stopping_:
+            scorer = self.scoring
+            if scorer != "loss":
+                scorer = check_scoring(self, scoring=scorer)
+        history = History(
+            self._loss,
+            self._make_view,
+            stopping_scorer=scorer,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            n_threads=n_threads,
+        )
+        metrics = self._make_metrics()
+        if self.do_early_stopping_:
+            positions = None
+            if scorer != "loss":
+                positions = choose_scored_rows(
+                    train.y, stratify=hasattr(self, "classes_"), seed=self._random_seed
+                )
+            history.watch(
+                "train", ScoredRows(train.take(positions), raw, positions=positions)
+            )
+            if validation is not None:
+                scored = self._make_scored_rows(model, validation, n_threads)
+                # Of the loss alone, `validation_score_` tells as much.
+                kept = metrics if len(metrics) > 1 else {}
+                history.watch("validation", scored, kept)
+        if not isinstance(eval_sets, Mapping | None):
+            raise ValueError(
+                "eval_sets must be a dict of tuples (X, y) by name, got "
+                f"{type(eval_sets).__name__}."
+            )
+        for name, eval_set in (eval_sets or {}).items():
+            rows = self._read_eval_set(name, eval_set)
+            history.watch(name, self._make_scored_rows(model, rows, n_threads), metrics)
+        if is_warm:
+            history.continue_from(
+                self.train_score_, self.validation_score_, self.evals_result_
+            )
+        else:
+            history.append()
+        return history
+
+    def _make_scored_rows(self, model, rows, n_threads):
+        matrix = rows.to_matrix()
+        return ScoredRows(rows, rows.predict_raw(model, n_threads, matrix), matrix)
+
+    def _make_metrics(self):
+        """Return the scorers kept in `evals_result_` by name, the loss first."""
+        metrics = {"loss": "loss"}
+        for metric in self.eval_metrics or ():
+            if isinstance(metric, str):
+                name = metric
+            elif callable(metric):
+                name = getattr(metric, "__name__", type(metric).__name__)
+            else:
+                raise ValueError(
+                    "eval_metrics must hold names of scorers or scorers, got "
+                    f"{metric!r}."
+                )
+            if name in metrics:
+                raise ValueError(
+                    f"eval_metrics has two metrics of the name {name!r}, by which "
+                    "evals_result_ would keep them; give one another __name__."
+                )
+            metrics[name] = check_scoring(self, scoring=metric)
+        return metrics
+
+    def _draw_seeds(self, is_warm):
+        """Draw the seeds of all random choices; a warm start goes on with its own."""
+        if is_warm:
+            return
+        rng = check_random_state(self.random_state)
+        self._random_seed = rng.randint(np.iinfo(np.uint32).max, dtype="u8")
+        self._feature_subsample_seed = rng.randint(np.iinfo(np.uint32).max, dtype="u8")
+
+    def _make_growth_parameters(self):
+        """Return the keyword arguments of `TreeGrower`, all checked."""
+        if self.monotonic_cst is not None and self.n_trees_per_iteration_ != 1:
+            raise ValueError(
+                "monotonic constraints are not supported for multiclass classification."
+            )
+        groups = self._check_interaction_cst(self.n_features_in_)
+        return {
+            "max_leaf_nodes": self.max_leaf_nodes or 0,
+            "max_depth": self.max_depth or 0,
+            "min_samples_leaf": self.min_samples_leaf,
+            "l2_regularization": self.l2_regularization,
+            "max_features": self.max_features,
+            "monotonic_cst": encode_monotonic(
+                check_monotonic_cst(self, self.monotonic_cst), self.is_categorical_
+            ),
+            "interaction_groups": encode_interactions(groups, self.n_features_in_),
+            "seed": self._feature_subsample_seed,
+        }
+
+    def _check_init_score(self, init_score, n_rows, name="init_score"):
+        """Return the offset as planes of shape (n_outputs, n_rows), None if none."""
+        if init_score is None:
+            return None
+        n_outputs = self.n_trees_per_iteration_
+        offset = np.asarray(init_score, dtype=np.float64)
+        expected = {(n_rows, n_outputs)} | ({(n_rows,)} if n_outputs == 1 else set())
+        if offset.shape not in expected:
+            raise ValueError(
+                f"{name} has shape {offset.shape}, expected "
+                f"{' or '.join(str(shape) for shape in sorted(expected, key=len))}."
+            )
+        if not np.isfinite(offset).all():
+            raise ValueError(f"{name} contains NaN or infinity.")
+        return np.ascontiguousarray(offset.reshape(n_rows, n_outputs).T)
+
+    def _make_view(self, raw):
+        """Return an estimator that predicts from these raw scores, for a scorer."""
+        view = copy.copy(self)
+        view._raw_predict = lambda X, **kwargs: raw.T
+        return view
+
+    # -- predict --
+
+    def _raw_predict(self, X, n_threads=None, *, init_score=None, n_iter=None):
+        """Return the raw scores, of shape (n_samples, n_trees_per_iteration)."""
+        check_is_fitted(self)
+        if n_iter is not None:
+            self._check_n_iter(n_iter)
+        table = self._encoder.transform(X, self)
+        raw = self._model.predict_raw(
+            table,
+            n_iter,
+            self._check_init_score(init_score, table.n_rows),
+            effective_n_threads(self.n_jobs),
+        )
+        return raw.T
+
+    def _staged_raw_predict(self, X, init_score=None):
+        """Yield the raw scores after each iteration."""
+        check_is_fitted(self)
+        matrix = self._encoder.transform(X, self).to_matrix()
+        n_threads = effective_n_threads(self.n_jobs)
+        offset = self._check_init_score(init_score, len(matrix))
+        raw = self._model.make_raw(len(matrix), offset)
+        for iteration in range(self._model.n_iter):
+            self._model.add_iterations(matrix, raw, iteration, iteration + 1, n_threads)
+            yield raw.T.copy(order="F")
+
+    def _check_n_iter(self, n_iter):
+        if not isinstance(n_iter, Integral) or not 1 <= n_iter <= self._model.n_iter:
+            raise ValueError(
+                f"n_iter must be an int in [1, n_iter_] = [1, {self._model.n_iter}], "
+                f"got {n_iter!r}."
+            )
+
+    def apply(self, X: Any) -> np.ndarray:
+        """Return the leaf that each row reaches in each tree.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or frame of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        leaves : int32 ndarray of shape (n_samples, n_trees)
+            Position of the leaf's node within its tree.
+        """
+        check_is_fitted(self)
+        matrix = self._encoder.transform(X, self).to_matrix()
+        return self._model.find_leaves(matrix, effective_n_threads(self.n_jobs))
+
+    def _compute_partial_dependence_recursion(self, grid, target_features):
+        """Return averaged raw scores over the grid, for scikit-learn's inspection."""
+        if self._fitted_with_sw:
+            raise NotImplementedError(
+                f"{type(self).__name__} does not support partial dependence plots with "
+                "the 'recursion' method when sample weights were given during fit time."
+            )
+        grid = np.ascontiguousarray(grid, dtype=np.float64)
+        target_features = np.ascontiguousarray(target_features, dtype=np.int32)
+        return self._model.compute_partial_dependence(grid, target_features)
+
+    # -- attributes --
+
+    def _is_fitted(self):
+        return getattr(self, "_model", None) is not None
+
+    @property
+    def _predictors(self):
+        """Trees of each iteration, where scikit-learn's base class has its own."""
+        return [
+            [self._model.tree(i, k) for k in range(self._model.n_outputs)]
+            for i in range(self._model.n_iter)
+        ]
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of iterations of the boosting process."""
+        check_is_fitted(self)
+        return self._model.n_iter
+
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Total gain of the splits on each feature, scaled to sum to 1."""
+        check_is_fitted(self)
+        gains, _ = self._model.sum_gains(self.n_features_in_)
+        total = gains.sum()
+        return gains / total if total > 0 else gains
+
+    @property
+    def feature_split_counts_(self) -> np.ndarray:
+        """Number of splits on each feature."""
+        check_is_fitted(self)
+        return self._model.sum_gains(self.n_features_in_)[1]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def check_weights(sample_weight):
+    if np.any(sample_weight < 0):
+        raise ValueError("sample_weight must not be negative.")
+    if not np.any(sample_weight):
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+
+
+def _check_length(table, y):
+    check_consistent_length(np.empty((table.n_rows, 0)), y)
