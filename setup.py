@@ -1,6 +1,7 @@
 """List the compiled extensions and their flags; all metadata is in pyproject.toml."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -9,8 +10,12 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
-# A debug build with bounds checks: SKLEARNX_BOUNDSCHECK=1 pip install -e .
-BOUNDSCHECK = os.environ.get("SKLEARNX_BOUNDSCHECK", "0") == "1"
+KERNELS = ROOT / "sklearnx/_cython"
+# Builds to find errors with. SKLEARNX_BOUNDSCHECK=1 checks the indices of typed
+# memoryviews; SKLEARNX_SANITIZE=1 also compiles with the sanitizers of GCC and Clang,
+# which see raw pointers and overflows (.ci/run_sanitized builds so and runs the tests).
+SANITIZE = os.environ.get("SKLEARNX_SANITIZE", "0") == "1"
+BOUNDSCHECK = SANITIZE or os.environ.get("SKLEARNX_BOUNDSCHECK", "0") == "1"
 
 if sys.platform == "win32":
     COMPILE_ARGS = ["/O2", "/std:c++17", "/fp:precise"]
@@ -20,6 +25,10 @@ else:
     # Contraction to fused multiply-add is off for the same reason.
     COMPILE_ARGS = ["-O3", "-std=c++17", "-ffp-contract=off", "-pthread", "-g0"]
     LINK_ARGS = ["-pthread"]
+    if SANITIZE:
+        sanitizers = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+        COMPILE_ARGS += [*sanitizers, "-O1", "-g", "-D_GLIBCXX_ASSERTIONS"]
+        LINK_ARGS += sanitizers
 
 
 class BuildExt(build_ext):
@@ -31,15 +40,29 @@ class BuildExt(build_ext):
             self.parallel = os.cpu_count()
 
 
+def find_headers(path, seen):
+    """Add to `seen` a source and all that it reads, so that a change rebuilds it."""
+    if path in seen or not path.exists():
+        return
+    seen.add(path)
+    text = path.read_text(encoding="utf-8")
+    for header in re.findall(r'(?:#include|cdef extern from) "([^"]+)"', text):
+        for folder in KERNELS.iterdir():
+            find_headers(folder / header, seen)
+    for module in re.findall(r"^from (sklearnx\S+) cimport", text, re.MULTILINE):
+        find_headers(ROOT.joinpath(*module.split(".")).with_suffix(".pxd"), seen)
+    if path.suffix == ".pyx":
+        find_headers(path.with_suffix(".pxd"), seen)
+
+
 def make_extension(path):
-    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    headers = sorted(path.parent.glob("*.h*"))
-    headers += sorted((ROOT / "sklearnx/_cython/common").glob("*.h*"))
+    sources = set()
+    find_headers(path, sources)
     return Extension(
-        name,
+        ".".join(path.relative_to(ROOT).with_suffix("").parts),
         [str(path.relative_to(ROOT))],
         language="c++",
-        depends=sorted({str(header.relative_to(ROOT)) for header in headers}),
+        depends=sorted(str(source.relative_to(ROOT)) for source in sources),
         include_dirs=["sklearnx/_cython/common", "sklearnx/_cython/boosting"],
         extra_compile_args=COMPILE_ARGS,
         extra_link_args=LINK_ARGS,
@@ -48,7 +71,7 @@ def make_extension(path):
 
 setup(
     ext_modules=cythonize(
-        [make_extension(p) for p in sorted(ROOT.glob("sklearnx/_cython/**/*.pyx"))],
+        [make_extension(path) for path in sorted(KERNELS.glob("**/*.pyx"))],
         nthreads=os.cpu_count() if sys.platform == "linux" else 0,
         compiler_directives={
             "language_level": 3,

@@ -4,8 +4,43 @@ Leaf-wise growth pops the largest gain first (Shi, "Best-first decision tree lea
 2007); of equal gains the node that was made first.
 """
 
+import numpy as np
+
 from libc.stdint cimport int32_t
-from libc.stdlib cimport realloc
+from libc.stdlib cimport free, realloc
+
+
+def order_candidates(const double[::1] priorities, int n_before_pop=1):
+    """Return nodes in the order in which they are popped.
+
+    Parameters
+    ----------
+    priorities : float64 array of shape (n_nodes,)
+        IN, of node 0, 1, ..., which are pushed in this order.
+    n_before_pop : int, default=1
+        After so many pushes a node is popped, until all are pushed.
+
+    Returns
+    -------
+    nodes : int32 array of shape (n_nodes,)
+    """
+    cdef:
+        int32_t[::1] nodes = np.empty(priorities.shape[0], dtype=np.int32)
+        int32_t node
+        int n_popped = 0
+        frontier_t frontier = frontier_t(NULL, 0, 0)
+    for node in range(priorities.shape[0]):
+        if not push_candidate(&frontier, priorities[node], node):
+            free(frontier.heap)
+            raise MemoryError()
+        if (node + 1) % n_before_pop == 0:
+            nodes[n_popped] = pop_candidate(&frontier)
+            n_popped += 1
+    while frontier.n_candidates > 0:
+        nodes[n_popped] = pop_candidate(&frontier)
+        n_popped += 1
+    free(frontier.heap)
+    return np.asarray(nodes)
 
 
 cdef inline bint _goes_first(const candidate_t* a, const candidate_t* b) noexcept nogil:

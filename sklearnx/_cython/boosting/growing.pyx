@@ -81,6 +81,7 @@ cdef double MIN_HESSIAN = 1e-3
 
 cdef enum:
     HISTOGRAM_BUDGET = 1 << 29  # bytes
+    MIN_HISTOGRAMS = 8  # whatever the budget
     BINS_PER_THREAD = 1 << 13  # a search of fewer bins is not worth a second thread
     ROWS_PER_THREAD = 1 << 15
 
@@ -185,6 +186,8 @@ cdef class TreeGrower:
         Which features may meet on a path.
     seed : int
     n_threads : int
+    histogram_budget : int
+        Bytes that the histograms of waiting nodes may take; 8 are always kept.
     """
 
     cdef:
@@ -237,6 +240,7 @@ cdef class TreeGrower:
         interaction_groups=None,
         seed=0,
         n_threads=1,
+        histogram_budget=HISTOGRAM_BUDGET,
     ):
         cdef:
             const int8_t[::1] monotonic
@@ -291,8 +295,8 @@ cdef class TreeGrower:
         self.keys = &keys_view[0]
         self.workspace = allocate_workspace(&matrix.binned, n_threads)
         self.max_histograms = max(
-            8,
-            HISTOGRAM_BUDGET
+            MIN_HISTOGRAMS,
+            histogram_budget
             // (matrix.binned.offsets[n_features] * sizeof(hist_bin_t)),
         )
         self.free_histograms = <hist_bin_t**> calloc(
@@ -718,22 +722,23 @@ cdef class TreeGrower:
                     if not search.allowed[i][feature]:
                         continue
                     candidate = &search.splits[i][feature]
+                    if candidate.feature < 0:
+                        return 1
                     if candidate.gain > node.split.gain:
                         node.split = candidate[0]
             if node.split.gain > 0:
                 node.goes_left = <uint8_t*> malloc(
                     binned.n_bins[node.split.feature] + 1
                 )
-                if node.goes_left == NULL:
-                    return 1
-                write_left_levels(
+                if node.goes_left == NULL or not write_left_levels(
                     binned,
                     &self.criterion,
                     &node.totals,
                     node.histogram,
                     &node.split,
                     node.goes_left,
-                )
+                ):
+                    return 1
                 feature = node.split.feature
                 node.has_missing = (
                     node.histogram[binned.offsets[feature + 1] - 1].n_samples > 0

@@ -5,10 +5,14 @@ slot has sums of its own, which are added up at the end. The sums are integers, 
 neither the cut nor the order of addition changes a bit.
 """
 
+import numpy as np
+
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
+from sklearnx._cython.boosting.matrix cimport BinnedMatrix
+from sklearnx._cython.boosting.quantization cimport QuantizedGradients
 from sklearnx._cython.common.dtypes cimport (
     PACKED_COUNT_MASK,
     PACKED_GRADIENT_SHIFT,
@@ -29,10 +33,53 @@ ctypedef fused wide_code_t:
     uint16_t
     uint32_t
 
-# Below it a second thread costs more than it brings.
 cdef enum:
-    UPDATES_PER_SLOT = 1 << 18
+    UPDATES_PER_SLOT = 1 << 18  # with fewer, a second thread costs more than it brings
     PREFETCH_DISTANCE = 16
+
+# The struct hist_bin_t.
+HIST_BIN_DTYPE = np.dtype(
+    [
+        ("sum_gradients", np.int64),
+        ("sum_hessians", np.int64),
+        ("n_samples", np.int64),
+    ]
+)
+
+
+def build(
+    BinnedMatrix matrix,
+    QuantizedGradients quantized,
+    const uint32_t[::1] rows,
+    int n_threads=1,
+):
+    """Return the histogram of some rows.
+
+    IN: matrix, quantized, rows (n_rows,) in ascending order.
+
+    Returns
+    -------
+    histogram : HIST_BIN_DTYPE array of shape (matrix.offsets[-1],)
+        The bins of feature `f` begin at `matrix.offsets[f]`, its missing bin is last.
+    """
+    histogram = np.empty(matrix.offsets[len(matrix.offsets) - 1], dtype=HIST_BIN_DTYPE)
+    cdef:
+        int64_t[::1] sums = histogram.view(np.int64)
+        workspace_t* workspace = allocate_workspace(&matrix.binned, n_threads)
+    if workspace == NULL:
+        raise MemoryError()
+    with nogil:
+        build_histogram(
+            &matrix.binned,
+            &quantized.quantized,
+            &rows[0] if rows.shape[0] > 0 else NULL,
+            rows.shape[0],
+            workspace,
+            <hist_bin_t*> &sums[0],
+            n_threads,
+        )
+        free_workspace(workspace)
+    return histogram
 
 
 cdef workspace_t* allocate_workspace(
@@ -53,7 +100,7 @@ cdef workspace_t* allocate_workspace(
         return NULL
     for slot in range(n_slots):
         workspace.packed[slot] = <int64_t*> calloc(
-            binned.n_narrow * PACKED_STRIDE + 1, sizeof(int64_t)
+            <int64_t> binned.n_narrow * PACKED_STRIDE + 1, sizeof(int64_t)
         )
         failed = failed or workspace.packed[slot] == NULL
         if slot > 0:

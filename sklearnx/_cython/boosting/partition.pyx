@@ -6,10 +6,13 @@
     rows          | L0 L1 L2 | R0 R1 R2         |    then side by side
 """
 
+import numpy as np
+
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
+from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.common.dtypes cimport binned_t
 from sklearnx._cython.common.threads cimport parallel_for
 
@@ -32,6 +35,40 @@ cdef struct job_t:
     uint32_t* right_buffer
     int64_t* n_left  # of each chunk; then how many go left before it
     int64_t total_left
+
+
+def split(
+    BinnedMatrix matrix,
+    int feature,
+    const uint8_t[::1] goes_left,
+    uint32_t[::1] rows,
+    int n_threads=1,
+):
+    """Move the rows that go left before those that go right; return how many do.
+
+    IN: matrix, goes_left (n_bins + 1,), 0 or 1 for each code of `feature`. INOUT: rows
+    (n_rows,), which keep their order on either side.
+    """
+    cdef:
+        int64_t n_rows = rows.shape[0], n_left
+        uint32_t[::1] left_buffer = np.empty(n_rows, dtype=np.uint32)
+        uint32_t[::1] right_buffer = np.empty(n_rows, dtype=np.uint32)
+    if n_rows == 0:
+        return 0
+    with nogil:
+        n_left = partition_rows(
+            &matrix.binned,
+            feature,
+            &goes_left[0],
+            &rows[0],
+            n_rows,
+            &left_buffer[0],
+            &right_buffer[0],
+            n_threads,
+        )
+    if n_left < 0:
+        raise MemoryError()
+    return n_left
 
 
 cdef int64_t partition_rows(
@@ -72,7 +109,7 @@ cdef int64_t partition_rows(
         n_left = n_left_of_chunks[chunk]
         n_left_of_chunks[chunk] = total
         total += n_left
-    if n_chunks == 1:
+    if n_chunks <= 1:
         memcpy(rows, left_buffer, total * sizeof(uint32_t))
         memcpy(rows + total, right_buffer, (n_rows - total) * sizeof(uint32_t))
         return total

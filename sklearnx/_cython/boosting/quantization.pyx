@@ -247,7 +247,7 @@ cdef class QuantizedGradients:
 
 
 cdef double _find_scale(double max_value, int n_bits):
-    """Return the largest power of two with max_value * scale <= 2^n_bits."""
+    """Return the largest power of two with max_value * scale < 2^n_bits."""
     cdef int exponent = 0
     if max_value == 0:
         return 1

@@ -42,7 +42,7 @@ cdef void find_split(
     split_t* split,
 ) noexcept nogil
 
-cdef void write_left_levels(
+cdef bint write_left_levels(
     const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,

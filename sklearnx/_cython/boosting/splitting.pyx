@@ -10,11 +10,15 @@ Sums are integers; gains are computed in double by one function, in one order. O
 gains the lower feature wins, then the lower bin, then missing values to the right.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+import numpy as np
+
+from libc.math cimport INFINITY
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 from libcpp.algorithm cimport sort
 
+from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
 
 cdef enum:
@@ -37,6 +41,85 @@ cdef double LEVEL_PENALTY = 0.2
 cdef struct level_t:
     double key
     int32_t level
+
+
+def find(
+    BinnedMatrix matrix,
+    histogram,
+    int feature,
+    *,
+    double gradient_unit=1.0,
+    double hessian_unit=1.0,
+    double l2_regularization=0.0,
+    int64_t min_samples_leaf=1,
+    double min_hessian=0.0,
+    monotonic_cst=None,
+    double lower_bound=-INFINITY,
+    double upper_bound=INFINITY,
+    sum_weights=None,
+):
+    """Find the best split of a node on one feature.
+
+    Parameters
+    ----------
+    matrix : BinnedMatrix
+        IN, for its bins; the codes are not read.
+    histogram : HIST_BIN_DTYPE array of shape (matrix.offsets[-1],)
+        IN, sums of the node.
+    feature : int
+    gradient_unit, hessian_unit : float, default=1.0
+        Real value of 1 in the histogram.
+    l2_regularization, min_samples_leaf, min_hessian
+        What makes a split good and allowed.
+    monotonic_cst : int8 array of shape (n_features,), default=None
+        None means that no feature of the tree is constrained.
+    lower_bound, upper_bound : float
+        Of the values of the children, if any feature is constrained.
+    sum_weights : int, default=None
+        Of the node's rows; None means their number.
+
+    Returns
+    -------
+    split : dict or None
+        The fields of `split_t`, and `goes_left`: for each code whether it goes left.
+    """
+    cdef:
+        const int64_t[::1] sums = histogram.view(np.int64)
+        const hist_bin_t* bins = <const hist_bin_t*> &sums[0]
+        const int8_t[::1] constraints = np.zeros(matrix.n_features, dtype=np.int8)
+        uint8_t[::1] goes_left = np.empty(matrix.n_bins[feature] + 1, dtype=np.uint8)
+        criterion_t criterion
+        totals_t totals
+        split_t split
+        int64_t bin_idx
+    if monotonic_cst is not None:
+        constraints = monotonic_cst
+    criterion.gradient_unit = gradient_unit
+    criterion.hessian_unit = hessian_unit
+    criterion.weight_unit = 1
+    criterion.l2_regularization = l2_regularization
+    criterion.min_samples_leaf = min_samples_leaf
+    criterion.min_hessian = min_hessian
+    criterion.is_constrained = monotonic_cst is not None
+    criterion.monotonic_cst = &constraints[0]
+    memset(&totals, 0, sizeof(totals_t))
+    for bin_idx in range(
+        matrix.binned.offsets[feature], matrix.binned.offsets[feature + 1]
+    ):
+        totals.sum_gradients += bins[bin_idx].sum_gradients
+        totals.sum_hessians += bins[bin_idx].sum_hessians
+        totals.n_samples += bins[bin_idx].n_samples
+    totals.sum_weights = totals.n_samples if sum_weights is None else sum_weights
+    totals.lower_bound = lower_bound
+    totals.upper_bound = upper_bound
+    find_split(&matrix.binned, &criterion, &totals, bins, feature, &split)
+    if split.feature < 0 or not write_left_levels(
+        &matrix.binned, &criterion, &totals, bins, &split, &goes_left[0]
+    ):
+        raise MemoryError()
+    if split.gain <= 0:
+        return None
+    return {**split, "goes_left": np.asarray(goes_left)}
 
 
 cdef bint _comes_before(const level_t& a, const level_t& b) noexcept nogil:
@@ -306,6 +389,7 @@ cdef void _find_categorical_split(
             (binned.n_bins[feature] + 1) * sizeof(level_t)
         )
     if levels == NULL:
+        split.feature = -1
         return
     n_levels = _sort_levels(binned, criterion, totals, bins, feature, levels)
     penalised.l2_regularization += LEVEL_PENALTY * max(n_levels - N_FREE_LEVELS, 0)
@@ -333,7 +417,7 @@ cdef void _find_categorical_split(
     free(levels)
 
 
-cdef void write_left_levels(
+cdef bint write_left_levels(
     const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,
@@ -343,7 +427,8 @@ cdef void write_left_levels(
 ) noexcept nogil:
     """Write for each code of the split's feature whether it goes left.
 
-    IN: histogram, split. OUT: goes_left (n_bins + 1,), missing last.
+    IN: histogram, split. OUT: goes_left (n_bins + 1,), missing last. Returns False if
+    there is no memory left.
     """
     cdef:
         int i, n_levels, code, feature = split.feature
@@ -355,10 +440,10 @@ cdef void write_left_levels(
         for code in range(split.bin + 1):
             goes_left[code] = 1
         goes_left[n_bins] = split.missing_left
-        return
+        return True
     levels = <level_t*> malloc((n_bins + 1) * sizeof(level_t))
     if levels == NULL:
-        return
+        return False
     n_levels = _sort_levels(binned, criterion, totals, bins, feature, levels)
     if split.n_left_levels > 0:
         for i in range(split.n_left_levels):
@@ -367,3 +452,4 @@ cdef void write_left_levels(
         for i in range(n_levels + split.n_left_levels, n_levels):
             goes_left[levels[i].level] = 1
     free(levels)
+    return True

@@ -64,7 +64,7 @@ typedef struct {
 // The best split of a node on one feature, or of all of them.
 typedef struct {
     double gain;  // decrease of the loss, twice as in Friedman's and XGBoost's papers
-    int32_t feature;
+    int32_t feature;  // -1 where memory ran out
     int32_t bin;  // numeric: bins up to it go left
     int32_t n_left_levels;  // categorical: that many levels of the sorted order go left
     uint8_t missing_left;

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "fixed_point.h"
 #include "skx_math.h"
 
 enum { SKX_FIXED_BITS = 38 };
@@ -34,11 +35,6 @@ static inline int skx_fixed_shift(double max_abs, int n_bits) {
 
 static inline double skx_fixed_value(int64_t high, int64_t low, int n_bits, int shift) {
     return ldexp((double)high + ldexp((double)low, -n_bits), -shift);
-}
-
-// x rounded to an integer (|x| < 2**51), without the conversion that SSE2 lacks.
-SKX_INLINE int64_t skx_round(double x) {
-    return (int64_t)(skx_bits(x + SKX_ROUNDER) - skx_bits(SKX_ROUNDER));
 }
 
 SKX_INLINE void skx_add_one(

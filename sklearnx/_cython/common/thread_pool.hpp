@@ -14,7 +14,9 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -27,8 +29,7 @@ class ThreadPool {
   public:
     void run(task_t function, void *context, int n_tasks, int n_threads) {
         if (n_threads > n_tasks) n_threads = n_tasks;
-        std::unique_lock<std::mutex> job(job_mutex_, std::defer_lock);
-        if (n_threads <= 1 || !job.try_lock()) {
+        if (n_threads <= 1 || is_busy_.exchange(true, std::memory_order_acquire)) {
             for (int task = 0; task < n_tasks; ++task) function(context, task);
             return;
         }
@@ -45,9 +46,12 @@ class ThreadPool {
         for (int i = 0; i < n_helpers; ++i) wake_.notify_one();
         drain(function, context, n_tasks);
         // Workers that have not woken up yet find no work left: they are not waited for.
-        std::unique_lock<std::mutex> lock(mutex_);
-        n_wanted_ = 0;
-        done_.wait(lock, [this] { return n_active_ == 0; });
+        {
+            std::unique_lock<std::mutex> lock(mutex_);
+            n_wanted_ = 0;
+            done_.wait(lock, [this] { return n_active_ == 0; });
+        }
+        is_busy_.store(false, std::memory_order_release);
     }
 
   private:
@@ -86,13 +90,15 @@ class ThreadPool {
         }
     }
 
-    std::mutex job_mutex_;  // held while a job runs
-    std::mutex mutex_;      // guards all that follows
-    std::condition_variable wake_, done_;
+    // Whether a job runs. Not a mutex: a nested call asks from the thread that set it.
+    std::atomic<bool> is_busy_{false};
+    int n_workers_ = 0;  // changed by the job that runs
     std::atomic<int> next_task_{0};
+    std::mutex mutex_;  // guards all that follows
+    std::condition_variable wake_, done_;
     task_t function_ = nullptr;
     void *context_ = nullptr;
-    int n_tasks_ = 0, n_wanted_ = 0, n_active_ = 0, n_workers_ = 0;
+    int n_tasks_ = 0, n_wanted_ = 0, n_active_ = 0;
 };
 
 // Never destroyed, since detached workers may outlive static objects.
@@ -107,6 +113,15 @@ inline void parallel_for(task_t function, void *context, int n_tasks, int n_thre
 
 // A forked child has none of its parent's threads, and its mutexes may be held by them.
 inline void abandon_pool() { current_pool() = new ThreadPool(); }
+
+// What a task can tell of its thread, and how it can be long, for `trace_tasks`.
+inline size_t current_thread() {
+    return std::hash<std::thread::id>()(std::this_thread::get_id());
+}
+
+inline void sleep_for(int microseconds) {
+    std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
+}
 
 // The limit that threadpoolctl sets (sklearnx/_threads.py); 0 means no limit.
 inline std::atomic<int> thread_limit{0};

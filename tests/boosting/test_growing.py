@@ -1,0 +1,352 @@
+"""Whole trees, node by node, against the oracle's."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sklearnx._cython.boosting.growing import TreeGrower
+from sklearnx._cython.boosting.predicting import find_leaves
+from tests.boosting import oracle
+from tests.boosting._helpers import (
+    N_THREADS,
+    make_codes,
+    make_edges,
+    make_matrix,
+    make_quantized,
+)
+
+
+class Problem:
+    """Random codes, gradients and weights of some kinds."""
+
+    def __init__(
+        self,
+        n_rows=300,
+        n_bins=(5, 12, 30),
+        categorical=(),
+        *,
+        missing=0.1,
+        gradients="normal",
+        has_hessians=True,
+        weights="none",
+        seed=0,
+    ):
+        rng = np.random.default_rng(seed)
+        self.n_bins = list(n_bins)
+        self.is_categorical = np.isin(np.arange(len(n_bins)), categorical)
+        self.codes = make_codes(rng, n_rows, self.n_bins, missing)
+        self.matrix = make_matrix(self.codes, self.n_bins, self.is_categorical)
+        self.edges = make_edges(self.n_bins)
+        effects = [rng.normal(size=n + 1) for n in self.n_bins]
+        signal = sum(e[c] for e, c in zip(effects, self.codes.T, strict=True))
+        self.gradients = signal + rng.normal(size=n_rows)
+        if gradients == "ties":  # few distinct values: many equal gains
+            self.gradients = rng.integers(-1, 2, size=n_rows).astype(float)
+        elif gradients == "outlier":
+            self.gradients[rng.integers(n_rows)] = 1e9
+        self.hessians = rng.uniform(0, 0.25, size=n_rows) if has_hessians else None
+        self.weights = {
+            "none": None,
+            "integer": rng.integers(1, 4, size=n_rows).astype(float),
+            "decades": 10 ** rng.uniform(-6, 6, size=n_rows),
+        }[weights]
+
+    def grow(self, *, n_threads=1, tree_idx=0, **options):
+        """Return the grower and what it grew."""
+        grower = TreeGrower(self.matrix, self.edges, n_threads=n_threads, **options)
+        quantized = make_quantized(self.gradients, self.hessians, self.weights)
+        return grower, grower.grow(quantized, tree_idx)
+
+    def grow_slowly(self, **options):
+        """Return the oracle's nodes."""
+        fixed = oracle.quantize(self.gradients, self.hessians, self.weights)
+        return oracle.grow(
+            self.codes,
+            self.n_bins,
+            self.is_categorical,
+            fixed,
+            **options,
+        )
+
+    def check(self, **options):
+        """Compare both; return the arrays."""
+        slow_options = {k: v for k, v in options.items() if k != "histogram_budget"}
+        expected = self.grow_slowly(**slow_options)
+        grower, (nodes, stats, bitsets) = self.grow(**options)
+        assert len(nodes) == len(stats) == len(expected)
+        for i, node in enumerate(expected):
+            self._check_node(nodes[i], stats[i], bitsets, node)
+        leaves = [i for i, node in enumerate(expected) if node.left < 0]
+        assert sorted(grower.leaf_nodes.tolist()) == leaves
+        assert grower.leaf_offsets[-1] == len(grower.leaf_rows)
+        for leaf, start, stop in zip(
+            grower.leaf_nodes,
+            grower.leaf_offsets[:-1],
+            grower.leaf_offsets[1:],
+            strict=True,
+        ):
+            rows = grower.leaf_rows[start:stop]
+            np.testing.assert_array_equal(rows, expected[leaf].rows)
+        return nodes, stats, bitsets
+
+    def _check_node(self, node, stats, bitsets, expected):
+        assert node["left"] == (expected.left if expected.left >= 0 else 0)
+        assert stats["n_samples"] == expected.sums[2]
+        assert stats["depth"] == expected.depth
+        if expected.left < 0:
+            assert node["feature"] == -1
+            assert node["value"] == stats["value"] == expected.value
+            assert stats["gain"] == 0
+            return
+        split = expected.split
+        feature, n = split.feature, self.n_bins[split.feature]
+        assert node["feature"] == feature
+        assert stats["gain"] == split.gain
+        assert stats["value"] == expected.value
+        assert node["missing_left"] == split.goes_left[-1]
+        if self.is_categorical[feature]:
+            words = bitsets[node["bitset"] : node["bitset"] + n // 32 + 1]
+            bits = np.unpackbits(words.view(np.uint8), bitorder="little")
+            np.testing.assert_array_equal(bits[: n + 1], split.goes_left)
+            assert not bits[n + 1 :].any()
+        else:
+            assert node["bitset"] == -1
+            assert stats["bin"] == split.bin
+            edge = self.edges[self.matrix.offsets[feature] + split.bin]
+            assert node["value"] == edge
+
+
+PROBLEMS = st.fixed_dictionaries(
+    {
+        "n_rows": st.sampled_from([1, 2, 30, 80, 150]),
+        "n_bins": st.lists(
+            st.sampled_from([1, 2, 3, 8, 40, 300]), min_size=1, max_size=5
+        ),
+        "categorical": st.sets(st.integers(0, 4)),
+        "missing": st.sampled_from([0, 0.2, 0.9]),
+        "gradients": st.sampled_from(["normal", "ties", "outlier"]),
+        "has_hessians": st.booleans(),
+        "weights": st.sampled_from(["none", "integer", "decades"]),
+        "seed": st.integers(0, 2**32 - 1),
+    }
+)
+OPTIONS = st.fixed_dictionaries(
+    {
+        "max_leaf_nodes": st.sampled_from([0, 2, 5, 31]),
+        "max_depth": st.sampled_from([0, 1, 3]),
+        "min_samples_leaf": st.sampled_from([1, 2, 7]),
+        "l2_regularization": st.sampled_from([0.0, 1.5]),
+        "max_features": st.sampled_from([1.0, 0.5, 0.01]),
+        "seed": st.integers(0, 2**64 - 1),
+        "tree_idx": st.integers(0, 1000),
+        "histogram_budget": st.sampled_from([0, 2**29]),
+    }
+)
+
+
+@settings(
+    max_examples=400,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(PROBLEMS, OPTIONS, st.booleans(), st.data())
+def test_random_trees(problem, options, is_monotonic, data):
+    n_features = len(problem["n_bins"])
+    features = st.integers(0, n_features - 1)
+    problem["categorical"] = [f for f in problem["categorical"] if f < n_features]
+    if is_monotonic:
+        signs = [data.draw(st.sampled_from([-1, 0, 1])) for _ in range(n_features)]
+        options["monotonic_cst"] = np.array(signs, dtype=np.int8)
+        options["monotonic_cst"][problem["categorical"]] = 0
+    groups = data.draw(st.lists(st.sets(features, min_size=1), max_size=3))
+    if groups:
+        mask = [[f in group for f in range(n_features)] for group in groups]
+        options["interaction_groups"] = np.array(mask, dtype=np.uint8)
+    Problem(**problem).check(**options)
+
+
+@pytest.mark.parametrize("weights", ["none", "integer"])
+@pytest.mark.parametrize("has_hessians", [False, True])
+def test_narrow_values(has_hessians, weights):
+    # Enough rows for 12 bits in histograms and 38 in leaves.
+    problem = Problem(
+        9000,
+        [20, 300, 40, 5],
+        [2],
+        has_hessians=has_hessians,
+        weights=weights,
+    )
+    problem.gradients = np.round(problem.gradients * 2**6) / 2**6
+    quantized = make_quantized(problem.gradients, problem.hessians, problem.weights)
+    assert quantized.is_narrow
+    nodes, stats, _ = problem.check(min_samples_leaf=5)
+    assert len(nodes) == 61
+    # The values of leaves are those of fine sums, not of what histograms add.
+    problem.gradients *= 1 + 2.0**-20
+    finer, finer_stats, _ = problem.check(min_samples_leaf=5)
+    np.testing.assert_array_equal(finer_stats["gain"], stats["gain"])
+    is_leaf = nodes["feature"] < 0
+    assert (finer["value"] != nodes["value"])[is_leaf].all()
+
+
+def test_more_levels_than_16_bits():
+    problem = Problem(3000, [70_000, 4], [0])
+    # A few frequent levels far apart.
+    levels = np.array([0, 31, 32, 65_535, 65_536, 69_999, 70_000])
+    problem.codes[:, 0] = levels[np.arange(3000) % len(levels)]
+    problem.gradients += np.arange(3000) % len(levels) % 3
+    problem.matrix = make_matrix(problem.codes, problem.n_bins, problem.is_categorical)
+    assert problem.matrix.wide.dtype == np.uint32
+    nodes, _, bitsets = problem.check(max_leaf_nodes=5)
+    assert (nodes["bitset"] >= 0).sum() > 1
+    assert len(bitsets) == (nodes["bitset"] >= 0).sum() * (70_000 // 32 + 1)
+
+
+def test_equal_features_lower_one():
+    problem = Problem(300, [12, 12, 12])
+    problem.codes[:, 1:] = problem.codes[:, :1]
+    problem.matrix = make_matrix(problem.codes, problem.n_bins)
+    nodes, _, _ = problem.check()
+    assert set(nodes["feature"].tolist()) == {-1, 0}
+
+
+def test_max_features_is_drawn_for_each_node():
+    problem = Problem(2000, [30] * 8)
+    drawn = set()
+    for tree_idx in range(5):
+        nodes, _, _ = problem.check(max_features=0.125, seed=3, tree_idx=tree_idx)
+        features = nodes["feature"][nodes["feature"] >= 0]
+        assert len(np.unique(features)) > 2
+        drawn.add(tuple(features.tolist()))
+    assert len(drawn) == 5
+    # One feature at a time is as likely as another.
+    firsts = [
+        problem.grow(max_features=0.125, max_leaf_nodes=2, seed=seed)[1][0][0][
+            "feature"
+        ]
+        for seed in range(400)
+    ]
+    assert np.bincount(firsts, minlength=8).min() > 25
+
+
+def test_no_limit_of_leaves():
+    problem = Problem(500, [200, 100, 90], has_hessians=False, missing=0)
+    nodes, stats, _ = problem.check(max_leaf_nodes=0, min_samples_leaf=1)
+    assert len(nodes) > 500
+    # Nothing is left to split.
+    assert stats["n_samples"][nodes["feature"] < 0].max() <= 2
+
+
+@pytest.mark.parametrize("max_depth", [1, 2, 5])
+def test_max_depth(max_depth):
+    nodes, stats, _ = Problem(1000).check(
+        max_leaf_nodes=0, max_depth=max_depth, min_samples_leaf=1
+    )
+    assert stats["depth"].max() == max_depth
+    assert len(nodes) <= 2 ** (max_depth + 1) - 1
+
+
+@pytest.mark.parametrize("min_samples_leaf", [1, 49, 50, 51])
+def test_min_samples_leaf(min_samples_leaf):
+    problem = Problem(100, [2], missing=0, has_hessians=False)
+    problem.codes[:, 0] = np.arange(100) >= 50
+    problem.gradients = problem.codes[:, 0] - 0.5
+    problem.matrix = make_matrix(problem.codes, [2])
+    nodes, _, _ = problem.check(min_samples_leaf=min_samples_leaf)
+    assert len(nodes) == (3 if min_samples_leaf <= 50 else 1)
+
+
+def test_single_node_has_no_value():
+    nodes, stats, bitsets = Problem(30).check(min_samples_leaf=16)
+    assert nodes["value"].tolist() == stats["value"].tolist() == [0]
+    assert len(bitsets) == 0
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("budget", [0, 10**4, 10**5])
+def test_histogram_budget(budget, n_threads):
+    # Histograms that are dropped are built again from rows.
+    problem = Problem(2000, [30, 50, 300], [1])
+    _, expected = problem.grow(max_leaf_nodes=100, min_samples_leaf=3)
+    _, arrays = problem.grow(
+        max_leaf_nodes=100,
+        min_samples_leaf=3,
+        histogram_budget=budget,
+        n_threads=n_threads,
+    )
+    for array, other in zip(arrays, expected, strict=True):
+        np.testing.assert_array_equal(array, other)
+
+
+def test_subset_of_rows():
+    problem = Problem(1000, [20, 300, 6], [2])
+    rows = np.flatnonzero(np.random.default_rng(0).random(1000) < 0.6)
+    problem.check(rows=rows.astype(np.uint32))
+
+
+def test_second_tree_is_as_the_first():
+    problem = Problem(3000, [20, 300, 6], [2], weights="integer")
+    quantized = make_quantized(problem.gradients, problem.hessians, problem.weights)
+    grower = TreeGrower(problem.matrix, problem.edges, max_features=0.5, seed=1)
+    first = grower.grow(quantized, 0)
+    other = grower.grow(quantized, 1)
+    again = grower.grow(quantized, 0)
+    assert not np.array_equal(first[0], other[0])
+    for array, expected in zip(again, first, strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize("weights", ["none", "integer", "decades"])
+@pytest.mark.parametrize("options", [{}, {"max_features": 0.4}, {"monotonic": True}])
+def test_threads(options, weights):
+    # Rows for several slots, chunks and leaves a thread; bins for several searches.
+    n_bins = [255] * 8 + [60_000, 300, 20]
+    problem = Problem(250_000, n_bins, [8, 10], weights=weights)
+    options = dict(options, min_samples_leaf=5)
+    if options.pop("monotonic", False):
+        options["monotonic_cst"] = np.array([1, -1] + [0] * 9, dtype=np.int8)
+    expected = None
+    for n_threads in N_THREADS:
+        grower, arrays = problem.grow(n_threads=n_threads, **options)
+        raw = np.zeros(len(problem.codes))
+        grower.add_leaf_values(np.arange(1.0, 32.0), raw)
+        arrays = (*arrays, raw, grower.leaf_rows, grower.leaf_nodes)
+        assert raw.min() >= 1
+        if expected is None:
+            expected = [array.copy() for array in arrays]
+        for array, other in zip(arrays, expected, strict=True):
+            np.testing.assert_array_equal(array, other)
+
+
+@pytest.mark.parametrize("weights", ["none", "integer"])
+def test_rows_are_where_prediction_sends_them(weights):
+    problem = Problem(5000, [20, 300, 40], [2], weights=weights)
+    grower, (nodes, _, bitsets) = problem.grow(min_samples_leaf=3)
+    n_bins = np.array(problem.n_bins)
+    X = np.where(problem.codes == n_bins, np.nan, problem.codes.astype(float))
+    leaves = np.empty((len(X), 1), dtype=np.int32)
+    offsets = np.array([0, len(nodes)], dtype=np.int64)
+    find_leaves(nodes.view(np.uint8), offsets, bitsets, X, leaves, 1)
+    expected = np.repeat(grower.leaf_nodes, np.diff(grower.leaf_offsets))
+    np.testing.assert_array_equal(leaves[grower.leaf_rows, 0], expected)
+
+
+def test_weight_is_repetition():
+    problem = Problem(2000, [20, 30, 40], [1, 2], weights="integer", missing=0.02)
+    repeats = problem.weights.astype(int)
+    repeated = Problem(2000, [20, 30, 40], [1, 2], missing=0.02)
+    repeated.codes = problem.codes.repeat(repeats, axis=0)
+    repeated.matrix = make_matrix(
+        repeated.codes, repeated.n_bins, repeated.is_categorical
+    )
+    repeated.gradients = problem.gradients.repeat(repeats)
+    repeated.hessians = problem.hessians.repeat(repeats)
+    options = {"min_samples_leaf": 1, "max_leaf_nodes": 100}
+    _, (nodes, stats, bitsets) = problem.grow(**options)
+    _, (other_nodes, other_stats, other_bitsets) = repeated.grow(**options)
+    np.testing.assert_array_equal(nodes, other_nodes)
+    np.testing.assert_array_equal(bitsets, other_bitsets)
+    np.testing.assert_array_equal(stats["gain"], other_stats["gain"])

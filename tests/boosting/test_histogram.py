@@ -1,0 +1,172 @@
+"""Histograms against sums one by one, at every width and beyond every limit."""
+
+import numpy as np
+import pytest
+
+from sklearnx._cython.boosting.histogram import build
+from tests.boosting import oracle
+from tests.boosting._helpers import (
+    N_THREADS,
+    make_codes,
+    make_matrix,
+    make_quantized,
+    read_histogram,
+)
+
+PACKED_MAX_ROWS = 2**13
+UPDATES_PER_SLOT = 2**18
+WEIGHTS = {
+    "none": lambda rng, n: None,
+    "integer": lambda rng, n: rng.integers(1, 5, size=n).astype(float),
+    "real": lambda rng, n: rng.uniform(0.1, 3, size=n),
+}
+
+
+def check_build(codes, n_bins, gradients, hessians, weights, rows, n_threads=1):
+    matrix = make_matrix(codes, n_bins)
+    quantized = make_quantized(gradients, hessians, weights)
+    histogram = build(matrix, quantized, rows.astype(np.uint32), n_threads)
+    fixed = oracle.quantize(gradients, hessians, weights)
+    expected = oracle.build_histogram(codes, n_bins, fixed, rows)
+    for got, sums in zip(read_histogram(histogram, matrix), expected, strict=True):
+        np.testing.assert_array_equal(got, sums)
+    return quantized
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+@pytest.mark.parametrize("has_hessians", [False, True])
+@pytest.mark.parametrize(
+    "n_bins",
+    [
+        [1],
+        [5, 255, 2, 17, 100],  # a rest after blocks of four columns
+        [255, 256],
+        [256],  # no narrow feature
+        [65_535, 3],
+        [65_536, 300, 4],
+        [70_000],
+    ],
+)
+def test_widths(n_bins, has_hessians, kind):
+    rng = np.random.default_rng(0)
+    n_rows = 10_000
+    codes = make_codes(rng, n_rows, n_bins)
+    gradients = rng.normal(size=n_rows)
+    hessians = rng.uniform(0.05, 0.25, size=n_rows) if has_hessians else None
+    weights = WEIGHTS[kind](rng, n_rows)
+    rows = np.flatnonzero(rng.random(n_rows) < 0.95)
+    quantized = check_build(codes, n_bins, gradients, hessians, weights, rows)
+    assert quantized.is_narrow == (kind != "real")
+    assert (quantized.packed is not None) == (kind == "none")
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("kind", ["none", "integer"])
+@pytest.mark.parametrize("code", [0, 3, 4])
+@pytest.mark.parametrize(
+    "n_rows", [PACKED_MAX_ROWS - 1, PACKED_MAX_ROWS, PACKED_MAX_ROWS + 1, 45_001]
+)
+def test_all_rows_in_one_bin(n_rows, code, kind, sign):
+    # The largest 12-bit values, of a number of rows at which a field that is not
+    # flushed in time would flow over into its neighbour.
+    gradients = np.full(n_rows, sign * (1 - 2.0**-20))
+    hessians = np.full(n_rows, 1 - 2.0**-20)
+    weights = None if kind == "none" else np.full(n_rows, 3.0)
+    n_bins = [4, 4, 4, 4, 300]
+    codes = np.full((n_rows, 5), code)
+    codes[:, 4] = 300
+    if n_rows < PACKED_MAX_ROWS and weights is None:
+        # One row less than what narrow values are used for.
+        gradients = np.append(gradients, gradients[:1])
+        hessians = np.append(hessians, hessians[:1])
+        codes = np.vstack([codes, codes[:1]])
+    quantized = check_build(
+        codes, n_bins, gradients, hessians, weights, np.arange(n_rows)
+    )
+    assert quantized.is_narrow
+    fixed = oracle.quantize(gradients, hessians, weights)
+    repeats = 1 if weights is None else 3
+    assert np.abs(fixed.gradients).max() == repeats * (2**11 - 1)
+    assert fixed.hessians.max() == repeats * (2**12 - 1)
+
+
+def test_signs_alternate_in_one_bin():
+    n_rows = 5 * PACKED_MAX_ROWS + 7
+    gradients = np.where(np.arange(n_rows) % 2, 1.0, -1.0)
+    hessians = np.where(np.arange(n_rows) % 3, 0.25, 0.01)
+    quantized = check_build(
+        np.zeros((n_rows, 2), dtype=int),
+        [3, 3],
+        gradients,
+        hessians,
+        None,
+        np.arange(n_rows),
+    )
+    assert quantized.packed is not None
+
+
+@pytest.mark.parametrize("has_tail", [False, True])
+def test_largest_weights(has_tail):
+    # Sums close to 2**62: such weights leave no room for 38 bits.
+    n_rows = 20_000
+    weights = np.full(n_rows, 2.0**20 - 1)
+    gradients = np.full(n_rows, -1 + 2.0**-20)
+    if has_tail:  # too heavy for 12 bits
+        gradients[0] = -1000
+    quantized = check_build(
+        np.zeros((n_rows, 1), dtype=int),
+        [2],
+        gradients,
+        None,
+        weights,
+        np.arange(n_rows),
+    )
+    assert quantized.is_narrow != has_tail
+    if not has_tail:
+        largest = abs(sum(quantized.leaf_gradients.tolist()))
+        assert 2**60 < largest < 2**62
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+@pytest.mark.parametrize("n_bins", [[50] * 31, [50, 300, 255, 40, 70_000] * 6 + [9]])
+def test_threads(n_bins, kind):
+    rng = np.random.default_rng(0)
+    # Rows for seven slots and a rest.
+    n_rows = 7 * UPDATES_PER_SLOT // len(n_bins) + 1000
+    matrix = make_matrix(make_codes(rng, n_rows, n_bins), n_bins)
+    quantized = make_quantized(
+        rng.normal(size=n_rows), rng.uniform(0, 1, n_rows), WEIGHTS[kind](rng, n_rows)
+    )
+    rows = np.arange(n_rows, dtype=np.uint32)
+    expected = build(matrix, quantized, rows, 1)
+    for n_threads in N_THREADS[1:]:
+        got = build(matrix, quantized, rows, n_threads)
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_no_rows():
+    matrix = make_matrix(np.zeros((3, 2), dtype=int), [2, 300])
+    quantized = make_quantized(np.ones(3))
+    histogram = build(matrix, quantized, np.empty(0, dtype=np.uint32))
+    assert not histogram.view(np.int64).any()
+
+
+def test_weight_is_repetition():
+    rng = np.random.default_rng(0)
+    n_bins = [20, 300, 7]
+    n_rows = 10_000
+    codes = make_codes(rng, n_rows, n_bins)
+    gradients, hessians = rng.normal(size=n_rows), rng.uniform(0.1, 0.25, n_rows)
+    weights = rng.integers(1, 4, size=n_rows)
+    weighted = build(
+        make_matrix(codes, n_bins),
+        make_quantized(gradients, hessians, weights.astype(float)),
+        np.arange(n_rows, dtype=np.uint32),
+    )
+    repeated = build(
+        make_matrix(codes.repeat(weights, axis=0), n_bins),
+        make_quantized(gradients.repeat(weights), hessians.repeat(weights)),
+        np.arange(weights.sum(), dtype=np.uint32),
+    )
+    for name in ("sum_gradients", "sum_hessians"):
+        np.testing.assert_array_equal(weighted[name], repeated[name])

@@ -1,0 +1,214 @@
+"""Fixed-point gradients against the rules, and the rules against real numbers."""
+
+import numpy as np
+import pytest
+
+from tests.boosting import oracle
+from tests.boosting._helpers import N_THREADS, make_quantized
+
+N_ROWS = 50_000  # several chunks
+
+
+def make_gradients(kind, rng, n_rows=N_ROWS):
+    if kind == "normal":
+        return rng.normal(size=n_rows)
+    if kind == "outlier":
+        return np.append(rng.normal(size=n_rows - 1), 1e9)
+    if kind == "heavy":
+        return rng.lognormal(sigma=3, size=n_rows)
+    if kind == "zero":
+        return np.zeros(n_rows)
+    if kind == "powers":  # of two, where a scale is easily off by one bit
+        return 2.0 ** rng.integers(-5, 1, size=n_rows)
+    return rng.normal(size=n_rows) * {"tiny": 1e-300, "huge": 1e290}[kind]
+
+
+def make_weights(kind, rng, n_rows=N_ROWS):
+    if kind == "none":
+        return None
+    if kind == "integer":
+        weights = rng.integers(0, 4, size=n_rows).astype(float)
+        weights[-1] = 3  # the outlier's
+        return weights
+    if kind == "large integer":
+        return rng.integers(1, 2**20, size=n_rows).astype(float)
+    if kind == "too large":  # a sum for which integers have no room
+        return rng.integers(1, 2**26, size=n_rows).astype(float)
+    if kind == "real":
+        return rng.uniform(0, 2, size=n_rows)
+    return 10 ** rng.uniform(-6, 6, size=n_rows)  # decades
+
+
+def check(gradients, hessians, weights, n_threads=1):
+    quantized = make_quantized(gradients, hessians, weights, n_threads)
+    fixed = oracle.quantize(gradients, hessians, weights)
+    np.testing.assert_array_equal(quantized.leaf_gradients, fixed.leaf_gradients)
+    np.testing.assert_array_equal(quantized.leaf_hessians, fixed.leaf_hessians)
+    assert quantized.units == fixed.units
+    if weights is not None:
+        np.testing.assert_array_equal(quantized.fixed_weights, fixed.weights)
+    assert quantized.is_narrow == (fixed.gradients is not fixed.leaf_gradients)
+    if quantized.is_narrow:
+        if weights is None:
+            # gradient, hessian and count as the fields of a word.
+            np.testing.assert_array_equal(quantized.packed >> 39, fixed.gradients)
+            fields = quantized.packed & (2**39 - 1)
+            np.testing.assert_array_equal(fields >> 14, fixed.hessians)
+            np.testing.assert_array_equal(fields & (2**14 - 1), 1)
+        else:
+            np.testing.assert_array_equal(quantized.gradients, fixed.gradients)
+            np.testing.assert_array_equal(quantized.hessians, fixed.hessians)
+    return quantized
+
+
+@pytest.mark.parametrize("has_hessians", [False, True])
+@pytest.mark.parametrize(
+    "weights", ["none", "integer", "large integer", "too large", "real", "decades"]
+)
+@pytest.mark.parametrize(
+    "gradients", ["normal", "outlier", "heavy", "zero", "powers", "tiny", "huge"]
+)
+def test_rules(gradients, weights, has_hessians):
+    rng = np.random.default_rng(0)
+    g = make_gradients(gradients, rng)
+    h = np.abs(make_gradients("normal", rng)) if has_hessians else None
+    quantized = check(g, h, make_weights(weights, rng))
+    can_be_narrow = weights in ("none", "integer", "large integer")
+    # The scale of tiny ones, 2**1000, is at its limit.
+    is_tame = gradients in ("normal", "powers", "huge")
+    assert quantized.is_narrow == (can_be_narrow and is_tame)
+
+
+@pytest.mark.parametrize("kind", ["none", "integer", "real", "decades"])
+def test_real_values(kind):
+    rng = np.random.default_rng(0)
+    gradients, hessians = make_gradients("normal", rng), rng.uniform(0, 0.25, N_ROWS)
+    weights = make_weights(kind, rng)
+    quantized = make_quantized(gradients, hessians, weights)
+    weights = np.ones(N_ROWS) if weights is None else weights
+    g_unit, _, fine_g_unit, fine_h_unit = quantized.units
+    steps = weights if quantized.integer_weights else np.ones(N_ROWS)
+    for values, integers, unit in (
+        (gradients, quantized.leaf_gradients, fine_g_unit),
+        (hessians, quantized.leaf_hessians, fine_h_unit),
+    ):
+        assert np.abs(integers).max() <= steps.max() * 2**38
+        assert np.abs(integers * unit - values * weights).max() <= steps.max() * unit
+        assert unit <= np.abs(values * weights).max() * 2.0**-37
+    if kind == "none":
+        narrow = (quantized.packed >> 39) * g_unit
+        # Half a step, and one where the largest value is clipped.
+        assert np.abs(narrow - gradients).max() <= g_unit
+        assert (np.abs(narrow - gradients) <= g_unit / 2 + fine_g_unit).mean() > 0.999
+        assert np.abs(narrow).max() <= 2047 * g_unit
+
+
+def test_ties_and_clipping():
+    # Steps of 2**-11 (gradients) and 2**-12 (hessians): the scale is set by values just
+    # below 1, which are clipped.
+    steps = np.array([2047.9, -2047.9, 1.5, 2.5, -1.5, -2.5, 0.5, -0.5, 0.49, -0.51])
+    narrow = np.array([2047, -2047, 2, 3, -1, -2, 1, 0, 0, -1])
+    rest = np.full(10_000, 1000.0)
+    gradients = np.concatenate([steps, rest]) * 2.0**-11
+    hessians = np.concatenate([np.abs(steps) * 2, rest]) * 2.0**-12
+    quantized = check(gradients, hessians, None)
+    assert quantized.units[:2] == (2.0**-11, 2.0**-12)
+    np.testing.assert_array_equal(quantized.packed[: len(steps)] >> 39, narrow)
+    fields = quantized.packed[: len(steps)] & (2**39 - 1)
+    np.testing.assert_array_equal(fields >> 14, [4095, 4095, 3, 5, 3, 5, 1, 1, 1, 1])
+
+
+def test_weight_is_repetition():
+    rng = np.random.default_rng(0)
+    gradients, hessians = make_gradients("normal", rng), rng.uniform(0, 0.25, N_ROWS)
+    weights = rng.integers(0, 4, size=N_ROWS)
+    weighted = make_quantized(gradients, hessians, weights.astype(float))
+    repeated = make_quantized(gradients.repeat(weights), hessians.repeat(weights))
+    assert weighted.units == repeated.units
+    assert weighted.is_narrow
+    assert repeated.is_narrow
+    starts = np.cumsum(weights) - weights
+    kept = weights > 0
+
+    def sum_rows(values):
+        return np.add.reduceat(values, starts[kept])
+
+    for name in ("leaf_gradients", "leaf_hessians"):
+        np.testing.assert_array_equal(
+            getattr(weighted, name)[kept], sum_rows(getattr(repeated, name))
+        )
+    np.testing.assert_array_equal(
+        weighted.gradients[kept], sum_rows(repeated.packed >> 39)
+    )
+    np.testing.assert_array_equal(
+        weighted.hessians[kept], sum_rows((repeated.packed >> 14) & (2**25 - 1))
+    )
+
+
+@pytest.mark.parametrize("n_rows, is_narrow", [(2**13 - 1, False), (2**13, True)])
+def test_few_rows_are_wide(n_rows, is_narrow):
+    rng = np.random.default_rng(0)
+    gradients = rng.normal(size=n_rows)
+    assert check(gradients, None, None).is_narrow == is_narrow
+    half = gradients[: n_rows // 2 + 1]
+    weights = np.full(len(half), 2.0)
+    weights[0] -= 2 * len(half) - n_rows
+    assert check(half, None, weights).is_narrow == is_narrow
+
+
+def test_rare_hessians_are_wide():
+    # Ordinary gradients, but a hessian that one row in a thousand has.
+    rng = np.random.default_rng(0)
+    hessians = np.where(np.arange(N_ROWS) % 1000, 1e-6, 0.25)
+    assert not check(rng.normal(size=N_ROWS), hessians, None).is_narrow
+
+
+def test_width_changes_from_round_to_round():
+    rng = np.random.default_rng(0)
+    for weights in (None, rng.integers(1, 4, size=N_ROWS).astype(float)):
+        quantized = make_quantized(make_gradients("normal", rng), None, weights)
+        for kind in ("outlier", "normal", "heavy", "normal"):
+            gradients = make_gradients(kind, rng)
+            quantized.quantize(gradients, None, 1)
+            assert quantized.is_narrow == (kind == "normal")
+            fixed = oracle.quantize(gradients, None, weights)
+            assert quantized.units == fixed.units
+            np.testing.assert_array_equal(
+                quantized.leaf_gradients, fixed.leaf_gradients
+            )
+
+
+@pytest.mark.parametrize("kind", ["none", "integer", "decades"])
+@pytest.mark.parametrize("gradients", ["normal", "outlier"])
+def test_threads(gradients, kind):
+    rng = np.random.default_rng(0)
+    gradients = make_gradients(gradients, rng, 200_000)
+    hessians = rng.uniform(0, 0.25, len(gradients))
+    weights = make_weights(kind, rng, len(gradients))
+    for n_threads in N_THREADS:
+        check(gradients, hessians, weights, n_threads)
+
+
+@pytest.mark.parametrize("kind", ["none", "integer", "real"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 20_000])
+def test_not_finite(row, value, kind):
+    rng = np.random.default_rng(0)
+    weights = make_weights(kind, rng)
+    if weights is not None:
+        weights[row] = 1.5 if kind == "real" else 1.0
+    gradients, hessians = make_gradients("normal", rng), np.ones(N_ROWS)
+    gradients[row] = value
+    with pytest.raises(FloatingPointError, match="not finite"):
+        make_quantized(gradients, hessians, weights, n_threads=2)
+    gradients[row] = 0
+    if value > 0 or value != value:
+        hessians[row] = value
+        with pytest.raises(FloatingPointError, match="not finite"):
+            make_quantized(gradients, hessians, weights, n_threads=2)
+
+
+def test_product_with_weight_overflows():
+    gradients = np.full(100, 1e300)
+    with pytest.raises(FloatingPointError, match="not finite"):
+        make_quantized(gradients, None, np.full(100, 1e10 + 0.5))
