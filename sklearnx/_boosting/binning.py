@@ -195,13 +195,14 @@ def _cap_heavy_values(weights, max_bins):
     Quantiles that fall on one heavy value coincide, and the bins between them are lost.
     Capped at a bin's share, it has a bin of its own and leaves the rest to the others.
     """
-    cap = weights.sum() / max_bins
+    # A running sum has one order of addition on every machine, unlike a plain one.
+    cap = np.cumsum(weights)[-1] / max_bins
     while True:
         # A lower cap may reach more values; it falls until it reaches no more.
         n_heavy = np.count_nonzero(weights > cap)
         if n_heavy >= max_bins:
             return weights
-        light = weights[weights <= cap].sum()
+        light = np.cumsum(weights[weights <= cap])[-1]
         lower_cap = light / (max_bins - n_heavy)
         if lower_cap >= cap:
             return np.minimum(weights, cap)

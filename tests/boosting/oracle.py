@@ -6,14 +6,14 @@ in double by the same formulas in the same order.
 
 import math
 from collections import namedtuple
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 MIN_LEVEL_SUPPORT = 10
 N_FREE_LEVELS = 6
 LEVEL_PENALTY = 0.2
-MIN_RELATIVE_GAIN = 1e-11
+ROUNDING = 1e-14
 FEATURES_OF_NODE = 1
 
 # ---- random numbers ------------------------------------------------------------------
@@ -131,39 +131,53 @@ class Criterion:
     hessian_unit: float = 1.0
     l2_regularization: float = 0.0
     min_samples_leaf: int = 1
-    min_hessian: float = 0.0
+    min_hessian: float = 1e-3
     monotonic_cst: np.ndarray | None = None
 
     def compute_value(self, sums, bounds):
         """Return the value that minimises the loss of a node, within its bounds."""
         gradient = int(sums[0]) * self.gradient_unit
         curvature = int(sums[1]) * self.hessian_unit + self.l2_regularization
-        value = -gradient / curvature if curvature > 0 else 0.0
+        return self.clip(-gradient / curvature if curvature > 0 else 0.0, bounds)
+
+    @staticmethod
+    def clip(value, bounds):
+        """Return the value held to its bounds."""
         return min(max(value, bounds[0]), bounds[1])
 
-    def compute_loss(self, sums, bounds):
-        """Return twice the second-order expansion of a node's loss."""
-        gradient = int(sums[0]) * self.gradient_unit
-        curvature = int(sums[1]) * self.hessian_unit + self.l2_regularization
-        if self.monotonic_cst is None:
-            return -gradient * gradient / curvature if curvature > 0 else 0.0
-        value = self.compute_value(sums, bounds)
-        return 2 * gradient * value + curvature * value * value
-
-    def compute_gain(self, left, node, node_loss, bounds, cst):
+    def compute_gain(self, left, node, bounds, cst, penalty=0.0):
         """Return the gain of a split, 0 if it is not allowed."""
         right = node - left
         if min(left[2], right[2]) < self.min_samples_leaf:
             return 0.0
         if min(int(left[1]), int(right[1])) * self.hessian_unit < self.min_hessian:
             return 0.0
+        l2 = self.l2_regularization + penalty
+        curvatures = [int(child[1]) * self.hessian_unit + l2 for child in (left, right)]
+        gradients = [int(child[0]) * self.gradient_unit for child in (left, right)]
+        gradient = int(node[0]) * self.gradient_unit
+        curvature = int(node[1]) * self.hessian_unit + self.l2_regularization
+        total = curvatures[0] + curvatures[1]
+        crosses = gradients[0] * curvatures[1], gradients[1] * curvatures[0]
+        cross = crosses[0] - crosses[1]
+        gain = cross * cross / (curvatures[0] * curvatures[1] * total)
+        noise = 0.0
+        if l2 > 0:
+            gain -= gradient * gradient / curvature * (l2 + penalty) / total
         if self.monotonic_cst is not None:
-            rise = self.compute_value(right, bounds) - self.compute_value(left, bounds)
-            if cst * rise < 0:
+            pairs = [*zip(gradients, curvatures, strict=True), (gradient, curvature)]
+            bounded = [self.clip(-g / c, bounds) for g, c in pairs]
+            if cst * (bounded[1] - bounded[0]) < 0:
                 return 0.0
-        after = self.compute_loss(left, bounds) + self.compute_loss(right, bounds)
-        gain = node_loss - after
-        return gain if gain > -MIN_RELATIVE_GAIN * after else 0.0
+            left, right, before = (
+                c * (moved - -g / c) * (moved - -g / c)
+                for (g, c), moved in zip(pairs, bounded, strict=True)
+            )
+            gain += before - (left + right)
+            noise = ROUNDING * (before + (left + right))
+        if abs(cross) <= ROUNDING * (abs(crosses[0]) + abs(crosses[1])):
+            return 0.0
+        return gain if noise < gain < math.inf else 0.0
 
 
 @dataclass
@@ -187,7 +201,6 @@ def find_split(histogram, feature, is_categorical, criterion, bounds, sum_weight
     """
     node = histogram.sum(axis=0)
     n_bins = len(histogram) - 1
-    node_loss = criterion.compute_loss(node, bounds)
     has_missing = bool(histogram[n_bins, 2] > 0)
     if is_categorical:
         sum_weights = node[2] if sum_weights is None else sum_weights
@@ -195,9 +208,6 @@ def find_split(histogram, feature, is_categorical, criterion, bounds, sum_weight
         half = range(1, (len(levels) + 1) // 2 + 1)
         candidates = [levels[:n] for n in half] + [levels[-n:] for n in half]
         penalty = LEVEL_PENALTY * max(len(levels) - N_FREE_LEVELS, 0)
-        criterion = replace(
-            criterion, l2_regularization=criterion.l2_regularization + penalty
-        )
         cst = 0
     else:
         # The codes on the left; those of an empty last bin were tried without it.
@@ -208,13 +218,13 @@ def find_split(histogram, feature, is_categorical, criterion, bounds, sum_weight
             for missing in ([], [n_bins])
             if has_missing or not missing
         ]
-        cst = 0
+        cst, penalty = 0, 0.0
         if criterion.monotonic_cst is not None:
             cst = int(criterion.monotonic_cst[feature])
     best = None
     for codes in candidates:
         left = histogram[codes].sum(axis=0)
-        gain = criterion.compute_gain(left, node, node_loss, bounds, cst)
+        gain = criterion.compute_gain(left, node, bounds, cst, penalty)
         if gain > (best.gain if best else 0):
             goes_left = np.zeros(n_bins + 1, dtype=np.uint8)
             goes_left[codes] = 1
@@ -283,8 +293,7 @@ def grow(
         fixed.units[1],
         l2_regularization,
         min_samples_leaf,
-        1e-3,
-        monotonic_cst,
+        monotonic_cst=monotonic_cst,
     )
 
     def make_node(rows, **known):

@@ -1,5 +1,7 @@
 """The best split of a feature against trying all of them."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from sklearnx._cython.boosting.splitting import find
 from tests.boosting import oracle
 
 NO_BOUNDS = (-np.inf, np.inf)
+LEFT_SUMS = ("left_gradients", "left_hessians", "left_n_samples")
 
 
 def make_histogram(bins):
@@ -47,8 +50,7 @@ def check(bins, *, is_categorical=False, bounds=NO_BOUNDS, sum_weights=None, **t
         assert split["bin"] == expected.bin
         assert split["missing_left"] == expected.goes_left[-1]
     left, node = expected.left, np.sum(bins, axis=0)
-    names = ("left_gradients", "left_hessians", "left_n_samples")
-    assert [split[name] for name in names] == left.tolist()
+    assert [split[name] for name in LEFT_SUMS] == left.tolist()
     assert split["left_value"] == criterion.compute_value(left, bounds)
     assert split["right_value"] == criterion.compute_value(node - left, bounds)
     return split
@@ -78,7 +80,7 @@ def test_random_histograms(n_bins, missing, is_categorical):
             hessian_unit=(1.0, 2.0**-12)[i % 2],
             l2_regularization=(0.0, 0.7)[i // 2 % 2],
             min_samples_leaf=(1, 5, 40)[i // 3 % 3],
-            min_hessian=(0.0, 1e-3)[i % 2],
+            min_hessian=(1e-10, 1e-3)[i % 2],
         )
         n_found += split is not None
     assert n_found > 10 or n_bins == 1
@@ -111,6 +113,25 @@ def test_gain_is_the_decrease_of_the_loss():
     after = ((y[:4] - 2) ** 2).sum() + ((y[4:] - 8) ** 2).sum()
     assert split["gain"] == pytest.approx(before - after)
     assert (split["left_value"], split["right_value"]) == (2, 8)
+
+
+@pytest.mark.parametrize("mean, l2_regularization", [(10**6, 0.0), (1, 1.0), (0, 10.0)])
+def test_gain_in_exact_arithmetic(mean, l2_regularization):
+    # Beside a large mean losses agree to many digits; gains hardly suffer.
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        counts = rng.integers(20, 40, size=5)
+        gradients = counts * mean + rng.integers(-100, 100, size=5)
+        bins = np.append(np.stack([gradients, counts, counts], axis=1), [[0, 0, 0]], 0)
+        split = check(bins, l2_regularization=l2_regularization)
+
+        def compute_loss(sums):
+            curvature = Fraction(int(sums[1])) + Fraction(l2_regularization)
+            return -(Fraction(int(sums[0])) ** 2) / curvature
+
+        node, left = bins.sum(axis=0), [split[n] for n in LEFT_SUMS]
+        exact = compute_loss(node) - compute_loss(left) - compute_loss(node - left)
+        assert split["gain"] == pytest.approx(float(exact), rel=1e-8)
 
 
 def test_equal_gains_lower_bin():
@@ -172,6 +193,22 @@ def test_min_hessian():
     assert not check(bins, hessian_unit=0.25, min_hessian=1.01)
 
 
+@pytest.mark.parametrize("is_constrained", [False, True])
+def test_overflow(is_constrained):
+    # A gain that is no number is none.
+    cst = np.ones(1, dtype=np.int8) if is_constrained else None
+    bins = np.array([[-8, 10, 10], [3, 10, 10], [-7, 10, 10], [0, 0, 0]])
+    for gradient_unit, is_finite in ((1e140, True), (1e160, False), (1e300, False)):
+        for l2_regularization in (0.0, 1.0):
+            split = check(
+                bins,
+                gradient_unit=gradient_unit,
+                l2_regularization=l2_regularization,
+                monotonic_cst=cst,
+            )
+            assert (split is not None) == is_finite
+
+
 @pytest.mark.parametrize("is_categorical", [False, True])
 def test_no_gain(is_categorical):
     # Children with the same mean: what remains is rounding.
@@ -181,15 +218,16 @@ def test_no_gain(is_categorical):
         assert check(bins[[0, 2]], is_categorical=is_categorical) is None
 
 
-def test_hessians_of_zero():
-    bins = np.array([[-8, 0, 10], [8, 10, 10], [0, 0, 0]])
-    assert check(bins)  # the left child has no value, which is allowed without a limit
-    assert check(bins, min_hessian=1e-3) is None
-    assert check(np.array([[-8, 0, 10], [8, 0, 10], [0, 0, 0]])) is None
-    assert (
-        check(np.array([[-8, 0, 10], [8, 0, 10], [0, 0, 0]]), is_categorical=True)
-        is None
-    )
+@pytest.mark.parametrize("l2_regularization", [0.0, 1.0])
+@pytest.mark.parametrize("is_categorical", [False, True])
+def test_hessians_of_zero(is_categorical, l2_regularization):
+    # Of one child, or of both.
+    for bins in ([[-8, 0, 10], [8, 10, 10]], [[-8, 0, 10], [8, 0, 10]]):
+        bins = np.array([*bins, [0, 0, 0]])
+        split = check(
+            bins, is_categorical=is_categorical, l2_regularization=l2_regularization
+        )
+        assert split is None
 
 
 def test_levels_are_sorted_by_value():

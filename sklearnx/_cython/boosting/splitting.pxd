@@ -10,7 +10,7 @@ cdef struct criterion_t:
     double weight_unit
     double l2_regularization
     int64_t min_samples_leaf
-    double min_hessian
+    double min_hessian  # positive, so that all curvatures are
     bint is_constrained
     const int8_t* monotonic_cst
 

@@ -1,10 +1,17 @@
 """Best split of a node on one feature, from its histogram.
 
 With G and H the sums of gradients and hessians of a node, l2 the regularisation and
-v = -G / (H + l2) its value, clipped to the bounds that monotonic constraints put on it,
-the node's loss is 2 G v + (H + l2) v^2, which is -G^2 / (H + l2) where no bound binds
-(twice the second-order expansion of Chen and Guestrin, "XGBoost", KDD 2016, eq. 5). The
-gain of a split is the loss of the node less those of its children.
+C = H + l2 its curvature, the node's loss is 2 G v + C v^2, which is least, -G^2 / C,
+at v = -G / C (twice the second-order expansion of Chen and Guestrin, "XGBoost", KDD
+2016, eq. 5). The gain of a split into L and R is the node's loss less those of L and R.
+Losses can be large and close to each other, so it is not found by subtracting them but
+as
+
+    gain = (G_L C_R - G_R C_L)^2 / (C_L C_R (C_L + C_R)) - G^2 / C * s / (C_L + C_R)
+
+with s = C_L + C_R - C, that is l2. Bounds that monotonic constraints put on a value
+move it away from where the loss is least, which adds an excess of C times the square of
+that distance to the loss of the node, L or R.
 
 Sums are integers; gains are computed in double by one function, in one order. Of equal
 gains the lower feature wins, then the lower bin, then missing values to the right.
@@ -12,7 +19,7 @@ gains the lower feature wins, then the lower bin, then missing values to the rig
 
 import numpy as np
 
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -29,13 +36,19 @@ cdef enum:
     # So many levels are sorted free of charge.
     N_FREE_LEVELS = 6
 
-# Of the children's losses: a smaller gain is the rounding error of a sum.
-cdef double MIN_RELATIVE_GAIN = 1e-11
+# A generous bound of the relative rounding errors of what is subtracted in a gain.
+cdef double ROUNDING = 1e-14
 
 # The order of levels is found from the gradients that the gain is computed from, which
 # flatters splits of many levels. Each sorted level beyond the free ones adds so much to
 # the regularisation of the children when the gain, not the value, is computed.
 cdef double LEVEL_PENALTY = 0.2
+
+
+# What gains need of the node that is split, in real numbers.
+cdef struct parent_t:
+    double loss  # at its best value, and with the opposite sign
+    double excess
 
 
 cdef struct level_t:
@@ -52,7 +65,7 @@ def find(
     double hessian_unit=1.0,
     double l2_regularization=0.0,
     int64_t min_samples_leaf=1,
-    double min_hessian=0.0,
+    double min_hessian=1e-3,
     monotonic_cst=None,
     double lower_bound=-INFINITY,
     double upper_bound=INFINITY,
@@ -70,7 +83,7 @@ def find(
     gradient_unit, hessian_unit : float, default=1.0
         Real value of 1 in the histogram.
     l2_regularization, min_samples_leaf, min_hessian
-        What makes a split good and allowed.
+        What makes a split good and allowed. `min_hessian` must be positive.
     monotonic_cst : int8 array of shape (n_features,), default=None
         None means that no feature of the tree is constrained.
     lower_bound, upper_bound : float
@@ -148,37 +161,46 @@ cdef double compute_node_value(
     return min(max(value, lower_bound), upper_bound)
 
 
-cdef inline double _compute_loss(
-    const criterion_t* criterion,
-    int64_t sum_gradients,
-    int64_t sum_hessians,
-    double value,
+cdef inline double _compute_excess(
+    double curvature, double value, double bounded
 ) noexcept nogil:
-    cdef:
-        double gradient = sum_gradients * criterion.gradient_unit
-        double curvature = (
-            sum_hessians * criterion.hessian_unit + criterion.l2_regularization
-        )
-    if not criterion.is_constrained:
-        return -gradient * gradient / curvature if curvature > 0 else 0.0
-    return 2 * gradient * value + curvature * value * value
+    """Return what it adds to a loss that a value is `bounded`."""
+    return curvature * (bounded - value) * (bounded - value)
+
+
+cdef inline double _clip(const totals_t* totals, double value) noexcept nogil:
+    return min(max(value, totals.lower_bound), totals.upper_bound)
 
 
 cdef inline bint _try_split(
     const criterion_t* criterion,
     const totals_t* totals,
+    const parent_t* parent,
     int monotonic_cst,
-    double node_loss,
+    double penalty,
     int64_t left_gradients,
     int64_t left_hessians,
     int64_t left_n_samples,
     split_t* split,
 ) noexcept nogil:
-    """Take the split over if it is allowed and better than `split`."""
+    """Take the split over if it is allowed and better than `split`.
+
+    `penalty` is added to the regularisation of the children.
+    """
     cdef:
-        int64_t right_gradients = totals.sum_gradients - left_gradients
         int64_t right_hessians = totals.sum_hessians - left_hessians
-        double children_loss, gain, left_value = 0, right_value = 0
+        double left_gradient = left_gradients * criterion.gradient_unit
+        double right_gradient = (
+            totals.sum_gradients - left_gradients
+        ) * criterion.gradient_unit
+        double l2 = criterion.l2_regularization + penalty
+        double left_curvature = left_hessians * criterion.hessian_unit + l2
+        double right_curvature = right_hessians * criterion.hessian_unit + l2
+        double sum_curvatures = left_curvature + right_curvature
+        double left_cross = left_gradient * right_curvature
+        double right_cross = right_gradient * left_curvature
+        double cross = left_cross - right_cross
+        double gain, noise = 0, left, right, left_bounded, right_bounded, excess
     if (
         left_n_samples < criterion.min_samples_leaf
         or totals.n_samples - left_n_samples < criterion.min_samples_leaf
@@ -186,28 +208,24 @@ cdef inline bint _try_split(
         or right_hessians * criterion.hessian_unit < criterion.min_hessian
     ):
         return False
+    gain = cross * cross / (left_curvature * right_curvature * sum_curvatures)
+    if l2 > 0:
+        gain -= parent.loss * (l2 + penalty) / sum_curvatures
     if criterion.is_constrained:
-        left_value = compute_node_value(
-            criterion,
-            left_gradients,
-            left_hessians,
-            totals.lower_bound,
-            totals.upper_bound,
-        )
-        right_value = compute_node_value(
-            criterion,
-            right_gradients,
-            right_hessians,
-            totals.lower_bound,
-            totals.upper_bound,
-        )
-        if monotonic_cst * (right_value - left_value) < 0:
+        left = -left_gradient / left_curvature
+        right = -right_gradient / right_curvature
+        left_bounded = _clip(totals, left)
+        right_bounded = _clip(totals, right)
+        if monotonic_cst * (right_bounded - left_bounded) < 0:
             return False
-    children_loss = _compute_loss(
-        criterion, left_gradients, left_hessians, left_value
-    ) + _compute_loss(criterion, right_gradients, right_hessians, right_value)
-    gain = node_loss - children_loss
-    if not (gain > split.gain and gain > -MIN_RELATIVE_GAIN * children_loss):
+        excess = _compute_excess(left_curvature, left, left_bounded)
+        excess += _compute_excess(right_curvature, right, right_bounded)
+        gain += parent.excess - excess
+        noise = ROUNDING * (parent.excess + excess)
+    # Gradients beyond 1e140 can make it infinite, or nan.
+    if not (split.gain < gain < INFINITY and noise < gain):
+        return False
+    if fabs(cross) <= ROUNDING * (fabs(left_cross) + fabs(right_cross)):
         return False
     split.gain = gain
     split.left_gradients = left_gradients
@@ -230,26 +248,22 @@ cdef void find_split(
     """
     cdef:
         const hist_bin_t* bins = histogram + binned.offsets[feature]
-        double node_loss = _compute_loss(
-            criterion,
-            totals.sum_gradients,
-            totals.sum_hessians,
-            compute_node_value(
-                criterion,
-                totals.sum_gradients,
-                totals.sum_hessians,
-                totals.lower_bound,
-                totals.upper_bound,
-            ),
+        double gradient = totals.sum_gradients * criterion.gradient_unit
+        double curvature = (
+            totals.sum_hessians * criterion.hessian_unit + criterion.l2_regularization
         )
+        double value = -gradient / curvature
+        parent_t parent
+    parent.loss = gradient * gradient / curvature
+    parent.excess = _compute_excess(curvature, value, _clip(totals, value))
     memset(split, 0, sizeof(split_t))
     split.feature = feature
     if binned.is_categorical[feature]:
         _find_categorical_split(
-            binned, criterion, totals, bins, feature, node_loss, split
+            binned, criterion, totals, &parent, bins, feature, split
         )
     else:
-        _find_numeric_split(binned, criterion, totals, bins, feature, node_loss, split)
+        _find_numeric_split(binned, criterion, totals, &parent, bins, feature, split)
     if split.gain > 0:
         split.left_value = compute_node_value(
             criterion,
@@ -271,9 +285,9 @@ cdef void _find_numeric_split(
     const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,
+    const parent_t* parent,
     const hist_bin_t* bins,
     int feature,
-    double node_loss,
     split_t* split,
 ) noexcept nogil:
     """Try every bin as the last one on the left, with missing values on either side.
@@ -301,8 +315,9 @@ cdef void _find_numeric_split(
         if _try_split(
             criterion,
             totals,
+            parent,
             monotonic_cst,
-            node_loss,
+            0,
             sum_gradients,
             sum_hessians,
             n_samples,
@@ -314,8 +329,9 @@ cdef void _find_numeric_split(
             if _try_split(
                 criterion,
                 totals,
+                parent,
                 monotonic_cst,
-                node_loss,
+                0,
                 sum_gradients + missing.sum_gradients,
                 sum_hessians + missing.sum_hessians,
                 n_samples + missing.n_samples,
@@ -367,9 +383,9 @@ cdef void _find_categorical_split(
     const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,
+    const parent_t* parent,
     const hist_bin_t* bins,
     int feature,
-    double node_loss,
     split_t* split,
 ) noexcept nogil:
     """Try the sorted levels from either end to the middle as the left child.
@@ -382,7 +398,7 @@ cdef void _find_categorical_split(
     """
     cdef:
         int i, n_levels, direction
-        criterion_t penalised = criterion[0]
+        double penalty
         int64_t sum_gradients, sum_hessians, n_samples
         const hist_bin_t* bin_
         level_t* levels = <level_t*> malloc(
@@ -392,7 +408,7 @@ cdef void _find_categorical_split(
         split.feature = -1
         return
     n_levels = _sort_levels(binned, criterion, totals, bins, feature, levels)
-    penalised.l2_regularization += LEVEL_PENALTY * max(n_levels - N_FREE_LEVELS, 0)
+    penalty = LEVEL_PENALTY * max(n_levels - N_FREE_LEVELS, 0)
     for direction in range(2):
         sum_gradients = 0
         sum_hessians = 0
@@ -403,10 +419,11 @@ cdef void _find_categorical_split(
             sum_hessians += bin_.sum_hessians
             n_samples += bin_.n_samples
             if _try_split(
-                &penalised,
+                criterion,
                 totals,
+                parent,
                 0,
-                node_loss,
+                penalty,
                 sum_gradients,
                 sum_hessians,
                 n_samples,
