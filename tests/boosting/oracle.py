@@ -77,7 +77,8 @@ def quantize(gradients, hessians=None, weights=None):
     leaf_hessians = to_integers(hessians, hessian_scale)
     leaf_units = 1 / gradient_scale, 1 / hessian_scale
     weight_scale = 1.0 if is_integer else find_scale(np.ones(n_rows))
-    fixed_weights = to_integers(np.ones(n_rows), weight_scale), 1 / weight_scale
+    fixed_weights = to_integers(np.ones(n_rows), weight_scale)
+    weight_unit = 1.0 if is_integer else n_rows / int(fixed_weights.sum())
     shifts = n_bits - 11, 0 if is_constant else n_bits - 12
     is_narrow = (
         is_integer
@@ -87,7 +88,7 @@ def quantize(gradients, hessians=None, weights=None):
     )
     if not is_narrow:
         fine = leaf_gradients, leaf_hessians
-        return Fixed(*fine, *fine, leaf_units * 2, *fixed_weights)
+        return Fixed(*fine, *fine, leaf_units * 2, fixed_weights, weight_unit)
 
     def narrow(sums, shift, largest):
         once = sums // np.maximum(repeats, 1)
@@ -100,7 +101,8 @@ def quantize(gradients, hessians=None, weights=None):
         leaf_gradients,
         leaf_hessians,
         (leaf_units[0] * 2 ** shifts[0], leaf_units[1] * 2 ** shifts[1], *leaf_units),
-        *fixed_weights,
+        fixed_weights,
+        weight_unit,
     )
 
 

@@ -334,6 +334,18 @@ def test_rows_are_where_prediction_sends_them(weights):
     np.testing.assert_array_equal(leaves[grower.leaf_rows, 0], expected)
 
 
+@pytest.mark.parametrize("scale", [2.0**-6, 2.0**6])
+def test_scale_of_weights_that_are_no_integers(scale):
+    # It does not tell how many rows a level has.
+    problem = Problem(3000, [12], [0], has_hessians=False)
+    problem.weights = np.random.default_rng(0).uniform(0.5, 1.5, size=3000)
+    nodes, _, bitsets = problem.check(max_leaf_nodes=2)
+    problem.weights *= scale
+    scaled_nodes, _, scaled_bitsets = problem.check(max_leaf_nodes=2)
+    assert len(nodes) == len(scaled_nodes) == 3
+    np.testing.assert_array_equal(scaled_bitsets, bitsets)
+
+
 def test_weight_is_repetition():
     problem = Problem(2000, [20, 30, 40], [1, 2], weights="integer", missing=0.02)
     repeats = problem.weights.astype(int)

@@ -212,7 +212,7 @@ def test_overflow(is_constrained):
 @pytest.mark.parametrize("is_categorical", [False, True])
 def test_no_gain(is_categorical):
     # Children with the same mean: what remains is rounding.
-    for sums in ([7, 3, 20], [0, 20, 20], [10**11, 3 * 10**10, 20]):
+    for sums in ([7, 3, 20], [0, 20, 20], [2**58 + 12345, 2**55 + 777, 20]):
         bins = np.array([sums, [3 * s for s in sums], [0, 0, 0]])
         assert check(bins, is_categorical=is_categorical) is None
         assert check(bins[[0, 2]], is_categorical=is_categorical) is None

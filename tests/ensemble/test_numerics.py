@@ -9,21 +9,30 @@ import numpy as np
 import pytest
 from sklearn import ensemble as sklearn_ensemble
 from sklearn.metrics import log_loss
+from threadpoolctl import threadpool_limits
 
 from sklearnx.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
-from tests.ensemble._data import fit_alone
 
 N_TRAIN = 6000
 RTOL = 5e-3
 
 
-def make_rows(seed=0, n_rows=2 * N_TRAIN):
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Run on one thread: scikit-learn's would spin where cores are busy."""
+    with threadpool_limits(1):
+        yield
+
+
+def make_rows(seed=0, n_rows=2 * N_TRAIN, decimals=1):
     """Return features, a score that depends on them, and the generator."""
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows, 6)).round(1)
+    X = rng.normal(size=(n_rows, 6)).round(decimals)
+    if decimals > 1:
+        X = X.clip(-1.2, 1.2)
     score = X[:, 0] + np.sin(3 * X[:, 1]) * X[:, 2] + (X[:, 3] > 0)
     return X, score, rng
 
@@ -44,9 +53,7 @@ def fit_both(X, y, sample_weight=None, *, is_classifier=False, **parameters):
         )
     parameters = {"early_stopping": False, "max_iter": 60, **parameters}
     return [
-        fit_alone(
-            make(**parameters), X[:n_train], y[:n_train], sample_weight=sample_weight
-        )
+        make(**parameters).fit(X[:n_train], y[:n_train], sample_weight)
         for make in (ours, theirs)
     ]
 
@@ -137,13 +144,11 @@ def test_weights_over_12_decades_of_classes():
         assert_close(compute_log_losses(models, X[rows], y[rows], weight[rows]))
 
 
-# Seeds without equal gains, which are likely with so few positive rows; the number of
-# training rows is one where the quantiles of both libraries are the same.
-@pytest.mark.parametrize("seed", [2, 4])
+# Seeds without equal gains, which so few positive rows make likely.
+@pytest.mark.parametrize("seed", [1, 2])
 def test_rare_class(seed):
-    X, score, rng = make_rows(seed, n_rows=60_002)
-    X += rng.normal(scale=1e-3, size=X.shape)
-    y = (2 * score - 11 + rng.logistic(size=len(X)) > 0).astype(int)
+    X, score, rng = make_rows(seed, n_rows=60_000, decimals=2)
+    y = (2 * score - 9.5 + rng.logistic(size=len(X)) > 0).astype(int)
     assert 0.0005 < y.mean() < 0.002
     models = fit_both(X, y, is_classifier=True, learning_rate=0.02)
     n_train = len(X) // 2

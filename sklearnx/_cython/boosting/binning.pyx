@@ -1,5 +1,7 @@
 """Map values to bins."""
 
+import numpy as np
+
 from cython cimport floating
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
@@ -19,7 +21,7 @@ ctypedef fused code_t:
 
 cdef struct job_t:
     binned_t* binned
-    uint8_t* has_missing
+    uint8_t* has_missing  # (n_blocks, n_columns)
     const char* values
     int64_t row_stride
     int64_t column_stride
@@ -42,19 +44,23 @@ def map_values(
     """Map columns of numbers to the codes of `features`.
 
     IN: X of shape (n, len(features)) with any strides, rows (n_rows,) of X to map or
-    None for all, thresholds (the upper edge of
-    each bin, in the order of a histogram). OUT: the columns of `matrix`.
+    None for all, thresholds (the upper edge of each bin, in the order of a histogram).
+    OUT: the columns of `matrix`, and whether they have missing values.
 
     A value goes to the first bin whose edge is not below it, NaN to the missing bin.
     """
     cdef:
         job_t job
-        uint8_t[::1] has_missing = matrix.has_missing
         int n_blocks = <int> (
             (matrix.binned.n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK
         )
+        uint8_t[:, ::1] has_missing = np.empty(
+            (n_blocks, features.shape[0]), dtype=np.uint8
+        )
+    if n_blocks == 0:
+        return
     job.binned = &matrix.binned
-    job.has_missing = &has_missing[0]
+    job.has_missing = &has_missing[0, 0]
     job.values = <const char*> &X[0, 0]
     job.row_stride = X.strides[0]
     job.column_stride = X.strides[1]
@@ -68,6 +74,7 @@ def map_values(
         job.rows = &rows[0]
     with nogil:
         parallel_for(_map_block, &job, n_blocks, n_threads)
+    matrix.has_missing[np.asarray(features)] = np.any(has_missing, axis=0)
 
 
 def map_levels(BinnedMatrix matrix, const int32_t[:] codes, int32_t feature):
@@ -140,8 +147,7 @@ cdef void _map_block(void* context, int block) noexcept nogil:
             any_missing = _map_column(
                 job, feature, values, start, stop, <uint32_t*> binned.wide32 + first
             )
-        if any_missing:
-            job.has_missing[feature] = 1
+        job.has_missing[<int64_t> block * job.n_columns + column] = any_missing
 
 
 cdef bint _map_column(

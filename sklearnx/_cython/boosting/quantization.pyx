@@ -15,7 +15,7 @@ Other weights multiply before rounding.
 import numpy as np
 
 from libc.float cimport DBL_MAX
-from libc.math cimport fabs, frexp, ldexp
+from libc.math cimport INFINITY, fabs, frexp, ldexp
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
@@ -60,8 +60,7 @@ cdef struct job_t:
     int64_t* packed
     int gradient_shift
     int hessian_shift
-    bint not_finite  # set by any chunk
-    double* max_gradients  # of each chunk, as all below
+    double* max_gradients  # of each chunk, as all below; infinite if any is not finite
     double* max_hessians
     int64_t* sum_gradients  # of absolute values
     int64_t* sum_hessians
@@ -79,7 +78,7 @@ cdef class QuantizedGradients:
 
     def __init__(self, n_rows, weights=None):
         cdef const int64_t[::1] fixed_weights
-        cdef double weight_scale = 1
+        cdef double weight_scale = 1, weight_unit = 1
         self.weights = weights
         self.sum_weights = n_rows if weights is None else weights.sum()
         self.integer_weights = weights is None or bool(
@@ -99,7 +98,10 @@ cdef class QuantizedGradients:
             self.fixed_weights = np.rint(weights * weight_scale).astype(np.int64)
             fixed_weights = self.fixed_weights
             self.quantized.weights = &fixed_weights[0]
-        self.quantized.weight_unit = 1 / weight_scale
+            if not self.integer_weights:
+                # In units of their mean: twice the weights are not twice the rows.
+                weight_unit = n_rows / <double> self.fixed_weights.sum()
+        self.quantized.weight_unit = weight_unit
         self.leaf_gradients = np.empty(n_rows, dtype=np.int64)
         self.leaf_hessians = np.empty(n_rows, dtype=np.int64)
         self.packed = self.gradients = self.hessians = None
@@ -144,7 +146,6 @@ cdef class QuantizedGradients:
             weights = self.weights
             job.weights = &weights[0]
         job.integer_weights = self.integer_weights
-        job.not_finite = False
         job.leaf_gradients = &leaf_gradients[0]
         job.leaf_hessians = &leaf_hessians[0]
 
@@ -153,7 +154,7 @@ cdef class QuantizedGradients:
             for chunk in range(n_chunks):
                 max_gradient = max(max_gradient, job.max_gradients[chunk])
                 max_hessian = max(max_hessian, job.max_hessians[chunk])
-        if job.not_finite:
+        if max_gradient == INFINITY:
             free(memory)
             raise FloatingPointError(
                 "The gradients of the loss are not finite any more: the raw scores "
@@ -293,9 +294,7 @@ cdef void _find_max_of_chunk(void* context, int chunk) noexcept nogil:
             value = weight if job.hessians == NULL else job.hessians[i] * weight
             max_hessian = max(max_hessian, value)
             not_finite |= not (value <= DBL_MAX)
-    if not_finite:
-        job.not_finite = True
-    job.max_gradients[chunk] = max_gradient
+    job.max_gradients[chunk] = INFINITY if not_finite else max_gradient
     job.max_hessians[chunk] = max_hessian
 
 
