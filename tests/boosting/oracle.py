@@ -56,7 +56,7 @@ def quantize(gradients, hessians=None, weights=None):
     is_constant = hessians is None
     hessians = np.ones(n_rows) if is_constant else hessians
     is_integer = weights is None or (
-        np.array_equal(weights, np.floor(weights)) and weights.sum() < 2**40
+        np.array_equal(weights, np.floor(weights)) and weights.sum() < 2**32
     )
     repeats = np.ones(n_rows) if weights is None else weights
     factor = (repeats > 0).astype(float) if is_integer else repeats

@@ -31,7 +31,7 @@ def make_weights(kind, rng, n_rows=N_ROWS):
         weights[-1] = 3  # the outlier's
         return weights
     if kind == "large integer":
-        return rng.integers(1, 2**20, size=n_rows).astype(float)
+        return rng.integers(1, 2**16, size=n_rows).astype(float)
     if kind == "too large":  # a sum for which integers have no room
         return rng.integers(1, 2**26, size=n_rows).astype(float)
     if kind == "real":

@@ -11,6 +11,7 @@ from sklearn import ensemble as sklearn_ensemble
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
+from sklearnx._compat import SKLEARN_VERSION
 from sklearnx.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -89,15 +90,17 @@ def test_one_outlier(outlier, seed):
         assert_close(compute_squared_errors(models, X[rows], y[rows]))
 
 
-def test_rows_beside_an_outlier():
+@pytest.mark.parametrize("weight", [None, 1.0, 1e3, 1e8])
+def test_rows_beside_an_outlier(weight):
     # The first predictions are off by 1e9 / N_TRAIN for all of them, and what they say
     # has to be heard beside that. The outlier has a leaf of its own.
     X, score, rng = make_rows()
     y = score + 0.1 * rng.normal(size=len(X))
     X[0], y[0] = 9.0, 1e9
-    models = fit_both(X, y, min_samples_leaf=1, max_iter=150)
+    if weight is not None:  # of all rows, hence of no consequence
+        weight = np.full(len(X), weight)
+    models = fit_both(X, y, weight, min_samples_leaf=1, max_iter=100)
     ours, theirs = compute_squared_errors(models, X[N_TRAIN:], y[N_TRAIN:])
-    assert theirs < 0.05 * y[N_TRAIN:].var()
     assert ours < (1 + RTOL) * theirs
 
 
@@ -145,6 +148,9 @@ def test_weights_over_12_decades_of_classes():
 
 
 # Seeds without equal gains, which so few positive rows make likely.
+@pytest.mark.skipif(
+    SKLEARN_VERSION < (1, 9), reason="scikit-learn cut columns at other quantiles"
+)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_rare_class(seed):
     X, score, rng = make_rows(seed, n_rows=60_000, decimals=2)

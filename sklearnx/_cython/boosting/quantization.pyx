@@ -41,8 +41,9 @@ cdef enum:
     # least so many steps of the 12-bit grid.
     MIN_STEPS = 16
 
-# Above it integer weights would leave too few bits to the gradients.
-cdef double MAX_INTEGER_SUM = 2.0**40
+# No table has so many rows that such weights could stand for, and each doubling of the
+# sum takes a bit from the gradients: beyond it weights count as real numbers.
+cdef double MAX_INTEGER_SUM = 2.0**32
 
 
 cdef struct job_t:
