@@ -258,6 +258,25 @@ class TableEncoder:
             ]
         )
 
+    def encode_values(self, values: np.ndarray, feature: int) -> np.ndarray:
+        """Return single values of a feature as trees compare them.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_values,)
+            Numbers, or levels of a categorical feature.
+        feature : int
+
+        Returns
+        -------
+        ndarray of shape (n_values,)
+            float64; codes of levels, NaN for those that fit did not see.
+        """
+        codes = None if self.levels_ is None else self._codes[feature]
+        if codes is None:
+            return np.asarray(values, dtype=np.float64)
+        return np.array([codes.get(v, np.nan) for v in values.tolist()], dtype=float)
+
     def _validate_array(self, X, estimator, *, reset):
         """Let scikit-learn check anything that is not a frame."""
         if reset:

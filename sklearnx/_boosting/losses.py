@@ -715,6 +715,10 @@ class ScikitLearnLoss(CustomLoss):
         gradient, hessian = self.loss.gradient_hessian(y_true=y, raw_prediction=raw)
         gradients[...] = self._check("gradient_hessian", gradient, raw.shape).T
         hessians[...] = self._check("gradient_hessian", hessian, raw.shape).T
+        if not np.all(hessians >= 0):
+            raise ValueError(
+                f"{self.name}.gradient_hessian returned a negative hessian."
+            )
 
     def _fit_constant(self, y, sample_weight):
         return np.reshape(

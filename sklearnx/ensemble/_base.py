@@ -537,9 +537,14 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                 f"{type(self).__name__} does not support partial dependence plots with "
                 "the 'recursion' method when sample weights were given during fit time."
             )
-        grid = np.ascontiguousarray(grid, dtype=np.float64)
         target_features = np.ascontiguousarray(target_features, dtype=np.int32)
-        return self._model.compute_partial_dependence(grid, target_features)
+        columns = [
+            self._encoder.encode_values(values, feature)
+            for values, feature in zip(np.asarray(grid).T, target_features, strict=True)
+        ]
+        return self._model.compute_partial_dependence(
+            np.ascontiguousarray(np.transpose(columns)), target_features
+        )
 
     # -- attributes --
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn import ensemble as sklearn_ensemble
+from sklearn.inspection import partial_dependence
 from sklearn.metrics import mean_squared_error
 
 from sklearnx.ensemble import (
@@ -323,3 +324,21 @@ def test_classifier_on_all_kinds_of_columns():
     model = HistGradientBoostingClassifier(**SETTINGS).fit(X, y)
     assert model.score(X, y) > 0.9
     assert model.is_categorical_.tolist() == [False, True, True, False]
+
+
+def test_partial_dependence_of_numbered_levels():
+    """The recursion takes the values of levels, not their codes."""
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.choice([0.0, 1e6, 2e6], size=600), rng.normal(size=600)]
+    y = (X[:, 0] == 1e6) + 0.1 * X[:, 1]
+    model = HistGradientBoostingRegressor(categorical_features=[0]).fit(X, y)
+    by_recursion, by_force = (
+        partial_dependence(
+            model, X, [0], categorical_features=[0], method=method, kind="average"
+        )["average"]
+        for method in ("recursion", "brute")
+    )
+    # The recursion leaves out the constant before the first tree.
+    difference = by_force - by_recursion
+    np.testing.assert_allclose(difference, y.mean(), atol=0.02)
+    assert np.argmax(by_recursion) == 1
