@@ -1,16 +1,20 @@
 """Bins of the features: where they end, and the codes of the training data."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
-from sklearnx._cython.boosting.binning import fill_rows, map_levels, map_values
+from sklearnx._cython.boosting.binning import (
+    fill_rows,
+    find_edges,
+    gather_columns,
+    map_levels,
+    map_values,
+)
 from sklearnx._cython.boosting.matrix import BinnedMatrix
 
 # Quantiles are taken from that many rows at most, as in scikit-learn.
 MAX_QUANTILE_ROWS = 200_000
-# Fewer values are sorted on the calling thread.
-MIN_VALUES_FOR_THREADS = 100_000
+# Values that are copied at a time to find quantiles, and a quarter of all at most.
+MAX_GATHERED_VALUES = 1 << 23
 
 
 class BinMapper:
@@ -60,22 +64,23 @@ class BinMapper:
 
     def _find_bins(self, table, rows, sample_weight, n_threads):
         rows, weights = self._sample_rows(table.n_rows, rows, sample_weight)
-
-        def find(feature):
-            if table.is_categorical[feature]:
-                return np.empty(0)
-            values = table.column(feature)
-            if rows is not None:
-                values = values[rows]
-            return find_thresholds(values, weights, self.max_bins)
-
-        features = range(table.n_features)
-        n_values = len(rows) if rows is not None else table.n_rows
-        if n_threads > 1 and n_values * table.n_features >= MIN_VALUES_FOR_THREADS:
-            with ThreadPoolExecutor(n_threads) as pool:
-                self.thresholds_ = list(pool.map(find, features))
-        else:
-            self.thresholds_ = [find(feature) for feature in features]
+        numeric = np.flatnonzero(~table.is_categorical)
+        edges = [np.empty(0)] * table.n_features
+        # Values are copied some columns at a time, so as to need little memory.
+        n_gathered = min(MAX_GATHERED_VALUES, table.n_rows * table.n_features // 4)
+        n_columns = max(n_threads, n_gathered // max(len(rows), 1))
+        for start in range(0, len(numeric), n_columns):
+            features = numeric[start : start + n_columns]
+            if table.dense is not None:
+                # Its numeric features are all of them.
+                values = table.dense[:, features[0] : features[-1] + 1]
+                columns = gather_columns(values, rows, n_threads)
+            else:
+                columns = np.stack([table.column(feature)[rows] for feature in features])
+            found = find_edges(columns, weights, self.max_bins, n_threads)
+            for feature, feature_edges in zip(features, found, strict=True):
+                edges[feature] = feature_edges
+        self.thresholds_ = edges
         self.n_bins_non_missing_ = np.array(
             [len(thresholds) + 1 for thresholds in self.thresholds_], dtype=np.int32
         )
@@ -84,23 +89,25 @@ class BinMapper:
         )
 
     def _sample_rows(self, n_rows, rows, sample_weight):
-        """Return the rows whose quantiles count (None: all) and their weights."""
-        if rows is not None:
-            n_rows = len(rows)
+        """Return the rows whose quantiles count and their weights (None: all 1)."""
+        if rows is None:
+            rows = np.arange(n_rows)
+        n_rows = len(rows)
         if n_rows <= MAX_QUANTILE_ROWS:
             return rows, sample_weight
         rng = np.random.Generator(np.random.Philox(self.seed))
+        draws = rng.random(MAX_QUANTILE_ROWS)
         if sample_weight is None:
-            sample = np.sort(
-                rng.choice(n_rows, MAX_QUANTILE_ROWS, replace=False, shuffle=False)
-            )
+            # A row of each of so many stretches of about the same length.
+            ends = np.arange(MAX_QUANTILE_ROWS + 1) * n_rows // MAX_QUANTILE_ROWS
+            sample = ends[:-1] + (draws * np.diff(ends)).astype(np.int64)
         else:
             # Systematic sampling: a row comes up in proportion to its weight.
             total = np.cumsum(sample_weight)
-            points = (np.arange(MAX_QUANTILE_ROWS) + rng.random()) / MAX_QUANTILE_ROWS
+            points = (np.arange(MAX_QUANTILE_ROWS) + draws[0]) / MAX_QUANTILE_ROWS
             sample = np.searchsorted(total, points * total[-1], side="right")
             sample = np.minimum(sample, n_rows - 1)
-        return (sample if rows is None else rows[sample]), None
+        return rows[sample], None
 
     @property
     def edges_(self):
@@ -137,85 +144,3 @@ class BinMapper:
                     )
         fill_rows(matrix, n_threads)
         return matrix
-
-
-def find_thresholds(values, weights, max_bins):
-    """Find the inner edges of the bins of a numeric feature.
-
-    Parameters
-    ----------
-    values : float array of shape (n_rows,)
-        NaN is missing.
-    weights : float64 array of shape (n_rows,) or None
-        Positive.
-    max_bins : int
-
-    Returns
-    -------
-    thresholds : float64 array
-        Ascending, finite, fewer than `max_bins`. Midpoints of neighbouring values if
-        they are few, else quantiles (averaged inverted distribution function), which a
-        row of weight 2 moves exactly as the row twice does.
-    """
-    missing = np.isnan(values)
-    if missing.any():
-        values = values[~missing]
-        weights = None if weights is None else weights[~missing]
-    if len(values) == 0:
-        return np.empty(0)
-    if weights is None:
-        values = np.sort(values)
-    else:
-        order = np.argsort(values, kind="stable")
-        values = values[order]
-    last = np.append(np.flatnonzero(values[1:] != values[:-1]), len(values) - 1)
-    distinct = values[last].astype(np.float64)
-    if len(distinct) <= max_bins:
-        lower, upper = distinct[:-1], distinct[1:]
-    else:
-        if weights is None:
-            total = (last + 1).astype(np.float64)
-        else:
-            total = np.cumsum(weights[order])[last]
-        total = np.cumsum(_cap_heavy_values(np.diff(total, prepend=0.0), max_bins))
-        # Compared as products, which are exact for counts and integer weights.
-        reached = total * max_bins
-        wanted = np.arange(1, max_bins) * total[-1]
-        at = np.searchsorted(reached, wanted, side="left")
-        # A quantile at the largest value would leave an empty bin behind it.
-        wanted, at = wanted[at < len(distinct) - 1], at[at < len(distinct) - 1]
-        lower = distinct[at]
-        upper = np.where(reached[at] == wanted, distinct[at + 1], lower)
-    return np.unique(_middle(lower, upper))
-
-
-def _cap_heavy_values(weights, max_bins):
-    """Return the weights of distinct values with none above the share of a bin.
-
-    Quantiles that fall on one heavy value coincide, and the bins between them are lost.
-    Capped at a bin's share, it has a bin of its own and leaves the rest to the others.
-    """
-    # A running sum has one order of addition on every machine, unlike a plain one.
-    cap = np.cumsum(weights)[-1] / max_bins
-    while True:
-        # A lower cap may reach more values; it falls until it reaches no more.
-        n_heavy = np.count_nonzero(weights > cap)
-        if n_heavy >= max_bins:
-            return weights
-        light = np.cumsum(weights[weights <= cap])[-1]
-        lower_cap = light / (max_bins - n_heavy)
-        if lower_cap >= cap:
-            return np.minimum(weights, cap)
-        cap = lower_cap
-
-
-def _middle(lower, upper):
-    """Return a finite edge with lower <= edge, and edge < upper where they differ."""
-    with np.errstate(invalid="ignore"):
-        middle = lower / 2 + upper / 2
-    middle = np.where(np.isnan(middle), 0.0, middle)  # between -inf and inf
-    largest = np.finfo(np.float64).max
-    # Rounding may have reached the upper value.
-    middle = np.where((middle >= upper) & (upper > lower), lower, middle)
-    middle = np.maximum(middle, lower)
-    return np.clip(middle, -largest, largest)

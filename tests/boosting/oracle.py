@@ -35,6 +35,88 @@ def draw(seed, purpose, tree, node, item):
 # ---- binning -------------------------------------------------------------------------
 
 
+def find_thresholds(values, weights, max_bins):
+    """Find the inner edges of the bins of a numeric feature.
+
+    Parameters
+    ----------
+    values : float array of shape (n_rows,)
+        NaN is missing.
+    weights : float64 array of shape (n_rows,) or None
+        Positive.
+    max_bins : int
+
+    Returns
+    -------
+    thresholds : float64 array
+        Ascending, finite, fewer than `max_bins`. Midpoints of neighbouring values if
+        they are few, else quantiles (averaged inverted distribution function), which a
+        row of weight 2 moves exactly as the row twice does.
+    """
+    missing = np.isnan(values)
+    if missing.any():
+        values = values[~missing]
+        weights = None if weights is None else weights[~missing]
+    if len(values) == 0:
+        return np.empty(0)
+    if weights is None:
+        values = np.sort(values)
+    else:
+        order = np.argsort(values, kind="stable")
+        values = values[order]
+    last = np.append(np.flatnonzero(values[1:] != values[:-1]), len(values) - 1)
+    distinct = values[last].astype(np.float64)
+    if len(distinct) <= max_bins:
+        lower, upper = distinct[:-1], distinct[1:]
+    else:
+        if weights is None:
+            total = (last + 1).astype(np.float64)
+        else:
+            total = np.cumsum(weights[order])[last]
+        total = np.cumsum(cap_heavy_values(np.diff(total, prepend=0.0), max_bins))
+        # Compared as products, which are exact for counts and integer weights.
+        reached = total * max_bins
+        wanted = np.arange(1, max_bins) * total[-1]
+        at = np.searchsorted(reached, wanted, side="left")
+        # A quantile at the largest value would leave an empty bin behind it.
+        wanted, at = wanted[at < len(distinct) - 1], at[at < len(distinct) - 1]
+        lower = distinct[at]
+        upper = np.where(reached[at] == wanted, distinct[at + 1], lower)
+    return np.unique(find_middle(lower, upper))
+
+
+def cap_heavy_values(weights, max_bins):
+    """Return the weights of distinct values with none above the share of a bin.
+
+    Quantiles that fall on one heavy value coincide, and the bins between them are lost.
+    Capped at a bin's share, it has a bin of its own and leaves the rest to the others.
+    """
+    # A running sum has one order of addition on every machine, unlike a plain one.
+    cap = np.cumsum(weights)[-1] / max_bins
+    while True:
+        # A lower cap may reach more values; it falls until it reaches no more.
+        n_heavy = np.count_nonzero(weights > cap)
+        if n_heavy >= max_bins:
+            return weights
+        light = np.cumsum(weights[weights <= cap])[-1]
+        lower_cap = light / (max_bins - n_heavy)
+        if lower_cap >= cap:
+            return np.minimum(weights, cap)
+        cap = lower_cap
+
+
+def find_middle(lower, upper):
+    """Return a finite edge with lower <= edge, and edge < upper where they differ."""
+    with np.errstate(invalid="ignore"):
+        middle = lower / 2 + upper / 2
+    middle = np.where(np.isnan(middle), 0.0, middle)  # between -inf and inf
+    largest = np.finfo(np.float64).max
+    # Rounding may have reached the upper value.
+    middle = np.where((middle >= upper) & (upper > lower), lower, middle)
+    middle = np.maximum(middle, lower)
+    return np.clip(middle, -largest, largest)
+
+
 def map_values(values, thresholds):
     """Return the number of inner edges below each value; NaN gets the last code."""
     values = np.asarray(values, dtype=np.float64)
@@ -62,7 +144,12 @@ def quantize(gradients, hessians=None, weights=None):
     factor = (repeats > 0).astype(float) if is_integer else repeats
     repeats = repeats.astype(np.int64) if is_integer else np.ones(n_rows, np.int64)
     n_terms = int(repeats.sum()) if is_integer else n_rows
-    n_bits = min(38, 62 - math.ceil(math.log2(n_terms)))
+    largest_weight = max(1, repeats.max())
+    n_bits = min(
+        38,
+        62 - math.ceil(math.log2(n_terms)),
+        50 - math.ceil(math.log2(largest_weight)),
+    )
 
     def to_integers(values, scale):
         return repeats * np.rint(values * factor * scale).astype(np.int64)
@@ -79,12 +166,12 @@ def quantize(gradients, hessians=None, weights=None):
     weight_scale = 1.0 if is_integer else find_scale(np.ones(n_rows))
     fixed_weights = to_integers(np.ones(n_rows), weight_scale)
     weight_unit = 1.0 if is_integer else n_rows / int(fixed_weights.sum())
-    shifts = n_bits - 11, 0 if is_constant else n_bits - 12
+    are_1 = is_constant and is_integer
+    shifts = n_bits - 11, 0 if are_1 else n_bits - 12
     is_narrow = (
-        is_integer
-        and n_terms >= 2**13
+        n_terms >= 2**13
         and int(np.abs(leaf_gradients).sum()) >= 16 * n_terms * 2 ** shifts[0]
-        and (is_constant or int(leaf_hessians.sum()) >= 16 * n_terms * 2 ** shifts[1])
+        and (are_1 or int(leaf_hessians.sum()) >= 16 * n_terms * 2 ** shifts[1])
     )
     if not is_narrow:
         fine = leaf_gradients, leaf_hessians

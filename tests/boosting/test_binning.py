@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from sklearnx._boosting.binning import BinMapper, find_thresholds
+from sklearnx._boosting.binning import BinMapper
 from sklearnx._boosting.encoding import Table
-from sklearnx._cython.boosting.binning import fill_rows, map_levels, map_values
+from sklearnx._cython.boosting.binning import (
+    fill_rows,
+    find_edges,
+    gather_columns,
+    map_levels,
+    map_values,
+)
 from sklearnx._cython.boosting.matrix import BinnedMatrix
 from tests.boosting import oracle
 from tests.boosting._helpers import N_THREADS
@@ -142,6 +148,49 @@ def test_rows_are_the_transposed_columns(n_features, n_threads):
 
 
 # ---- thresholds ----------------------------------------------------------------------
+
+
+def find_thresholds(values, weights, max_bins):
+    columns = np.ascontiguousarray(values[np.newaxis])
+    [thresholds] = find_edges(columns, weights, max_bins)
+    expected = oracle.find_thresholds(values, weights, max_bins)
+    np.testing.assert_array_equal(thresholds, expected)
+    return thresholds
+
+
+@pytest.mark.parametrize("n_threads", N_THREADS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_values", [0, 1, 100, 5000])
+def test_edges_of_columns(n_values, dtype, n_threads):
+    rng = np.random.default_rng(0)
+    columns = np.stack(
+        [
+            rng.normal(size=n_values) ** 3 * 1e20,
+            rng.integers(-300, 300, size=n_values) * 0.5,  # a digit of the radix sort
+            np.where(rng.random(n_values) < 0.9, 0.0, rng.normal(size=n_values)),
+            np.where(rng.random(n_values) < 0.5, -0.0, 0.0),
+            np.full(n_values, np.nan),
+            rng.choice([np.nan, np.inf, -np.inf, 1.0], size=n_values),
+        ]
+    ).astype(dtype)
+    for weights in (None, rng.uniform(0.1, 3, size=n_values)):
+        for max_bins in (2, 50, 255):
+            edges = find_edges(columns, weights, max_bins, n_threads)
+            for column, got in zip(columns, edges, strict=True):
+                expected = oracle.find_thresholds(column, weights, max_bins)
+                np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gather_columns(dtype):
+    X = np.random.default_rng(0).normal(size=(2000, 7)).astype(dtype)
+    rows = np.arange(1, 2000, 3)
+    for matrix in (X, np.asfortranarray(X), X[:, ::2], X[:, 3:4]):
+        for n_threads in N_THREADS:
+            got = gather_columns(matrix, rows, n_threads)
+            np.testing.assert_array_equal(got, matrix[rows].T)
+            assert got.flags.c_contiguous
+    assert gather_columns(X, rows[:0], 1).shape == (7, 0)
 
 
 def test_few_values_have_a_bin_each():

@@ -48,16 +48,13 @@ def check(gradients, hessians, weights, n_threads=1):
     if weights is not None:
         np.testing.assert_array_equal(quantized.fixed_weights, fixed.weights)
     assert quantized.is_narrow == (fixed.gradients is not fixed.leaf_gradients)
-    if quantized.is_narrow:
-        if weights is None:
-            # gradient, hessian and count as the fields of a word.
-            np.testing.assert_array_equal(quantized.packed >> 39, fixed.gradients)
-            fields = quantized.packed & (2**39 - 1)
-            np.testing.assert_array_equal(fields >> 14, fixed.hessians)
-            np.testing.assert_array_equal(fields & (2**14 - 1), 1)
-        else:
-            np.testing.assert_array_equal(quantized.gradients, fixed.gradients)
-            np.testing.assert_array_equal(quantized.hessians, fixed.hessians)
+    np.testing.assert_array_equal(quantized.gradients, fixed.gradients)
+    np.testing.assert_array_equal(quantized.hessians, fixed.hessians)
+    np.testing.assert_array_equal(quantized.counts, 1)
+    fits_one_word = not quantized.integer_weights or weights is None or max(weights) <= 32
+    assert quantized.words.shape[1] == (
+        1 if quantized.is_narrow and fits_one_word else 2
+    )
     return quantized
 
 
@@ -73,10 +70,9 @@ def test_rules(gradients, weights, has_hessians):
     g = make_gradients(gradients, rng)
     h = np.abs(make_gradients("normal", rng)) if has_hessians else None
     quantized = check(g, h, make_weights(weights, rng))
-    can_be_narrow = weights in ("none", "integer", "large integer")
-    # The scale of tiny ones, 2**1000, is at its limit.
-    is_tame = gradients in ("normal", "powers", "huge")
-    assert quantized.is_narrow == (can_be_narrow and is_tame)
+    if weights != "decades":
+        # The scale of tiny ones, 2**1000, is at its limit.
+        assert quantized.is_narrow == (gradients in ("normal", "powers", "huge"))
 
 
 @pytest.mark.parametrize("kind", ["none", "integer", "real", "decades"])
@@ -96,7 +92,7 @@ def test_real_values(kind):
         assert np.abs(integers * unit - values * weights).max() <= steps.max() * unit
         assert unit <= np.abs(values * weights).max() * 2.0**-37
     if kind == "none":
-        narrow = (quantized.packed >> 39) * g_unit
+        narrow = quantized.gradients * g_unit
         # Half a step, and one where the largest value is clipped.
         assert np.abs(narrow - gradients).max() <= g_unit
         assert (np.abs(narrow - gradients) <= g_unit / 2 + fine_g_unit).mean() > 0.999
@@ -113,9 +109,26 @@ def test_ties_and_clipping():
     hessians = np.concatenate([np.abs(steps) * 2, rest]) * 2.0**-12
     quantized = check(gradients, hessians, None)
     assert quantized.units[:2] == (2.0**-11, 2.0**-12)
-    np.testing.assert_array_equal(quantized.packed[: len(steps)] >> 39, narrow)
-    fields = quantized.packed[: len(steps)] & (2**39 - 1)
-    np.testing.assert_array_equal(fields >> 14, [4095, 4095, 3, 5, 3, 5, 1, 1, 1, 1])
+    np.testing.assert_array_equal(quantized.gradients[: len(steps)], narrow)
+    np.testing.assert_array_equal(
+        quantized.hessians[: len(steps)], [4095, 4095, 3, 5, 3, 5, 1, 1, 1, 1]
+    )
+
+
+def test_fields_of_words():
+    rng = np.random.default_rng(0)
+    gradients, hessians = make_gradients("normal", rng), rng.uniform(0, 0.25, N_ROWS)
+    one = make_quantized(gradients, hessians).words[:, 0]
+    fixed = oracle.quantize(gradients, hessians)
+    np.testing.assert_array_equal(one >> 39, fixed.gradients)
+    np.testing.assert_array_equal((one & (2**39 - 1)) >> 14, fixed.hessians)
+    np.testing.assert_array_equal(one & (2**14 - 1), 1)
+    gradients[0] = 1e6
+    two = make_quantized(gradients, hessians).words
+    fixed = oracle.quantize(gradients, hessians)
+    np.testing.assert_array_equal(two[:, 0], fixed.gradients)
+    np.testing.assert_array_equal(two[:, 1] >> 13, fixed.hessians)
+    np.testing.assert_array_equal(two[:, 1] & (2**13 - 1), 1)
 
 
 def test_weight_is_repetition():
@@ -137,12 +150,10 @@ def test_weight_is_repetition():
         np.testing.assert_array_equal(
             getattr(weighted, name)[kept], sum_rows(getattr(repeated, name))
         )
-    np.testing.assert_array_equal(
-        weighted.gradients[kept], sum_rows(repeated.packed >> 39)
-    )
-    np.testing.assert_array_equal(
-        weighted.hessians[kept], sum_rows((repeated.packed >> 14) & (2**25 - 1))
-    )
+    for name in ("gradients", "hessians"):
+        np.testing.assert_array_equal(
+            getattr(weighted, name)[kept], sum_rows(getattr(repeated, name))
+        )
 
 
 @pytest.mark.parametrize("n_rows, is_narrow", [(2**13 - 1, False), (2**13, True)])

@@ -1,36 +1,207 @@
-"""Map values to bins."""
+"""Find bins of values, and map values to them."""
 
 import numpy as np
 
 from cython cimport floating
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libcpp.vector cimport vector
 
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
-from sklearnx._cython.common.dtypes cimport binned_t
+from sklearnx._cython.common.dtypes cimport binned_t, column_group_t
 from sklearnx._cython.common.threads cimport parallel_for
 
+cdef extern from "binning_kernels.h" nogil:
+    cdef cppclass skx_mapper_t[value_t]:
+        skx_mapper_t(
+            const binned_t* binned, const void* values, int64_t row_stride,
+            int64_t column_stride, const int64_t* rows, const int32_t* features,
+            int n_columns, const double* edges,
+        ) except +
+        void map_rows(int64_t start, int64_t stop, uint8_t* has_missing) noexcept
+
+    bint skx_find_edges[value_t](
+        const value_t* values, const double* weights, int64_t n_values, int max_bins,
+        vector[double]* edges,
+    ) noexcept
+    void skx_gather_columns[value_t](
+        const void* values, int64_t row_stride, int64_t column_stride,
+        const int64_t* rows, int64_t start, int64_t stop, int64_t n_rows, int n_columns,
+        value_t* out,
+    ) noexcept
+    void skx_fill_group(
+        const column_group_t* group, const uint8_t* columns, int64_t n_rows,
+        int64_t start, int64_t stop,
+    ) noexcept
+    int64_t skx_find_max_count(const uint8_t* codes, int64_t n_rows) noexcept
+
 cdef enum:
-    ROWS_PER_BLOCK = 1 << 10
-    TILE = 64
-
-ctypedef fused code_t:
-    uint8_t
-    uint16_t
-    uint32_t
+    ROWS_PER_BLOCK = 1 << 9  # of some tens of columns fit the nearest cache
 
 
-cdef struct job_t:
-    binned_t* binned
-    uint8_t* has_missing  # (n_blocks, n_columns)
-    const char* values
+# ---- where bins end ------------------------------------------------------------------
+
+cdef struct gather_t:
+    const void* values
     int64_t row_stride
     int64_t column_stride
-    bint is_float32
-    const int32_t* features
-    int n_columns
-    const double* thresholds
-    const int64_t* rows  # NULL: all
+    const int64_t* rows
     int64_t n_rows
+    int n_columns
+    void* out
+
+
+cdef void _gather_block(gather_t* job, int block, floating* out) noexcept nogil:
+    cdef int64_t start = <int64_t> block * ROWS_PER_BLOCK
+    skx_gather_columns(
+        job.values,
+        job.row_stride,
+        job.column_stride,
+        job.rows,
+        start,
+        min(start + ROWS_PER_BLOCK, job.n_rows),
+        job.n_rows,
+        job.n_columns,
+        out,
+    )
+
+
+cdef void _gather_floats(void* job, int block) noexcept nogil:
+    _gather_block(<gather_t*> job, block, <float*> (<gather_t*> job).out)
+
+
+cdef void _gather_doubles(void* job, int block) noexcept nogil:
+    _gather_block(<gather_t*> job, block, <double*> (<gather_t*> job).out)
+
+
+def gather_columns(const floating[:, :] X, const int64_t[::1] rows, int n_threads):
+    """Copy some rows, each column for itself: (n_columns, n_rows).
+
+    IN: X with any strides, rows (n_rows,).
+    """
+    out = np.empty(
+        (X.shape[1], rows.shape[0]), dtype=np.float32 if floating is float else np.float64
+    )
+    cdef:
+        floating[:, ::1] view = out
+        gather_t job
+        int n_blocks = <int> ((rows.shape[0] + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK)
+    if rows.shape[0] == 0 or X.shape[1] == 0:
+        return out
+    job.values = &X[0, 0]
+    job.row_stride = X.strides[0]
+    job.column_stride = X.strides[1]
+    job.rows = &rows[0]
+    job.n_rows = rows.shape[0]
+    job.n_columns = <int> X.shape[1]
+    job.out = &view[0, 0]
+    with nogil:
+        if floating is float:
+            parallel_for(_gather_floats, &job, n_blocks, n_threads)
+        else:
+            parallel_for(_gather_doubles, &job, n_blocks, n_threads)
+    return out
+
+
+cdef struct edges_t:
+    const void* values
+    bint is_float32
+    const double* weights
+    int64_t n_values
+    int max_bins
+    vector[double]* edges
+    uint8_t* failed
+
+
+cdef void _find_edges(void* context, int column) noexcept nogil:
+    cdef:
+        edges_t* job = <edges_t*> context
+        int64_t first = column * job.n_values
+    if job.is_float32:
+        job.failed[column] = not skx_find_edges(
+            <const float*> job.values + first,
+            job.weights,
+            job.n_values,
+            job.max_bins,
+            &job.edges[column],
+        )
+    else:
+        job.failed[column] = not skx_find_edges(
+            <const double*> job.values + first,
+            job.weights,
+            job.n_values,
+            job.max_bins,
+            &job.edges[column],
+        )
+
+
+def find_edges(
+    const floating[:, ::1] columns,
+    const double[::1] weights,
+    int max_bins,
+    int n_threads=1,
+):
+    """Find the inner edges of the bins of numeric features.
+
+    Parameters
+    ----------
+    columns : float array of shape (n_columns, n_values)
+        NaN is missing.
+    weights : float64 array of shape (n_values,) or None
+        Positive.
+    max_bins : int
+    n_threads : int
+
+    Returns
+    -------
+    edges : list of float64 arrays
+        Ascending, finite, fewer than `max_bins`. Midpoints of neighbouring values if
+        they are few, else quantiles (averaged inverted distribution function), which a
+        row of weight 2 moves exactly as the row twice does.
+    """
+    cdef:
+        int column, n_columns = <int> columns.shape[0]
+        vector[vector[double]] edges
+        uint8_t[::1] failed = np.zeros(n_columns + 1, dtype=np.uint8)
+        edges_t job
+    if columns.shape[1] == 0 or n_columns == 0:
+        return [np.empty(0) for _ in range(n_columns)]
+    edges.resize(n_columns)
+    job.values = &columns[0, 0]
+    job.is_float32 = floating is float
+    job.weights = NULL
+    if weights is not None:
+        job.weights = &weights[0]
+    job.n_values = columns.shape[1]
+    job.max_bins = max_bins
+    job.edges = edges.data()
+    job.failed = &failed[0]
+    with nogil:
+        parallel_for(_find_edges, &job, n_columns, n_threads)
+    if np.any(failed):
+        raise MemoryError()
+    return [np.array(edges[column], dtype=np.float64) for column in range(n_columns)]
+
+
+# ---- codes ---------------------------------------------------------------------------
+
+cdef struct map_t:
+    void* mapper
+    bint is_float32
+    int64_t n_rows
+    int n_columns
+    uint8_t* has_missing  # (n_blocks, n_columns)
+
+
+cdef void _map_block(void* context, int block) noexcept nogil:
+    cdef:
+        map_t* job = <map_t*> context
+        int64_t start = <int64_t> block * ROWS_PER_BLOCK
+        int64_t stop = min(start + ROWS_PER_BLOCK, job.n_rows)
+        uint8_t* has_missing = job.has_missing + <int64_t> block * job.n_columns
+    if job.is_float32:
+        (<skx_mapper_t[float]*> job.mapper).map_rows(start, stop, has_missing)
+    else:
+        (<skx_mapper_t[double]*> job.mapper).map_rows(start, stop, has_missing)
 
 
 def map_values(
@@ -50,30 +221,34 @@ def map_values(
     A value goes to the first bin whose edge is not below it, NaN to the missing bin.
     """
     cdef:
-        job_t job
         int n_blocks = <int> (
             (matrix.binned.n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK
         )
         uint8_t[:, ::1] has_missing = np.empty(
             (n_blocks, features.shape[0]), dtype=np.uint8
         )
+        skx_mapper_t[floating]* mapper
+        map_t job
     if n_blocks == 0:
         return
-    job.binned = &matrix.binned
-    job.has_missing = &has_missing[0, 0]
-    job.values = <const char*> &X[0, 0]
-    job.row_stride = X.strides[0]
-    job.column_stride = X.strides[1]
+    mapper = new skx_mapper_t[floating](
+        &matrix.binned,
+        &X[0, 0],
+        X.strides[0],
+        X.strides[1],
+        &rows[0] if rows is not None else NULL,
+        &features[0],
+        <int> features.shape[0],
+        &thresholds[0],
+    )
+    job.mapper = mapper
     job.is_float32 = floating is float
-    job.features = &features[0]
-    job.n_columns = <int> features.shape[0]
-    job.thresholds = &thresholds[0]
     job.n_rows = matrix.binned.n_rows
-    job.rows = NULL
-    if rows is not None:
-        job.rows = &rows[0]
+    job.n_columns = <int> features.shape[0]
+    job.has_missing = &has_missing[0, 0]
     with nogil:
         parallel_for(_map_block, &job, n_blocks, n_threads)
+    del mapper
     matrix.has_missing[np.asarray(features)] = np.any(has_missing, axis=0)
 
 
@@ -109,97 +284,52 @@ def map_levels(BinnedMatrix matrix, const int32_t[:] codes, int32_t feature):
     matrix.has_missing[feature] = has_missing
 
 
+cdef struct fill_t:
+    const binned_t* binned
+    column_group_t* groups
+
+
 def fill_rows(BinnedMatrix matrix, int n_threads):
-    """Copy the narrow columns of `matrix` into its rows."""
+    """Copy the narrow columns of `matrix` into its blocks, and count their bins."""
     cdef:
-        job_t job
+        fill_t job
         int n_blocks = <int> (
             (matrix.binned.n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK
         )
     job.binned = &matrix.binned
+    job.groups = matrix.groups
     with nogil:
         parallel_for(_transpose_block, &job, n_blocks, n_threads)
-
-
-cdef void _map_block(void* context, int block) noexcept nogil:
-    cdef:
-        job_t* job = <job_t*> context
-        binned_t* binned = job.binned
-        int column, feature
-        int64_t start = <int64_t> block * ROWS_PER_BLOCK
-        int64_t stop = min(start + ROWS_PER_BLOCK, job.n_rows)
-        int64_t first
-        const char* values
-        bint any_missing
-    for column in range(job.n_columns):
-        feature = job.features[column]
-        values = job.values + column * job.column_stride
-        first = binned.positions[feature] * binned.n_rows
-        if not binned.is_wide[feature]:
-            any_missing = _map_column(
-                job, feature, values, start, stop, <uint8_t*> binned.columns + first
-            )
-        elif binned.wide16 != NULL:
-            any_missing = _map_column(
-                job, feature, values, start, stop, <uint16_t*> binned.wide16 + first
-            )
-        else:
-            any_missing = _map_column(
-                job, feature, values, start, stop, <uint32_t*> binned.wide32 + first
-            )
-        job.has_missing[<int64_t> block * job.n_columns + column] = any_missing
-
-
-cdef bint _map_column(
-    const job_t* job,
-    int feature,
-    const char* values,
-    int64_t start,
-    int64_t stop,
-    code_t* codes,
-) noexcept nogil:
-    cdef:
-        int64_t row, source
-        int32_t base, n, half, n_bins = job.binned.n_bins[feature]
-        const double* edges = job.thresholds + job.binned.offsets[feature]
-        double value
-        bint any_missing = False
-    for row in range(start, stop):
-        source = row if job.rows == NULL else job.rows[row]
-        if job.is_float32:
-            value = (<const float*> (values + source * job.row_stride))[0]
-        else:
-            value = (<const double*> (values + source * job.row_stride))[0]
-        if value != value:
-            codes[row] = <code_t> n_bins
-            any_missing = True
-            continue
-        # Number of inner edges below the value, by a search without branches.
-        base = 0
-        n = n_bins - 1
-        while n > 0:
-            half = (n + 1) >> 1
-            base += half if edges[base + half - 1] < value else 0
-            n -= half
-        codes[row] = <code_t> base
-    return any_missing
+        parallel_for(_count_group, &job, matrix.binned.n_groups, n_threads)
 
 
 cdef void _transpose_block(void* context, int block) noexcept nogil:
-    """Copy rows of a block, a tile of columns at a time, so that both stay in cache."""
     cdef:
-        binned_t* binned = (<job_t*> context).binned
-        int64_t n_rows = binned.n_rows, n_columns = binned.n_narrow
+        const binned_t* binned = (<fill_t*> context).binned
         int64_t start = <int64_t> block * ROWS_PER_BLOCK
-        int64_t stop = min(start + ROWS_PER_BLOCK, n_rows)
-        int64_t row, column, first, last
-        uint8_t* rows = <uint8_t*> binned.rows
-        const uint8_t* codes
-    first = 0
-    while first < n_columns:
-        last = min(first + TILE, n_columns)
-        for column in range(first, last):
-            codes = binned.columns + column * n_rows
-            for row in range(start, stop):
-                rows[row * n_columns + column] = codes[row]
-        first = last
+        int64_t stop = min(start + ROWS_PER_BLOCK, binned.n_rows)
+        int group
+    for group in range(binned.n_groups):
+        skx_fill_group(
+            &binned.groups[group],
+            binned.columns + binned.groups[group].first * binned.n_rows,
+            binned.n_rows,
+            start,
+            stop,
+        )
+
+
+cdef void _count_group(void* context, int group_idx) noexcept nogil:
+    cdef:
+        fill_t* job = <fill_t*> context
+        const binned_t* binned = job.binned
+        column_group_t* group = &job.groups[group_idx]
+        int column
+    group.max_count = 0
+    for column in range(group.first, group.first + group.n_columns):
+        group.max_count = max(
+            group.max_count,
+            skx_find_max_count(
+                binned.columns + column * binned.n_rows, binned.n_rows
+            ),
+        )

@@ -22,11 +22,16 @@ from sklearnx._cython.boosting.frontier cimport (
     push_candidate,
 )
 from sklearnx._cython.boosting.histogram cimport (
+    add_rows,
     allocate_workspace,
-    build_histogram,
+    choose_n_slots,
+    finish_feature,
     free_workspace,
+    histogram_job_t,
+    plan_histogram,
     workspace_t,
 )
+from sklearnx._cython.boosting.leaves cimport add_to_leaves, sum_leaves
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.boosting.partition cimport partition_rows
 from sklearnx._cython.boosting.quantization cimport QuantizedGradients
@@ -39,12 +44,18 @@ from sklearnx._cython.boosting.splitting cimport (
 )
 from sklearnx._cython.common.dtypes cimport (
     binned_t,
+    column_group_t,
     hist_bin_t,
     node_t,
     quantized_t,
     split_t,
 )
 from sklearnx._cython.common.threads cimport parallel_for
+
+cdef extern from "histogram_kernels.h" nogil:
+    void skx_subtract_bins(
+        hist_bin_t* bins, const hist_bin_t* less, int64_t n_bins
+    ) noexcept
 
 cdef extern from "random.h" nogil:
     uint64_t skx_random(
@@ -82,8 +93,11 @@ cdef double MIN_HESSIAN = 1e-3
 cdef enum:
     HISTOGRAM_BUDGET = 1 << 29  # bytes
     MIN_HISTOGRAMS = 8  # whatever the budget
-    BINS_PER_THREAD = 1 << 13  # a search of fewer bins is not worth a second thread
-    ROWS_PER_THREAD = 1 << 15
+    # Work that a second thread is worth being woken for, in updates of a bin; a bin that
+    # is gathered, subtracted and searched twice costs about as much as so many of them.
+    MIN_UPDATES_FOR_THREADS = 1 << 15
+    UPDATES_PER_BIN = 8
+    MIN_ROWS_FOR_THREADS = 1 << 15
 
 
 cdef struct grown_t:
@@ -99,30 +113,32 @@ cdef struct grown_t:
     int32_t depth
 
 
+# What makes the children of a node ready to be split: their histograms and best splits.
 cdef struct search_t:
     const binned_t* binned
     const criterion_t* criterion
-    const hist_bin_t* smaller  # subtracted from the first node's histogram, or NULL
+    histogram_job_t histogram  # of the first node that has rows to add, if any
+    bint adds_rows
+    bint subtracts  # it from the second node's, which was their parent's
     grown_t* nodes[2]
     uint8_t* allowed[2]  # NULL: the node is not searched
     split_t* splits[2]  # best of each feature
 
 
 cdef void _search_feature(void* context, int feature) noexcept nogil:
-    """Subtract the sibling's histogram, then search both children while it is warm."""
+    """Finish the histograms of a feature, and search them while they are warm."""
     cdef:
         search_t* search = <search_t*> context
         int64_t start = search.binned.offsets[feature]
-        int64_t stop = search.binned.offsets[feature + 1]
-        int64_t bin_idx
         int i
-        hist_bin_t* larger
-    if search.smaller != NULL:
-        larger = search.nodes[0].histogram
-        for bin_idx in range(start, stop):
-            larger[bin_idx].sum_gradients -= search.smaller[bin_idx].sum_gradients
-            larger[bin_idx].sum_hessians -= search.smaller[bin_idx].sum_hessians
-            larger[bin_idx].n_samples -= search.smaller[bin_idx].n_samples
+    if search.adds_rows:
+        finish_feature(&search.histogram, feature)
+    if search.subtracts:
+        skx_subtract_bins(
+            search.nodes[1].histogram + start,
+            search.nodes[0].histogram + start,
+            search.binned.offsets[feature + 1] - start,
+        )
     for i in range(2):
         if search.allowed[i] == NULL or not search.allowed[i][feature]:
             continue
@@ -136,35 +152,24 @@ cdef void _search_feature(void* context, int feature) noexcept nogil:
         )
 
 
-cdef struct leaves_t:
-    const uint32_t* rows
-    const int64_t* offsets
-    const quantized_t* quantized
-    const double* values
-    double* raw
-    int64_t* sum_gradients
-    int64_t* sum_hessians
+cdef void _add_rows(void* context, int task) noexcept nogil:
+    add_rows(&(<search_t*> context).histogram, task)
 
 
-cdef void _sum_leaf(void* context, int leaf) noexcept nogil:
+cdef void _add_rows_and_search(void* context, int task) noexcept nogil:
+    """Do all that there is to do for the features of a task."""
     cdef:
-        leaves_t* leaves = <leaves_t*> context
-        int64_t i, row, sum_gradients = 0, sum_hessians = 0
-    for i in range(leaves.offsets[leaf], leaves.offsets[leaf + 1]):
-        row = leaves.rows[i]
-        sum_gradients += leaves.quantized.leaf_gradients[row]
-        sum_hessians += leaves.quantized.leaf_hessians[row]
-    leaves.sum_gradients[leaf] = sum_gradients
-    leaves.sum_hessians[leaf] = sum_hessians
-
-
-cdef void _add_leaf_value(void* context, int leaf) noexcept nogil:
-    cdef:
-        leaves_t* leaves = <leaves_t*> context
-        int64_t i
-        double value = leaves.values[leaf]
-    for i in range(leaves.offsets[leaf], leaves.offsets[leaf + 1]):
-        leaves.raw[leaves.rows[i]] += value
+        search_t* search = <search_t*> context
+        const binned_t* binned = search.binned
+        const column_group_t* group
+        int column
+    add_rows(&search.histogram, task)
+    if task >= binned.n_groups:
+        _search_feature(search, binned.wide_features[task - binned.n_groups])
+        return
+    group = &binned.groups[task]
+    for column in range(group.first, group.first + group.n_columns):
+        _search_feature(search, binned.narrow_features[column])
 
 
 cdef class TreeGrower:
@@ -209,6 +214,7 @@ cdef class TreeGrower:
         object _thresholds, _monotonic_cst, _interaction_groups
         object _splits, _allowed, _keys
         # The same arrays, for code without the GIL.
+        const uint32_t* all_rows
         uint32_t* rows
         uint32_t* left_buffer
         uint32_t* right_buffer
@@ -262,6 +268,8 @@ cdef class TreeGrower:
         self._left_buffer = np.empty_like(rows)
         self._right_buffer = np.empty_like(rows)
         self.n_rows = len(rows)
+        rows_view = self._all_rows
+        self.all_rows = &rows_view[0]
         rows_view = self._rows
         self.rows = &rows_view[0]
         rows_view = self._left_buffer
@@ -293,7 +301,9 @@ cdef class TreeGrower:
         self.allowed = &bytes_view[0, 0]
         keys_view = self._keys
         self.keys = &keys_view[0]
-        self.workspace = allocate_workspace(&matrix.binned, n_threads)
+        self.workspace = allocate_workspace(
+            &matrix.binned, choose_n_slots(&matrix.binned, self.n_rows, n_threads)
+        )
         self.max_histograms = max(
             MIN_HISTOGRAMS,
             histogram_budget
@@ -333,32 +343,35 @@ cdef class TreeGrower:
         self.criterion.gradient_unit = quantized.quantized.gradient_unit
         self.criterion.hessian_unit = quantized.quantized.hessian_unit
         self.criterion.weight_unit = quantized.quantized.weight_unit
-        cdef const uint32_t[::1] all_rows = self._all_rows
         cdef const quantized_t* gradients = &quantized.quantized
         with nogil:
-            memcpy(self.rows, &all_rows[0], self.n_rows * sizeof(uint32_t))
             failed = self._grow(gradients, tree_idx)
         if failed:
             self._clear_nodes()
             raise MemoryError("not enough memory to grow a tree")
         return self._collect(quantized)
 
-    def add_leaf_values(self, double[::1] values, double[::1] raw):
+    def add_leaf_values(self, const double[::1] values, double[::1] raw):
         """Add to the raw scores the value of each row's leaf.
 
         IN: values (n_leaves,) in the order of `leaf_nodes`. INOUT: raw (n_rows,).
         """
         cdef:
-            leaves_t leaves
             const int64_t[::1] offsets = self.leaf_offsets
             int n_leaves = <int> values.shape[0]
-            int n_threads = self._threads_for_rows(self.n_rows)
-        leaves.rows = self.rows
-        leaves.offsets = &offsets[0]
-        leaves.values = &values[0]
-        leaves.raw = &raw[0]
+            bint is_done
         with nogil:
-            parallel_for(_add_leaf_value, &leaves, n_leaves, n_threads)
+            is_done = add_to_leaves(
+                &values[0],
+                self.rows,
+                &offsets[0],
+                n_leaves,
+                raw.shape[0],
+                &raw[0],
+                self._threads_for_rows(self.n_rows),
+            )
+        if not is_done:
+            raise MemoryError()
 
     @property
     def leaf_rows(self):
@@ -369,7 +382,7 @@ cdef class TreeGrower:
         return self._rows
 
     cdef int _threads_for_rows(self, int64_t n_rows) noexcept nogil:
-        return <int> max(1, min(self.n_threads, n_rows // ROWS_PER_THREAD))
+        return self.n_threads if n_rows >= MIN_ROWS_FOR_THREADS else 1
 
     # -- nodes and histograms --
 
@@ -449,6 +462,8 @@ cdef class TreeGrower:
                 popped, quantized, tree_idx, n_leaves == self.max_leaf_nodes
             ):
                 return 1
+        if self.n_nodes == 1:
+            memcpy(self.rows, self.all_rows, self.n_rows * sizeof(uint32_t))
         return 0
 
     cdef int _init_root(
@@ -465,26 +480,16 @@ cdef class TreeGrower:
             memset(root.groups, 1, self.n_groups)
         root.totals.lower_bound = -INFINITY
         root.totals.upper_bound = INFINITY
-        root.histogram = self._acquire_histogram()
-        if root.histogram == NULL:
+        if self._build_histogram(root, quantized):
             return 1
-        build_histogram(
-            binned,
-            quantized,
-            self.rows,
-            root.stop,
-            self.workspace,
-            root.histogram,
-            self.n_threads,
-        )
         for bin_idx in range(binned.offsets[0], binned.offsets[1]):
             bin_ = &root.histogram[bin_idx]
             root.totals.sum_gradients += bin_.sum_gradients
             root.totals.sum_hessians += bin_.sum_hessians
             root.totals.n_samples += bin_.n_samples
-        root.totals.sum_weights = self._sum_weights(root, quantized)
+        root.totals.sum_weights = self._sum_weights(quantized)
         if self._is_splittable(root):
-            return self._search(root, NULL, NULL, tree_idx)
+            return self._search(root, NULL, quantized, tree_idx)
         return 0
 
     cdef bint _is_splittable(self, const grown_t* node) noexcept nogil:
@@ -512,8 +517,10 @@ cdef class TreeGrower:
             grown_t* right
             grown_t* smaller
             grown_t* larger
-            int64_t n_left
+            int64_t n_left, left_weight
             split_t* split
+            # The root's rows are as they were given, those of other nodes in place.
+            const uint32_t* source = self.all_rows if node_idx == 0 else self.rows
         if self._add_node() == NULL or self._add_node() == NULL:
             return 1
         node = &self.nodes[node_idx]
@@ -524,10 +531,13 @@ cdef class TreeGrower:
             binned,
             split.feature,
             node.goes_left,
+            quantized.weights,
+            source + node.start,
             self.rows + node.start,
             node.stop - node.start,
             self.left_buffer + node.start,
             self.right_buffer + node.start,
+            &left_weight,
             self.n_threads,
         )
         if n_left < 0:
@@ -543,7 +553,7 @@ cdef class TreeGrower:
         right.totals.sum_gradients = node.totals.sum_gradients - split.left_gradients
         right.totals.sum_hessians = node.totals.sum_hessians - split.left_hessians
         right.totals.n_samples = node.totals.n_samples - split.left_n_samples
-        left.totals.sum_weights = self._sum_weights(left, quantized)
+        left.totals.sum_weights = left_weight
         right.totals.sum_weights = node.totals.sum_weights - left.totals.sum_weights
         self._send_missing(node, left, right)
         left.value = split.left_value
@@ -558,45 +568,17 @@ cdef class TreeGrower:
         smaller, larger = left, right
         if left.totals.n_samples > right.totals.n_samples:
             smaller, larger = right, left
-        smaller.histogram = self._acquire_histogram()
-        if smaller.histogram == NULL:
-            return 1
-        build_histogram(
-            binned,
-            quantized,
-            self.rows + smaller.start,
-            smaller.stop - smaller.start,
-            self.workspace,
-            smaller.histogram,
-            self.n_threads,
-        )
         larger.histogram = node.histogram
         node.histogram = NULL
-        if larger.histogram != NULL:
-            return self._search(larger, smaller, smaller.histogram, tree_idx)
-        larger.histogram = self._acquire_histogram()
-        if larger.histogram == NULL:
-            return 1
-        build_histogram(
-            binned,
-            quantized,
-            self.rows + larger.start,
-            larger.stop - larger.start,
-            self.workspace,
-            larger.histogram,
-            self.n_threads,
-        )
-        return self._search(larger, smaller, NULL, tree_idx)
+        return self._search(smaller, larger, quantized, tree_idx)
 
-    cdef int64_t _sum_weights(
-        self, const grown_t* node, const quantized_t* quantized
-    ) noexcept nogil:
-        """Return the weight of a node's rows, in fixed point."""
+    cdef int64_t _sum_weights(self, const quantized_t* quantized) noexcept nogil:
+        """Return the weight of all rows, in fixed point."""
         cdef int64_t i, sum_weights = 0
         if quantized.weights == NULL:
-            return node.totals.n_samples
-        for i in range(node.start, node.stop):
-            sum_weights += quantized.weights[self.rows[i]]
+            return self.n_rows
+        for i in range(self.n_rows):
+            sum_weights += quantized.weights[self.all_rows[i]]
         return sum_weights
 
     cdef void _send_missing(
@@ -684,27 +666,73 @@ cdef class TreeGrower:
             ):
                 allowed[feature] = 0
 
+    cdef int _build_histogram(
+        self, grown_t* node, const quantized_t* quantized
+    ) noexcept nogil:
+        """Build the histogram of a node from its rows; return non-zero if it fails."""
+        cdef search_t search
+        node.histogram = self._acquire_histogram()
+        if node.histogram == NULL:
+            return 1
+        search.binned = &self.matrix.binned
+        search.adds_rows = True
+        search.subtracts = False
+        search.allowed[0] = search.allowed[1] = NULL
+        self._plan_histogram(&search.histogram, node, quantized)
+        parallel_for(_add_rows, &search, search.histogram.n_tasks, self.n_threads)
+        parallel_for(
+            _search_feature, &search, self.matrix.binned.n_features, self.n_threads
+        )
+        return 0
+
+    cdef void _plan_histogram(
+        self, histogram_job_t* job, const grown_t* node, const quantized_t* quantized
+    ) noexcept nogil:
+        plan_histogram(
+            job,
+            &self.matrix.binned,
+            quantized,
+            (self.all_rows if node == self.nodes else self.rows) + node.start,
+            node.stop - node.start,
+            self.workspace,
+            node.histogram,
+            self.n_threads,
+        )
+
     cdef int _search(
         self,
         grown_t* first,
         grown_t* second,
-        const hist_bin_t* smaller,
+        const quantized_t* quantized,
         int64_t tree_idx,
     ) noexcept nogil:
-        """Find the best split of one or two nodes; push those that have one."""
+        """Find the best splits of the root, or of two children; push those with one.
+
+        The root has its histogram. Of children, `first` is the smaller and gets one,
+        `second` has their parent's, if that was kept.
+        """
         cdef:
             const binned_t* binned = &self.matrix.binned
             search_t search
             grown_t* node
             split_t* candidate
-            int i, feature
-            int64_t n_bins = binned.offsets[binned.n_features]
-            int n_threads = <int> max(1, min(self.n_threads, n_bins // BINS_PER_THREAD))
+            int i, feature, n_threads = 1
+            int64_t n_updates = binned.offsets[binned.n_features] * UPDATES_PER_BIN
         search.binned = binned
         search.criterion = &self.criterion
-        search.smaller = smaller
         search.nodes[0] = first
         search.nodes[1] = second
+        search.adds_rows = search.subtracts = False
+        if second != NULL:
+            search.adds_rows = True
+            search.subtracts = second.histogram != NULL
+            if not search.subtracts and self._build_histogram(second, quantized):
+                return 1
+            first.histogram = self._acquire_histogram()
+            if first.histogram == NULL:
+                return 1
+            self._plan_histogram(&search.histogram, first, quantized)
+            n_updates += (first.stop - first.start) * binned.n_features
         for i in range(2):
             node = search.nodes[i]
             search.allowed[i] = NULL
@@ -712,7 +740,16 @@ cdef class TreeGrower:
             if node != NULL and self._is_splittable(node):
                 search.allowed[i] = self.allowed + i * binned.n_features
                 self._allow_features(node, tree_idx, search.allowed[i])
-        parallel_for(_search_feature, &search, binned.n_features, n_threads)
+        if n_updates >= MIN_UPDATES_FOR_THREADS:
+            n_threads = self.n_threads
+        if search.adds_rows and search.histogram.n_slots == 1:
+            parallel_for(
+                _add_rows_and_search, &search, search.histogram.n_tasks, n_threads
+            )
+        else:
+            if search.adds_rows:
+                parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
+            parallel_for(_search_feature, &search, binned.n_features, n_threads)
         for i in range(2):
             node = search.nodes[i]
             if node == NULL:
@@ -756,15 +793,14 @@ cdef class TreeGrower:
     cdef _collect(self, QuantizedGradients quantized):
         """Turn the grown nodes into arrays and compute the values of leaves."""
         cdef:
-            int i, leaf, feature, code, n_bins, n_threads
+            int i, leaf, feature, code, n_bins
             int n_leaves = (self.n_nodes + 1) // 2
             grown_t* node
-            leaves_t leaves
+            bint is_done
             criterion_t fine = self.criterion
             const double[::1] thresholds = self._thresholds
             const int64_t[::1] bin_offsets = self.matrix.offsets
-            int64_t[::1] sums_g = np.zeros(n_leaves, dtype=np.int64)
-            int64_t[::1] sums_h = np.zeros(n_leaves, dtype=np.int64)
+            int64_t[:, ::1] sums = np.zeros((n_leaves, 2), dtype=np.int64)
             int64_t n_bitset_words = 0, word = 0
         nodes = np.zeros(self.n_nodes, dtype=NODE_DTYPE)
         stats = np.zeros(self.n_nodes, dtype=STATS_DTYPE)
@@ -825,29 +861,33 @@ cdef class TreeGrower:
         self.leaf_offsets = np.append(leaf_starts[order], len(self._rows))
         cdef const int64_t[::1] offsets = self.leaf_offsets
         leaf_node = self.leaf_nodes
-        leaves.rows = self.rows
-        leaves.offsets = &offsets[0]
-        leaves.quantized = &quantized.quantized
-        leaves.sum_gradients = &sums_g[0]
-        leaves.sum_hessians = &sums_h[0]
         fine.gradient_unit = quantized.quantized.leaf_gradient_unit
         fine.hessian_unit = quantized.quantized.leaf_hessian_unit
-        n_threads = self._threads_for_rows(self.n_rows)
         with nogil:
-            parallel_for(_sum_leaf, &leaves, n_leaves, n_threads)
+            is_done = sum_leaves(
+                &quantized.quantized,
+                self.rows,
+                &offsets[0],
+                n_leaves,
+                self.matrix.binned.n_rows,
+                &sums[0, 0],
+                self._threads_for_rows(self.n_rows),
+            )
+        if not is_done:
+            raise MemoryError()
         for leaf in range(n_leaves):
             i = leaf_node[leaf]
             node = &self.nodes[i]
             # A tree of a single node found nothing to say about the data.
             value[i] = 0 if self.n_nodes == 1 else compute_node_value(
                 &fine,
-                sums_g[leaf],
-                sums_h[leaf],
+                sums[leaf, 0],
+                sums[leaf, 1],
                 node.totals.lower_bound,
                 node.totals.upper_bound,
             )
             out[i].value = value[i]
-            sum_hessians[i] = sums_h[leaf] * fine.hessian_unit
+            sum_hessians[i] = sums[leaf, 1] * fine.hessian_unit
         stats["value"] = value
         stats["gain"] = gain
         stats["sum_hessians"] = sum_hessians

@@ -5,15 +5,33 @@ from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, quantized_t
 
 cdef struct workspace_t:
     int n_slots
-    int64_t** packed  # a slot: (n_narrow, PACKED_STRIDE), all zero between calls
+    int64_t** words  # a slot: two for each bin of a narrow feature, zero between calls
     hist_bin_t** partial  # a slot but the first: a histogram
+
+
+# How the histogram of a node is built: tasks that add rows, then one for each feature.
+cdef struct histogram_job_t:
+    const binned_t* binned
+    const quantized_t* quantized
+    const uint32_t* rows
+    int64_t n_rows
+    workspace_t* workspace
+    hist_bin_t* histogram
+    int n_slots
+    int n_tasks
+    bint uses_words
 
 
 cdef workspace_t* allocate_workspace(const binned_t* binned, int n_slots) noexcept nogil
 
 cdef void free_workspace(workspace_t* workspace) noexcept nogil
 
-cdef void build_histogram(
+cdef int choose_n_slots(
+    const binned_t* binned, int64_t n_rows, int n_threads
+) noexcept nogil
+
+cdef void plan_histogram(
+    histogram_job_t* job,
     const binned_t* binned,
     const quantized_t* quantized,
     const uint32_t* rows,
@@ -22,3 +40,7 @@ cdef void build_histogram(
     hist_bin_t* histogram,
     int n_threads,
 ) noexcept nogil
+
+cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil
+
+cdef void finish_feature(const histogram_job_t* job, int feature) noexcept nogil

@@ -1,8 +1,12 @@
 """Histograms of a node: the sums of gradients, hessians and counts in every bin.
 
-Rows of a node are cut into as many slots as there are threads with enough work; each
-slot has sums of its own, which are added up at the end. The sums are integers, hence
-neither the cut nor the order of addition changes a bit.
+    rows --add_rows--> words of bins, a group of columns (and a slot of rows) a task
+    words --finish_feature--> bins of the histogram, a feature a task
+
+Groups are independent of each other, so that threads share them out without a merge.
+Only where there are fewer groups than threads are the rows cut into slots, too, each
+with words of its own. All sums are integers, hence neither the cut nor the order of
+addition changes a bit.
 """
 
 import numpy as np
@@ -14,28 +18,40 @@ from libc.string cimport memset
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.boosting.quantization cimport QuantizedGradients
 from sklearnx._cython.common.dtypes cimport (
-    PACKED_COUNT_MASK,
-    PACKED_GRADIENT_SHIFT,
-    PACKED_HESSIAN_MASK,
-    PACKED_HESSIAN_SHIFT,
-    PACKED_MAX_ROWS,
     PACKED_STRIDE,
     binned_t,
+    column_group_t,
     hist_bin_t,
     quantized_t,
 )
 from sklearnx._cython.common.threads cimport parallel_for
 
-cdef extern from "prefetch.h" nogil:
-    void SKX_PREFETCH(const void* address)
-
-ctypedef fused wide_code_t:
-    uint16_t
-    uint32_t
+cdef extern from "histogram_kernels.h" nogil:
+    void skx_add_to_words(
+        const column_group_t* group, const quantized_t* quantized,
+        const uint32_t* rows, int64_t n_rows, int64_t* sums,
+    ) noexcept
+    void skx_flush_column(
+        int n_words, int64_t* words, int n_bins, hist_bin_t* bins, bint adds
+    ) noexcept
+    void skx_add_codes8 "skx_add_to_bins"(
+        const uint8_t* codes, const quantized_t* quantized, const uint32_t* rows,
+        int64_t n_rows, hist_bin_t* bins,
+    ) noexcept
+    void skx_add_codes16 "skx_add_to_bins"(
+        const uint16_t* codes, const quantized_t* quantized, const uint32_t* rows,
+        int64_t n_rows, hist_bin_t* bins,
+    ) noexcept
+    void skx_add_codes32 "skx_add_to_bins"(
+        const uint32_t* codes, const quantized_t* quantized, const uint32_t* rows,
+        int64_t n_rows, hist_bin_t* bins,
+    ) noexcept
+    void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
 
 cdef enum:
-    UPDATES_PER_SLOT = 1 << 18  # with fewer, a second thread costs more than it brings
-    PREFETCH_DISTANCE = 16
+    UPDATES_PER_SLOT = 1 << 16  # with fewer, a second slot costs more than it brings
+    # Words that must be flushed more often are slower than adding to bins directly.
+    MIN_ROWS_PER_FLUSH = 1 << 8
 
 # The struct hist_bin_t.
 HIST_BIN_DTYPE = np.dtype(
@@ -65,11 +81,16 @@ def build(
     histogram = np.empty(matrix.offsets[len(matrix.offsets) - 1], dtype=HIST_BIN_DTYPE)
     cdef:
         int64_t[::1] sums = histogram.view(np.int64)
-        workspace_t* workspace = allocate_workspace(&matrix.binned, n_threads)
+        histogram_job_t job
+        workspace_t* workspace = allocate_workspace(
+            &matrix.binned,
+            choose_n_slots(&matrix.binned, rows.shape[0], n_threads),
+        )
     if workspace == NULL:
         raise MemoryError()
     with nogil:
-        build_histogram(
+        plan_histogram(
+            &job,
             &matrix.binned,
             &quantized.quantized,
             &rows[0] if rows.shape[0] > 0 else NULL,
@@ -78,14 +99,24 @@ def build(
             <hist_bin_t*> &sums[0],
             n_threads,
         )
+        parallel_for(_add_rows, &job, job.n_tasks, n_threads)
+        parallel_for(_finish_feature, &job, matrix.binned.n_features, n_threads)
         free_workspace(workspace)
     return histogram
+
+
+cdef void _add_rows(void* job, int task) noexcept nogil:
+    add_rows(<histogram_job_t*> job, task)
+
+
+cdef void _finish_feature(void* job, int feature) noexcept nogil:
+    finish_feature(<histogram_job_t*> job, feature)
 
 
 cdef workspace_t* allocate_workspace(
     const binned_t* binned, int n_slots
 ) noexcept nogil:
-    """Return scratch memory for `n_slots` threads, or NULL if there is none left."""
+    """Return scratch memory for `n_slots` slots, or NULL if there is none left."""
     cdef:
         int slot
         bint failed = False
@@ -93,16 +124,16 @@ cdef workspace_t* allocate_workspace(
     if workspace == NULL:
         return NULL
     workspace.n_slots = n_slots
-    workspace.packed = <int64_t**> calloc(n_slots, sizeof(int64_t*))
+    workspace.words = <int64_t**> calloc(n_slots, sizeof(int64_t*))
     workspace.partial = <hist_bin_t**> calloc(n_slots, sizeof(hist_bin_t*))
-    if workspace.packed == NULL or workspace.partial == NULL:
+    if workspace.words == NULL or workspace.partial == NULL:
         free_workspace(workspace)
         return NULL
     for slot in range(n_slots):
-        workspace.packed[slot] = <int64_t*> calloc(
-            <int64_t> binned.n_narrow * PACKED_STRIDE + 1, sizeof(int64_t)
+        workspace.words[slot] = <int64_t*> calloc(
+            <int64_t> binned.n_narrow * PACKED_STRIDE + 1, 2 * sizeof(int64_t)
         )
-        failed = failed or workspace.packed[slot] == NULL
+        failed = failed or workspace.words[slot] == NULL
         if slot > 0:
             workspace.partial[slot] = <hist_bin_t*> calloc(
                 binned.offsets[binned.n_features] + 1, sizeof(hist_bin_t)
@@ -119,26 +150,31 @@ cdef void free_workspace(workspace_t* workspace) noexcept nogil:
     if workspace == NULL:
         return
     for slot in range(workspace.n_slots):
-        if workspace.packed != NULL:
-            free(workspace.packed[slot])
+        if workspace.words != NULL:
+            free(workspace.words[slot])
         if workspace.partial != NULL:
             free(workspace.partial[slot])
-    free(workspace.packed)
+    free(workspace.words)
     free(workspace.partial)
     free(workspace)
 
 
-cdef struct job_t:
-    const binned_t* binned
-    const quantized_t* quantized
-    const uint32_t* rows
-    int64_t n_rows
-    workspace_t* workspace
-    hist_bin_t* histogram
-    int n_slots
+cdef int choose_n_slots(
+    const binned_t* binned, int64_t n_rows, int n_threads
+) noexcept nogil:
+    """Return into how many slots the rows of a node are cut."""
+    cdef int64_t n_slots
+    # Tasks without slots of rows that threads can share out evenly.
+    if binned.n_groups == 0 or n_threads == 1:
+        return 1
+    if binned.n_groups >= 4 * n_threads or binned.n_groups % n_threads == 0:
+        return 1
+    n_slots = n_rows * binned.n_narrow // UPDATES_PER_SLOT
+    return <int> max(1, min(n_slots, n_threads))
 
 
-cdef void build_histogram(
+cdef void plan_histogram(
+    histogram_job_t* job,
     const binned_t* binned,
     const quantized_t* quantized,
     const uint32_t* rows,
@@ -147,207 +183,156 @@ cdef void build_histogram(
     hist_bin_t* histogram,
     int n_threads,
 ) noexcept nogil:
-    """Sum gradients, hessians and counts of `rows` in every bin of every feature.
+    """Choose the tasks that sum `rows` in every bin of every feature.
 
-    IN: binned, quantized, rows (n_rows,). OUT: histogram (offsets[n_features],).
+    IN: binned, quantized, rows (n_rows,). `add_rows` must run for each of `n_tasks`
+    tasks, then `finish_feature` for each feature; where there is one slot, for the
+    features of a task as soon as that is done. OUT, after that: histogram
+    (offsets[n_features],).
     """
-    cdef:
-        job_t job
-        int64_t n_slots = n_rows * binned.n_features // UPDATES_PER_SLOT
-    if n_slots > n_threads:
-        n_slots = n_threads
-    if n_slots > workspace.n_slots:
-        n_slots = workspace.n_slots
-    if n_slots < 1:
-        n_slots = 1
     job.binned = binned
     job.quantized = quantized
     job.rows = rows
     job.n_rows = n_rows
     job.workspace = workspace
     job.histogram = histogram
-    job.n_slots = <int> n_slots
-    parallel_for(_build_slot, &job, job.n_slots, n_threads)
-    if n_slots > 1:
-        parallel_for(_merge_slots_of_feature, &job, binned.n_features, n_threads)
-
-
-cdef void _build_slot(void* context, int slot) noexcept nogil:
-    cdef:
-        job_t* job = <job_t*> context
-        const binned_t* binned = job.binned
-        int64_t start = job.n_rows * slot // job.n_slots
-        int64_t stop = job.n_rows * (slot + 1) // job.n_slots
-        int64_t first
-        int position
-        hist_bin_t* histogram = (
-            job.histogram if slot == 0 else job.workspace.partial[slot]
+    job.uses_words = quantized.rows_per_flush >= MIN_ROWS_PER_FLUSH
+    job.n_slots = 1
+    if job.uses_words:
+        job.n_slots = min(
+            choose_n_slots(binned, n_rows, n_threads), workspace.n_slots
         )
-    memset(histogram, 0, binned.offsets[binned.n_features] * sizeof(hist_bin_t))
-    if job.quantized.packed != NULL:
-        first = start
-        while first < stop:
-            _add_packed(
-                binned,
-                job.quantized.packed,
-                job.rows + first,
-                min(stop - first, <int64_t> PACKED_MAX_ROWS),
-                job.workspace.packed[slot],
-            )
-            _flush_packed(binned, job.workspace.packed[slot], histogram)
-            first += PACKED_MAX_ROWS
-    else:
-        _add_exact(binned, job.quantized, job.rows + start, stop - start, histogram)
-    for position in range(binned.n_wide):
-        if binned.wide16 != NULL:
-            _add_wide_column(
-                binned.wide16 + position * binned.n_rows,
-                job.quantized,
-                job.rows + start,
-                stop - start,
-                histogram + binned.offsets[binned.wide_features[position]],
-            )
-        else:
-            _add_wide_column(
-                binned.wide32 + position * binned.n_rows,
-                job.quantized,
-                job.rows + start,
-                stop - start,
-                histogram + binned.offsets[binned.wide_features[position]],
-            )
+    job.n_tasks = binned.n_groups * job.n_slots + binned.n_wide
 
 
-cdef void _add_packed(
-    const binned_t* binned,
-    const int64_t* packed,
-    const uint32_t* rows,
-    int64_t n_rows,
-    int64_t* sums,
+cdef bint _flushes(
+    const histogram_job_t* job, const column_group_t* group, int slot
 ) noexcept nogil:
-    """Add at most PACKED_MAX_ROWS rows of the narrow features to packed `sums`.
-
-    Rows are gathered in ascending order; a hint 16 rows ahead hides the latency.
-    """
-    cdef:
-        int64_t i, row, ahead, word, n_columns = binned.n_narrow
-        int64_t n_unrolled = n_columns & ~<int64_t> 3
-        int64_t column
-        const uint8_t* codes
-        int64_t* bins
-    for i in range(n_rows):
-        if i + PREFETCH_DISTANCE < n_rows:
-            ahead = rows[i + PREFETCH_DISTANCE]
-            SKX_PREFETCH(binned.rows + ahead * n_columns)
-            SKX_PREFETCH(packed + ahead)
-        row = rows[i]
-        word = packed[row]
-        codes = binned.rows + row * n_columns
-        bins = sums
-        column = 0
-        while column < n_unrolled:
-            bins[codes[0]] += word
-            bins[PACKED_STRIDE + codes[1]] += word
-            bins[2 * PACKED_STRIDE + codes[2]] += word
-            bins[3 * PACKED_STRIDE + codes[3]] += word
-            codes += 4
-            bins += 4 * PACKED_STRIDE
-            column += 4
-        while column < n_columns:
-            bins[codes[0]] += word
-            codes += 1
-            bins += PACKED_STRIDE
-            column += 1
+    """Return whether words could overflow and go to bins before the end."""
+    cdef int64_t n_rows = (
+        job.n_rows * (slot + 1) // job.n_slots - job.n_rows * slot // job.n_slots
+    )
+    return min(n_rows, group.max_count) > job.quantized.rows_per_flush
 
 
-cdef void _flush_packed(
-    const binned_t* binned, int64_t* sums, hist_bin_t* histogram
+cdef hist_bin_t* _bins_of_slot(
+    const histogram_job_t* job, int feature, int slot
 ) noexcept nogil:
-    """Add packed sums to the histogram and clear them."""
+    cdef hist_bin_t* histogram = (
+        job.histogram if slot == 0 else job.workspace.partial[slot]
+    )
+    return histogram + job.binned.offsets[feature]
+
+
+cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil:
+    """Add a slot of rows to the words of a group, or all rows to a wide feature."""
     cdef:
-        int position, feature, bin_idx
-        int64_t word
+        const binned_t* binned = job.binned
+        int slot = task // binned.n_groups if binned.n_groups > 0 else 0
+        const column_group_t* group
+        int64_t start, stop, chunk, n_rows
         int64_t* words
-        hist_bin_t* bins
-    for position in range(binned.n_narrow):
-        feature = binned.narrow_features[position]
-        words = sums + position * PACKED_STRIDE
-        bins = histogram + binned.offsets[feature]
-        for bin_idx in range(binned.n_bins[feature] + 1):
-            word = words[bin_idx]
-            bins[bin_idx].sum_gradients += word >> PACKED_GRADIENT_SHIFT
-            bins[bin_idx].sum_hessians += (
-                word >> PACKED_HESSIAN_SHIFT
-            ) & PACKED_HESSIAN_MASK
-            bins[bin_idx].n_samples += word & PACKED_COUNT_MASK
-            words[bin_idx] = 0
+        int column
+    if slot >= job.n_slots or binned.n_groups == 0:
+        _add_wide(job, task - binned.n_groups * job.n_slots)
+        return
+    group = &binned.groups[task % binned.n_groups]
+    if not job.uses_words:
+        for column in range(group.first, group.first + group.n_columns):
+            _add_narrow(job, column)
+        return
+    start = job.n_rows * slot // job.n_slots
+    stop = job.n_rows * (slot + 1) // job.n_slots
+    words = job.workspace.words[slot] + _first_word(job, group.first)
+    if not _flushes(job, group, slot):
+        skx_add_to_words(group, job.quantized, job.rows + start, stop - start, words)
+        return
+    _flush_group(job, group, slot, False)
+    chunk = start
+    while chunk < stop:
+        n_rows = min(job.quantized.rows_per_flush, stop - chunk)
+        skx_add_to_words(group, job.quantized, job.rows + chunk, n_rows, words)
+        chunk += n_rows
+        if chunk < stop:
+            _flush_group(job, group, slot, True)
 
 
-cdef void _add_exact(
-    const binned_t* binned,
-    const quantized_t* quantized,
-    const uint32_t* rows,
-    int64_t n_rows,
-    hist_bin_t* histogram,
+cdef inline int64_t _first_word(const histogram_job_t* job, int column) noexcept nogil:
+    return <int64_t> column * PACKED_STRIDE * job.quantized.n_words
+
+
+cdef void _flush_group(
+    const histogram_job_t* job, const column_group_t* group, int slot, bint adds
 ) noexcept nogil:
-    """Add rows of the narrow features in full width."""
+    """Add the words of a group to the bins of the slot; at first there are none."""
+    cdef int column, feature
+    for column in range(group.first, group.first + group.n_columns):
+        feature = job.binned.narrow_features[column]
+        skx_flush_column(
+            job.quantized.n_words,
+            job.workspace.words[slot] + _first_word(job, column),
+            job.binned.n_bins[feature] + 1,
+            _bins_of_slot(job, feature, slot),
+            adds,
+        )
+
+
+cdef void _add_wide(const histogram_job_t* job, int column) noexcept nogil:
     cdef:
-        int64_t i, row, ahead, gradient, hessian, n_columns = binned.n_narrow
-        int64_t column
-        const uint8_t* codes
-        hist_bin_t* bin_
-    for i in range(n_rows):
-        if i + PREFETCH_DISTANCE < n_rows:
-            ahead = rows[i + PREFETCH_DISTANCE]
-            SKX_PREFETCH(binned.rows + ahead * n_columns)
-            SKX_PREFETCH(quantized.gradients + ahead)
-            SKX_PREFETCH(quantized.hessians + ahead)
-        row = rows[i]
-        gradient = quantized.gradients[row]
-        hessian = quantized.hessians[row]
-        codes = binned.rows + row * n_columns
-        for column in range(n_columns):
-            bin_ = histogram + binned.offsets[binned.narrow_features[column]]
-            bin_ += codes[column]
-            bin_.sum_gradients += gradient
-            bin_.sum_hessians += hessian
-            bin_.n_samples += 1
+        const binned_t* binned = job.binned
+        int64_t first = column * binned.n_rows
+        hist_bin_t* bins = _clear_bins(job, binned.wide_features[column])
+    if binned.wide16 != NULL:
+        skx_add_codes16(
+            binned.wide16 + first, job.quantized, job.rows, job.n_rows, bins
+        )
+    else:
+        skx_add_codes32(
+            binned.wide32 + first, job.quantized, job.rows, job.n_rows, bins
+        )
 
 
-cdef void _add_wide_column(
-    const wide_code_t* codes,
-    const quantized_t* quantized,
-    const uint32_t* rows,
-    int64_t n_rows,
-    hist_bin_t* bins,
-) noexcept nogil:
-    """Add rows of one wide feature in full width."""
+cdef void _add_narrow(const histogram_job_t* job, int column) noexcept nogil:
+    skx_add_codes8(
+        job.binned.columns + column * job.binned.n_rows,
+        job.quantized,
+        job.rows,
+        job.n_rows,
+        _clear_bins(job, job.binned.narrow_features[column]),
+    )
+
+
+cdef hist_bin_t* _clear_bins(const histogram_job_t* job, int feature) noexcept nogil:
+    cdef hist_bin_t* bins = _bins_of_slot(job, feature, 0)
+    memset(bins, 0, (job.binned.n_bins[feature] + 1) * sizeof(hist_bin_t))
+    return bins
+
+
+cdef void finish_feature(const histogram_job_t* job, int feature) noexcept nogil:
+    """Gather what the slots have of a feature in the histogram."""
     cdef:
-        int64_t i, row, word
-        hist_bin_t* bin_
-    for i in range(n_rows):
-        row = rows[i]
-        bin_ = bins + codes[row]
-        if quantized.packed != NULL:
-            word = quantized.packed[row]
-            bin_.sum_gradients += word >> PACKED_GRADIENT_SHIFT
-            bin_.sum_hessians += (word >> PACKED_HESSIAN_SHIFT) & PACKED_HESSIAN_MASK
-        else:
-            bin_.sum_gradients += quantized.gradients[row]
-            bin_.sum_hessians += quantized.hessians[row]
-        bin_.n_samples += 1
-
-
-cdef void _merge_slots_of_feature(void* context, int feature) noexcept nogil:
-    cdef:
-        job_t* job = <job_t*> context
-        int64_t bin_idx
-        int slot
-        hist_bin_t* partial
-    for slot in range(1, job.n_slots):
-        partial = job.workspace.partial[slot]
-        for bin_idx in range(
-            job.binned.offsets[feature], job.binned.offsets[feature + 1]
-        ):
-            job.histogram[bin_idx].sum_gradients += partial[bin_idx].sum_gradients
-            job.histogram[bin_idx].sum_hessians += partial[bin_idx].sum_hessians
-            job.histogram[bin_idx].n_samples += partial[bin_idx].n_samples
+        const binned_t* binned = job.binned
+        int column = binned.positions[feature], n_bins = binned.n_bins[feature] + 1
+        int slot, bin_idx
+        bint adds
+        const column_group_t* group
+        hist_bin_t* bins = _bins_of_slot(job, feature, 0)
+        const hist_bin_t* partial
+    if binned.is_wide[feature] or not job.uses_words:
+        return
+    group = &binned.groups[binned.group_of_column[column]]
+    for slot in range(job.n_slots):
+        adds = slot > 0
+        if _flushes(job, group, slot):
+            adds = True
+            if slot > 0:
+                partial = _bins_of_slot(job, feature, slot)
+                for bin_idx in range(n_bins):
+                    skx_add_bin(&bins[bin_idx], partial[bin_idx])
+        skx_flush_column(
+            job.quantized.n_words,
+            job.workspace.words[slot] + _first_word(job, column),
+            n_bins,
+            bins,
+            adds,
+        )

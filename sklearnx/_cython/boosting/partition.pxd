@@ -7,9 +7,12 @@ cdef int64_t partition_rows(
     const binned_t* binned,
     int feature,
     const uint8_t* goes_left,
+    const int64_t* weights,
+    const uint32_t* source,
     uint32_t* rows,
     int64_t n_rows,
     uint32_t* left_buffer,
     uint32_t* right_buffer,
+    int64_t* left_weight,
     int n_threads,
 ) noexcept nogil

@@ -22,18 +22,22 @@ ctypedef fused code_t:
     uint32_t
 
 cdef enum:
-    ROWS_PER_CHUNK = 1 << 15
+    ROWS_PER_CHUNK = 1 << 13
+    MIN_ROWS_FOR_THREADS = 1 << 14
 
 
 cdef struct job_t:
     const binned_t* binned
     int feature
     const uint8_t* goes_left
+    const int64_t* weights
+    const uint32_t* source
     uint32_t* rows
     int64_t n_rows
     uint32_t* left_buffer
     uint32_t* right_buffer
     int64_t* n_left  # of each chunk; then how many go left before it
+    int64_t* left_weights
     int64_t total_left
 
 
@@ -53,6 +57,7 @@ def split(
         int64_t n_rows = rows.shape[0], n_left
         uint32_t[::1] left_buffer = np.empty(n_rows, dtype=np.uint32)
         uint32_t[::1] right_buffer = np.empty(n_rows, dtype=np.uint32)
+        int64_t left_weight
     if n_rows == 0:
         return 0
     with nogil:
@@ -60,10 +65,13 @@ def split(
             &matrix.binned,
             feature,
             &goes_left[0],
+            NULL,
+            &rows[0],
             &rows[0],
             n_rows,
             &left_buffer[0],
             &right_buffer[0],
+            &left_weight,
             n_threads,
         )
     if n_left < 0:
@@ -75,47 +83,52 @@ cdef int64_t partition_rows(
     const binned_t* binned,
     int feature,
     const uint8_t* goes_left,
+    const int64_t* weights,
+    const uint32_t* source,
     uint32_t* rows,
     int64_t n_rows,
     uint32_t* left_buffer,
     uint32_t* right_buffer,
+    int64_t* left_weight,
     int n_threads,
 ) noexcept nogil:
-    """Move the rows that go left before those that go right; return how many do.
+    """Write the rows that go left before those that go right; return how many do.
 
-    IN: binned, goes_left (n_bins + 1,) by code. INOUT: rows (n_rows,).
-    Scratch: left_buffer and right_buffer (n_rows,).
+    IN: binned, goes_left (n_bins + 1,) by code, weights of all rows or NULL for 1,
+    source (n_rows,). OUT: rows (n_rows,), which may be source; left_weight, the sum of
+    the weights of those that go left. Scratch: left_buffer and right_buffer (n_rows,).
+    Returns -1 if there is no memory left.
     """
     cdef:
         job_t job
         int64_t n_chunks = (n_rows + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK
-        int64_t one_chunk = 0, chunk, n_left, total
-        int64_t* n_left_of_chunks = &one_chunk
-    if n_chunks > 1:
-        n_left_of_chunks = <int64_t*> malloc(n_chunks * sizeof(int64_t))
-        if n_left_of_chunks == NULL:
-            return -1
+        int64_t chunk, n_left, total = 0
+        int64_t* memory = <int64_t*> malloc(2 * n_chunks * sizeof(int64_t))
+    if memory == NULL:
+        return -1
+    if n_rows < MIN_ROWS_FOR_THREADS:
+        n_threads = 1
     job.binned = binned
     job.feature = feature
     job.goes_left = goes_left
+    job.weights = weights
+    job.source = source
     job.rows = rows
     job.n_rows = n_rows
     job.left_buffer = left_buffer
     job.right_buffer = right_buffer
-    job.n_left = n_left_of_chunks
+    job.n_left = memory
+    job.left_weights = memory + n_chunks
     parallel_for(_split_chunk, &job, <int> n_chunks, n_threads)
-    total = 0
+    left_weight[0] = 0
     for chunk in range(n_chunks):
-        n_left = n_left_of_chunks[chunk]
-        n_left_of_chunks[chunk] = total
+        n_left = job.n_left[chunk]
+        job.n_left[chunk] = total
         total += n_left
-    if n_chunks <= 1:
-        memcpy(rows, left_buffer, total * sizeof(uint32_t))
-        memcpy(rows + total, right_buffer, (n_rows - total) * sizeof(uint32_t))
-        return total
+        left_weight[0] += job.left_weights[chunk]
     job.total_left = total
     parallel_for(_join_chunk, &job, <int> n_chunks, n_threads)
-    free(n_left_of_chunks)
+    free(memory)
     return total
 
 
@@ -126,12 +139,19 @@ cdef void _split_chunk(void* context, int chunk) noexcept nogil:
         int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
         int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
         int64_t first = binned.positions[job.feature] * binned.n_rows
+        int64_t i, sum_weights = 0
     if not binned.is_wide[job.feature]:
         job.n_left[chunk] = _split_rows(binned.columns + first, job, start, stop)
     elif binned.wide16 != NULL:
         job.n_left[chunk] = _split_rows(binned.wide16 + first, job, start, stop)
     else:
         job.n_left[chunk] = _split_rows(binned.wide32 + first, job, start, stop)
+    if job.weights != NULL:
+        for i in range(start, start + job.n_left[chunk]):
+            sum_weights += job.weights[job.left_buffer[i]]
+        job.left_weights[chunk] = sum_weights
+    else:
+        job.left_weights[chunk] = job.n_left[chunk]
 
 
 cdef int64_t _split_rows(
@@ -143,7 +163,7 @@ cdef int64_t _split_rows(
         uint32_t row
         uint8_t left
         const uint8_t* goes_left = job.goes_left
-        const uint32_t* rows = job.rows
+        const uint32_t* rows = job.source
         uint32_t* left_rows = job.left_buffer + start
         uint32_t* right_rows = job.right_buffer + start
         uint32_t* first = left_rows

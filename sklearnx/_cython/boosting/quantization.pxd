@@ -1,10 +1,42 @@
+from libc.stdint cimport int64_t
+
 from sklearnx._cython.common.dtypes cimport quantized_t
+
+cdef extern from "quantization_kernels.h" nogil:
+    ctypedef struct skx_quantize_t:
+        const double* gradients
+        const double* hessians
+        const double* factors
+        bint integer_weights
+        double gradient_scale
+        double hessian_scale
+        int gradient_shift
+        int hessian_shift
+        int n_words
+        int64_t* words
+
+
+cdef struct job_t:
+    int64_t n_rows
+    skx_quantize_t args
+    double* max_gradients  # of each chunk, as all below; infinite if any is not finite
+    double* max_hessians
+    int64_t* sum_gradients  # of absolute values
+    int64_t* sum_hessians
 
 
 cdef class QuantizedGradients:
     cdef quantized_t quantized
     cdef readonly object weights, integer_weights
-    cdef readonly object fixed_weights
-    cdef readonly object packed, gradients, hessians, leaf_gradients, leaf_hessians
+    cdef readonly object fixed_weights, words
+    cdef object gradients_, hessians_
     cdef readonly int n_leaf_bits
     cdef readonly double sum_weights
+    cdef double max_weight
+    cdef int64_t n_rows
+    cdef bint was_narrow
+
+    cdef bint _write_words(
+        self, job_t* job, bint is_narrow, int n_chunks, int n_threads
+    ) except -1
+    cdef void _set_quantized(self, const skx_quantize_t* args)

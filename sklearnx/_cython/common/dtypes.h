@@ -12,12 +12,18 @@ typedef struct {
     int64_t n_samples;
 } hist_bin_t;
 
-// A packed bin: gradient (signed, 25 bits), hessian (25 bits) and count (14 bits) in one
-// word, so that one addition updates all three. Rows bring 12 bits each of gradient and
-// hessian, hence it may take 2^13 rows before it must be flushed into wide sums.
+// What a row adds to a bin, in one word where 12 bits of gradient and hessian will do: a
+// gradient (signed, 25 bits), a hessian (25 bits) and a count (14 bits), so that one
+// addition updates all three. It may take 2^13 rows of weight 1 before they must be
+// flushed into a histogram.
 //
 //     63          39 38          14 13       0
 //    | gradient sum | hessian sum  | n_samples |
+//
+// In two words where it must be more: the gradient, then hessian (51 bits) and count.
+//
+//     63                       0   63         13 12       0
+//    |       gradient sum       | | hessian sum | n_samples |
 enum {
     PACKED_GRADIENT_SHIFT = 39,
     PACKED_HESSIAN_SHIFT = 14,
@@ -26,19 +32,34 @@ enum {
     PACKED_MAX_GRADIENT = (1 << 11) - 1,
     PACKED_MAX_HESSIAN = (1 << 12) - 1,
     PACKED_MAX_ROWS = 1 << 13,
+    PAIR_HESSIAN_SHIFT = 13,
+    PAIR_HESSIAN_BITS = 51,
+    PAIR_COUNT_MASK = (1 << 13) - 1,
+    PAIR_MAX_ROWS = 1 << 12,
     PACKED_STRIDE = 256,  // bins of a narrow feature, the missing one included
 };
+
+// Some neighbouring narrow columns, whose codes a row keeps side by side: few enough
+// that the words of all their bins fit the nearest cache.
+typedef struct {
+    const uint8_t *codes;  // (n_rows, stride), from the first column of the group on
+    int32_t stride;
+    int32_t first;         // narrow column
+    int32_t n_columns;
+    int64_t max_count;     // rows in the fullest bin of all
+} column_group_t;
 
 // The binned training data. Features with at most 256 bins (the missing one included)
 // are narrow: stored by row for histograms, and by column for partitions. The others are
 // wide: by column, in 16 or 32 bits.
 typedef struct {
     int64_t n_rows;
-    int n_features, n_narrow, n_wide;
-    const uint8_t *rows;           // (n_rows, n_narrow)
+    int n_features, n_narrow, n_wide, n_groups;
+    const column_group_t *groups;  // of the narrow columns
     const uint8_t *columns;        // (n_narrow, n_rows)
     const uint16_t *wide16;        // (n_wide, n_rows), or NULL
     const uint32_t *wide32;        // (n_wide, n_rows), or NULL
+    const int32_t *group_of_column;  // (n_narrow,)
     const int32_t *narrow_features;  // (n_narrow,) feature of each narrow column
     const int32_t *wide_features;  // (n_wide,)
     const int32_t *positions;      // (n_features,) column within its group
@@ -49,13 +70,17 @@ typedef struct {
     const uint8_t *is_categorical; // (n_features,)
 } binned_t;
 
-// Fixed-point gradients and hessians of one tree, weights included.
+// Fixed-point gradients and hessians of one tree, weights included: words for the sums
+// of histograms, and what finer values for the sums of leaves are computed from.
 typedef struct {
-    const int64_t *packed;     // (n_rows,) 12-bit pairs, or NULL when they would not do
-    const int64_t *gradients;  // (n_rows,) what histograms sum when packed is NULL
-    const int64_t *hessians;
-    const int64_t *leaf_gradients;  // (n_rows,) finer, for the values of leaves
-    const int64_t *leaf_hessians;
+    const int64_t *words;      // (n_rows, n_words)
+    int n_words;
+    int64_t rows_per_flush;    // no field of a word overflows in so many rows
+    const double *gradients;   // (n_rows,), as the loss has them
+    const double *hessians;    // NULL: all are 1
+    const double *factors;     // NULL: all are 1
+    int integer_weights;       // whether factors multiply after rounding
+    double gradient_scale, hessian_scale;
     const int64_t *weights;    // (n_rows,) of the rows, or NULL when all are 1
     double gradient_unit, hessian_unit;  // real value of 1 in a histogram
     double leaf_gradient_unit, leaf_hessian_unit, weight_unit;

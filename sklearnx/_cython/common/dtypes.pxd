@@ -14,17 +14,30 @@ cdef extern from "dtypes.h" nogil:
     int PACKED_MAX_GRADIENT
     int PACKED_MAX_HESSIAN
     int PACKED_MAX_ROWS
+    int PAIR_HESSIAN_SHIFT
+    int PAIR_HESSIAN_BITS
+    int64_t PAIR_COUNT_MASK
+    int PAIR_MAX_ROWS
     int PACKED_STRIDE
+
+    ctypedef struct column_group_t:
+        const uint8_t* codes
+        int32_t stride
+        int32_t first
+        int32_t n_columns
+        int64_t max_count
 
     ctypedef struct binned_t:
         int64_t n_rows
         int n_features
         int n_narrow
         int n_wide
-        const uint8_t* rows
+        int n_groups
+        const column_group_t* groups
         const uint8_t* columns
         const uint16_t* wide16
         const uint32_t* wide32
+        const int32_t* group_of_column
         const int32_t* narrow_features
         const int32_t* wide_features
         const int32_t* positions
@@ -35,11 +48,15 @@ cdef extern from "dtypes.h" nogil:
         const uint8_t* is_categorical
 
     ctypedef struct quantized_t:
-        const int64_t* packed
-        const int64_t* gradients
-        const int64_t* hessians
-        const int64_t* leaf_gradients
-        const int64_t* leaf_hessians
+        const int64_t* words
+        int n_words
+        int64_t rows_per_flush
+        const double* gradients
+        const double* hessians
+        const double* factors
+        bint integer_weights
+        double gradient_scale
+        double hessian_scale
         const int64_t* weights
         double gradient_unit
         double hessian_unit

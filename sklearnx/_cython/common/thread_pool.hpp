@@ -6,20 +6,35 @@
 //
 //   parallel_for(function, context, n_tasks, n_threads)
 //
-// calls function(context, task) once for each task in [0, n_tasks). Tasks are handed out
-// by an atomic counter to at most n_threads threads, the caller being one of them, so
-// that a function may not depend on who runs it. One job runs at a time: a call that
-// finds the team at work (from another thread, or nested) runs its tasks itself.
+// calls function(context, task) once for each task in [0, n_tasks), on at most n_threads
+// threads, the caller being one of them, so that a function may not depend on who runs
+// it. Tasks are handed out one by one: a thread that is late, or has lost its core to
+// another process, holds up no more than the task it is at. One job runs at a time: a
+// call that finds the team at work (from another thread, or nested) runs its tasks
+// itself.
+//
+// To put a thread to sleep and wake it takes longer than many of a tree's jobs, so that
+// whoever waits first looks again for as long as that takes, MAX_LOOKING, and no longer.
 
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <system_error>
 #include <thread>
+
+#if defined(__x86_64__) || defined(_M_X64) || defined(__i386__)
+#include <immintrin.h>
+#define SKX_PAUSE() _mm_pause()
+#elif defined(__aarch64__) && defined(__GNUC__)
+#define SKX_PAUSE() __asm__ __volatile__("yield")
+#else
+#define SKX_PAUSE() std::this_thread::yield()
+#endif
 
 namespace sklearnx {
 
@@ -29,38 +44,92 @@ class ThreadPool {
   public:
     void run(task_t function, void *context, int n_tasks, int n_threads) {
         if (n_threads > n_tasks) n_threads = n_tasks;
-        if (n_threads <= 1 || is_busy_.exchange(true, std::memory_order_acquire)) {
+        if (n_threads > MAX_HELPERS) n_threads = MAX_HELPERS;
+        if (n_threads <= 1 || n_tasks > MAX_TASKS ||
+            is_busy_.exchange(true, std::memory_order_acquire)) {
             for (int task = 0; task < n_tasks; ++task) function(context, task);
             return;
         }
         start_workers(n_threads - 1);
-        int n_helpers = n_threads - 1 < n_workers_ ? n_threads - 1 : n_workers_;
-        {
-            std::lock_guard<std::mutex> lock(mutex_);
-            function_ = function;
-            context_ = context;
-            n_tasks_ = n_tasks;
-            next_task_.store(0, std::memory_order_relaxed);
-            n_wanted_ = n_helpers;
-        }
-        for (int i = 0; i < n_helpers; ++i) wake_.notify_one();
-        drain(function, context, n_tasks);
-        // Workers that have not woken up yet find no work left: they are not waited for.
-        {
-            std::unique_lock<std::mutex> lock(mutex_);
-            n_wanted_ = 0;
-            done_.wait(lock, [this] { return n_active_ == 0; });
-        }
+        function_.store(function, std::memory_order_relaxed);
+        context_.store(context, std::memory_order_relaxed);
+        n_tasks_.store(n_tasks, std::memory_order_relaxed);
+        n_unfinished_.store(n_tasks, std::memory_order_relaxed);
+        ++job_idx_;
+        offer_.store(pack(job_idx_, n_threads - 1, n_tasks));
+        wake_workers(n_threads - 1);
+        work_on_offer(0);
+        wait_for_workers();
         is_busy_.store(false, std::memory_order_release);
     }
 
   private:
-    void drain(task_t function, void *context, int n_tasks) {
-        for (;;) {
-            int task = next_task_.fetch_add(1, std::memory_order_relaxed);
-            if (task >= n_tasks) return;
-            function(context, task);
+    // What is on offer, in one word, so that a worker that comes too late can neither
+    // take a task of another job nor read half of it: the job's number, how many
+    // workers may still join it, and how many tasks nobody has taken.
+    enum { TASK_BITS = 24, HELPER_BITS = 8 };
+    enum { MAX_TASKS = (1 << TASK_BITS) - 1, MAX_HELPERS = (1 << HELPER_BITS) - 1 };
+    enum { MAX_LOOKING = 20 };  // microseconds
+
+    static std::uint64_t pack(std::uint32_t job, int n_helpers, int n_tasks) {
+        return ((std::uint64_t)job << (TASK_BITS + HELPER_BITS)) |
+               ((std::uint64_t)n_helpers << TASK_BITS) | (std::uint64_t)n_tasks;
+    }
+    static std::uint32_t job_of(std::uint64_t offer) {
+        return (std::uint32_t)(offer >> (TASK_BITS + HELPER_BITS));
+    }
+    static int helpers_of(std::uint64_t offer) {
+        return (int)((offer >> TASK_BITS) & MAX_HELPERS);
+    }
+    static int tasks_of(std::uint64_t offer) { return (int)(offer & MAX_TASKS); }
+
+    // Run tasks of the job on offer until none is left; return which job it was. A
+    // worker that takes its first one joins the job.
+    std::uint32_t work_on_offer(int joins) {
+        std::uint64_t offer = offer_.load();
+        const std::uint32_t job = job_of(offer);
+        while (job_of(offer) == job && tasks_of(offer) > 0 &&
+               helpers_of(offer) >= joins) {
+            const std::uint64_t rest =
+                offer - 1 - ((std::uint64_t)joins << TASK_BITS);
+            if (!offer_.compare_exchange_weak(offer, rest)) continue;
+            // The job cannot end before this task, so that all this is of that job.
+            const int task =
+                n_tasks_.load(std::memory_order_relaxed) - tasks_of(offer);
+            function_.load(std::memory_order_relaxed)(
+                context_.load(std::memory_order_relaxed), task);
+            if (n_unfinished_.fetch_sub(1) == 1 && caller_sleeps_.load()) {
+                std::lock_guard<std::mutex> lock(mutex_);
+                done_.notify_one();
+            }
+            offer = rest;
+            joins = 0;
         }
+        return job;
+    }
+
+    template <typename Condition>
+    static bool look_for(Condition condition) {
+        const auto start = std::chrono::steady_clock::now();
+        for (;;) {
+            for (int i = 0; i < 16; ++i) {
+                if (condition()) return true;
+                SKX_PAUSE();
+            }
+            if (std::chrono::steady_clock::now() - start >=
+                std::chrono::microseconds(MAX_LOOKING)) {
+                return false;
+            }
+        }
+    }
+
+    void wait_for_workers() {
+        const auto is_done = [this] { return n_unfinished_.load() == 0; };
+        if (look_for(is_done)) return;
+        std::unique_lock<std::mutex> lock(mutex_);
+        caller_sleeps_.store(true);
+        done_.wait(lock, is_done);
+        caller_sleeps_.store(false);
     }
 
     void start_workers(int n_workers) {
@@ -74,31 +143,42 @@ class ThreadPool {
         }
     }
 
+    void wake_workers(int n_wanted) {
+        int n_asleep = n_asleep_.load();
+        if (n_asleep == 0) return;
+        if (n_asleep > n_wanted) n_asleep = n_wanted;
+        { std::lock_guard<std::mutex> lock(mutex_); }  // not between looking and sleeping
+        for (int i = 0; i < n_asleep; ++i) wake_.notify_one();
+    }
+
     void work() {
-        std::unique_lock<std::mutex> lock(mutex_);
+        std::uint32_t last_job = 0;
         for (;;) {
-            wake_.wait(lock, [this] { return n_wanted_ > 0; });
-            --n_wanted_;
-            ++n_active_;
-            task_t function = function_;
-            void *context = context_;
-            int n_tasks = n_tasks_;
-            lock.unlock();
-            drain(function, context, n_tasks);
-            lock.lock();
-            if (--n_active_ == 0) done_.notify_one();
+            const auto is_new = [&] {
+                const std::uint64_t offer = offer_.load();
+                return job_of(offer) != last_job && helpers_of(offer) > 0;
+            };
+            if (!look_for(is_new)) {
+                std::unique_lock<std::mutex> lock(mutex_);
+                n_asleep_.fetch_add(1);
+                wake_.wait(lock, is_new);
+                n_asleep_.fetch_sub(1);
+            }
+            last_job = work_on_offer(1);
         }
     }
 
     // Whether a job runs. Not a mutex: a nested call asks from the thread that set it.
     std::atomic<bool> is_busy_{false};
-    int n_workers_ = 0;  // changed by the job that runs
-    std::atomic<int> next_task_{0};
-    std::mutex mutex_;  // guards all that follows
+    int n_workers_ = 0;  // changed by the job that runs, as the next one
+    std::uint32_t job_idx_ = 0;
+    std::atomic<std::uint64_t> offer_{0};
+    std::atomic<task_t> function_{nullptr};
+    std::atomic<void *> context_{nullptr};
+    std::atomic<int> n_tasks_{0}, n_unfinished_{0}, n_asleep_{0};
+    std::atomic<bool> caller_sleeps_{false};
+    std::mutex mutex_;  // of those who go to sleep and who wake them
     std::condition_variable wake_, done_;
-    task_t function_ = nullptr;
-    void *context_ = nullptr;
-    int n_tasks_ = 0, n_wanted_ = 0, n_active_ = 0;
 };
 
 // Never destroyed, since detached workers may outlive static objects.

@@ -1,0 +1,379 @@
+// Bins of values: where they end, which one a value is in, and codes by row.
+
+#pragma once
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <algorithm>
+#include <limits>
+#include <new>
+#include <vector>
+
+#include "dtypes.h"
+
+// ---- sorting --------------------------------------------------------------------------
+//
+// Floating-point numbers in ascending order are, after a change of some bits, unsigned
+// integers in ascending order, which a radix sort puts in order digit by digit, the
+// lowest first (Knuth, The Art of Computer Programming 3, 5.2.5).
+
+static inline uint32_t skx_to_key(float value) {
+    uint32_t bits;
+    value += 0.0f;  // -0 is 0
+    memcpy(&bits, &value, sizeof bits);
+    return bits ^ ((uint32_t)((int32_t)bits >> 31) | UINT32_C(0x80000000));
+}
+
+static inline uint64_t skx_to_key(double value) {
+    uint64_t bits;
+    value += 0.0;
+    memcpy(&bits, &value, sizeof bits);
+    return bits ^ ((uint64_t)((int64_t)bits >> 63) | UINT64_C(0x8000000000000000));
+}
+
+static inline double skx_from_key(uint32_t key) {
+    const uint32_t bits = key & UINT32_C(0x80000000) ? key ^ UINT32_C(0x80000000) : ~key;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline double skx_from_key(uint64_t key) {
+    const uint64_t top = UINT64_C(0x8000000000000000);
+    const uint64_t bits = key & top ? key ^ top : ~key;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+template <typename key_t>
+struct skx_item_t {
+    key_t key;
+    double weight;
+};
+
+static inline uint32_t skx_key_of(uint32_t item) { return item; }
+static inline uint64_t skx_key_of(uint64_t item) { return item; }
+template <typename key_t>
+static inline key_t skx_key_of(const skx_item_t<key_t> &item) {
+    return item.key;
+}
+
+// Sort by key; equal keys stay in order.
+template <typename item_t>
+static void skx_radix_sort(std::vector<item_t> &items) {
+    enum { DIGIT_BITS = 11, N_DIGITS = 1 << DIGIT_BITS };
+    typedef decltype(skx_key_of(items[0])) key_t;
+    const size_t n = items.size();
+    const int n_passes = (sizeof(key_t) * 8 + DIGIT_BITS - 1) / DIGIT_BITS;
+    if (n < N_DIGITS / 2) {
+        std::stable_sort(items.begin(), items.end(), [](const item_t &a, const item_t &b) {
+            return skx_key_of(a) < skx_key_of(b);
+        });
+        return;
+    }
+    std::vector<uint32_t> counts((size_t)n_passes * N_DIGITS);
+    for (const item_t &item : items) {
+        key_t key = skx_key_of(item);
+        for (int pass = 0; pass < n_passes; ++pass) {
+            ++counts[(size_t)pass * N_DIGITS + (key & (N_DIGITS - 1))];
+            key >>= DIGIT_BITS;
+        }
+    }
+    std::vector<item_t> sorted(n);
+    for (int pass = 0; pass < n_passes; ++pass) {
+        uint32_t *places = counts.data() + (size_t)pass * N_DIGITS;
+        const int shift = pass * DIGIT_BITS;
+        const size_t digit = (skx_key_of(items[0]) >> shift) & (N_DIGITS - 1);
+        if (places[digit] == n) continue;  // all have the same
+        uint32_t place = 0;
+        for (int i = 0; i < N_DIGITS; ++i) {
+            const uint32_t count = places[i];
+            places[i] = place;
+            place += count;
+        }
+        for (const item_t &item : items) {
+            sorted[places[(skx_key_of(item) >> shift) & (N_DIGITS - 1)]++] = item;
+        }
+        items.swap(sorted);
+    }
+}
+
+// ---- edges ----------------------------------------------------------------------------
+
+// A finite number x with lower <= x, and x < upper where they differ.
+static double skx_middle(double lower, double upper) {
+    const double largest = std::numeric_limits<double>::max();
+    double middle = lower / 2 + upper / 2;
+    if (middle != middle) middle = 0;  // between -inf and inf
+    // Rounding may have reached the upper value.
+    if (middle >= upper && upper > lower) middle = lower;
+    if (middle < lower) middle = lower;
+    return std::min(std::max(middle, -largest), largest);
+}
+
+// Quantiles that fall on one heavy value coincide, and the bins between them are lost.
+// With its weight capped at a bin's share, such a value has a bin of its own and leaves
+// the rest to the others.
+static void skx_cap_heavy_values(std::vector<double> &weights, int max_bins) {
+    double total = 0;
+    for (double weight : weights) total += weight;
+    double cap = total / max_bins;
+    // A lower cap may reach more values; it falls until it reaches no more.
+    for (;;) {
+        int64_t n_heavy = 0;
+        double light = 0;
+        for (double weight : weights) {
+            if (weight > cap) {
+                ++n_heavy;
+            } else {
+                light += weight;
+            }
+        }
+        if (n_heavy == 0 || n_heavy >= max_bins) return;
+        const double lower_cap = light / (max_bins - n_heavy);
+        if (lower_cap >= cap) break;
+        cap = lower_cap;
+    }
+    for (double &weight : weights) weight = std::min(weight, cap);
+}
+
+// The inner edges of at most max_bins bins of sorted values: `distinct` in ascending
+// order, and how much each weighs. Midpoints of neighbours if they are few, else
+// quantiles (averaged inverted distribution function), which a value of weight 2 moves
+// exactly as the value twice does.
+static std::vector<double> skx_choose_edges(
+    const std::vector<double> &distinct, std::vector<double> &weights, int max_bins) {
+    std::vector<double> edges;
+    const auto append = [&](double lower, double upper) {
+        const double edge = skx_middle(lower, upper);
+        if (edges.empty() || edge > edges.back()) edges.push_back(edge);
+    };
+    const size_t n = distinct.size();
+    if (n <= (size_t)max_bins) {
+        for (size_t i = 0; i + 1 < n; ++i) append(distinct[i], distinct[i + 1]);
+        return edges;
+    }
+    skx_cap_heavy_values(weights, max_bins);
+    double total = 0;
+    for (double weight : weights) total += weight;
+    double sum = weights[0];
+    size_t i = 0;
+    for (int k = 1; k < max_bins; ++k) {
+        // Compared as products, which are exact for counts and integer weights.
+        const double wanted = k * total;
+        while (sum * max_bins < wanted && i + 1 < n) sum += weights[++i];
+        // A quantile at the largest value would leave an empty bin behind it.
+        if (i + 1 >= n) break;
+        append(distinct[i], sum * max_bins == wanted ? distinct[i + 1] : distinct[i]);
+    }
+    return edges;
+}
+
+static inline double skx_weight_of(uint32_t) { return 1; }
+static inline double skx_weight_of(uint64_t) { return 1; }
+template <typename key_t>
+static inline double skx_weight_of(const skx_item_t<key_t> &item) {
+    return item.weight;
+}
+
+template <typename item_t>
+static std::vector<double> skx_edges_of_sorted(
+    const std::vector<item_t> &items, int max_bins) {
+    std::vector<double> distinct, weights;
+    double total = 0, before = 0;
+    const size_t n = items.size();
+    for (size_t i = 0; i < n; ++i) {
+        total += skx_weight_of(items[i]);
+        if (i + 1 == n || skx_key_of(items[i + 1]) != skx_key_of(items[i])) {
+            distinct.push_back(skx_from_key(skx_key_of(items[i])));
+            weights.push_back(total - before);
+            before = total;
+        }
+    }
+    return skx_choose_edges(distinct, weights, max_bins);
+}
+
+// The inner edges of the bins of a column; NaN is missing. weights may be NULL. Returns
+// whether there was enough memory.
+template <typename value_t>
+static bool skx_find_edges(
+    const value_t *values, const double *weights, int64_t n_values, int max_bins,
+    std::vector<double> *edges) {
+    typedef decltype(skx_to_key(values[0])) key_t;
+    try {
+        if (weights == NULL) {
+            std::vector<key_t> keys;
+            keys.reserve(n_values);
+            for (int64_t i = 0; i < n_values; ++i) {
+                if (values[i] == values[i]) keys.push_back(skx_to_key(values[i]));
+            }
+            skx_radix_sort(keys);
+            *edges = skx_edges_of_sorted(keys, max_bins);
+        } else {
+            std::vector<skx_item_t<key_t>> items;
+            items.reserve(n_values);
+            for (int64_t i = 0; i < n_values; ++i) {
+                if (values[i] != values[i]) continue;
+                items.push_back({skx_to_key(values[i]), weights[i]});
+            }
+            skx_radix_sort(items);
+            *edges = skx_edges_of_sorted(items, max_bins);
+        }
+    } catch (const std::bad_alloc &) {
+        return false;
+    }
+    return true;
+}
+
+// ---- codes ----------------------------------------------------------------------------
+
+// Edges of one feature for a search without branches: 2^n_steps - 1 of them, in the type
+// of the values.
+template <typename value_t>
+struct skx_search_t {
+    std::vector<value_t> edges;
+    int n_steps = 0;
+
+    skx_search_t(const double *inner_edges, int n_edges) {
+        while ((1 << n_steps) - 1 < n_edges) ++n_steps;
+        edges.assign(((size_t)1 << n_steps), std::numeric_limits<value_t>::infinity());
+        for (int i = 0; i < n_edges; ++i) {
+            // The largest value not above the edge: what lies above one lies above both.
+            value_t edge = (value_t)inner_edges[i];
+            if ((double)edge > inner_edges[i]) {
+                edge = std::nextafter(edge, -std::numeric_limits<value_t>::infinity());
+            }
+            edges[i] = edge;
+        }
+    }
+
+    // How many edges lie below each of some values, several at a time, so that the steps
+    // of one need not wait for those of another.
+    enum { N_AT_A_TIME = 8 };
+    void find(const value_t *values, int32_t *codes) const {
+        const value_t *first = edges.data();
+        for (int i = 0; i < N_AT_A_TIME; ++i) codes[i] = 0;
+        for (int step = n_steps - 1; step >= 0; --step) {
+            const int32_t half = 1 << step;
+            for (int i = 0; i < N_AT_A_TIME; ++i) {
+                codes[i] += (int32_t)(first[codes[i] + half - 1] < values[i]) << step;
+            }
+        }
+    }
+};
+
+// The codes of some columns of values: the number of inner edges below, n_bins for NaN.
+template <typename value_t>
+struct skx_mapper_t {
+    typedef skx_search_t<value_t> search_t;
+    const binned_t *binned;
+    const char *values;  // of column c in row i at i * row_stride + c * column_stride
+    int64_t row_stride, column_stride;  // bytes
+    const int64_t *rows;  // NULL: all
+    const int32_t *features;
+    std::vector<search_t> searches;
+
+    skx_mapper_t(
+        const binned_t *binned, const void *values, int64_t row_stride,
+        int64_t column_stride, const int64_t *rows, const int32_t *features,
+        int n_columns, const double *edges)
+        : binned(binned), values((const char *)values), row_stride(row_stride),
+          column_stride(column_stride), rows(rows), features(features) {
+        for (int column = 0; column < n_columns; ++column) {
+            const int feature = features[column];
+            searches.emplace_back(
+                edges + binned->offsets[feature], binned->n_bins[feature] - 1);
+        }
+    }
+
+    template <typename code_t>
+    int map_column(int column, int64_t start, int64_t stop, code_t *codes) const {
+        const search_t &search = searches[column];
+        const int n_bins = binned->n_bins[features[column]];
+        const char *first_value = values + column * column_stride;
+        int any_missing = 0;
+        for (int64_t first = start; first < stop; first += search_t::N_AT_A_TIME) {
+            value_t some[search_t::N_AT_A_TIME] = {};
+            int32_t found[search_t::N_AT_A_TIME];
+            const int n = (int)std::min<int64_t>(search_t::N_AT_A_TIME, stop - first);
+            for (int i = 0; i < n; ++i) {
+                const int64_t row = rows == NULL ? first + i : rows[first + i];
+                memcpy(&some[i], first_value + row * row_stride, sizeof(value_t));
+            }
+            search.find(some, found);
+            for (int i = 0; i < n; ++i) {
+                const int is_missing = some[i] != some[i];
+                any_missing |= is_missing;
+                codes[first + i] = (code_t)(is_missing ? n_bins : found[i]);
+            }
+        }
+        return any_missing;
+    }
+
+    // Write the codes of some rows; tell of each column whether any is missing.
+    void map_rows(int64_t start, int64_t stop, uint8_t *has_missing) const {
+        for (int column = 0; column < (int)searches.size(); ++column) {
+            const int feature = features[column];
+            const int64_t first = binned->positions[feature] * binned->n_rows;
+            if (!binned->is_wide[feature]) {
+                has_missing[column] = map_column(
+                    column, start, stop, (uint8_t *)binned->columns + first);
+            } else if (binned->wide16 != NULL) {
+                has_missing[column] = map_column(
+                    column, start, stop, (uint16_t *)binned->wide16 + first);
+            } else {
+                has_missing[column] = map_column(
+                    column, start, stop, (uint32_t *)binned->wide32 + first);
+            }
+        }
+    }
+};
+
+// Copy some rows of a matrix, column by column: (n_columns, n_rows).
+template <typename value_t>
+static void skx_gather_columns(
+    const void *values, int64_t row_stride, int64_t column_stride, const int64_t *rows,
+    int64_t start, int64_t stop, int64_t n_rows, int n_columns, value_t *out) {
+    for (int64_t row = start; row < stop; ++row) {
+        const char *source = (const char *)values + rows[row] * row_stride;
+        for (int column = 0; column < n_columns; ++column) {
+            memcpy(
+                &out[column * n_rows + row], source + column * column_stride,
+                sizeof(value_t));
+        }
+    }
+}
+
+// Copy rows of a group's columns (n_columns, n_rows) side by side.
+static void skx_fill_group(
+    const column_group_t *group, const uint8_t *columns, int64_t n_rows, int64_t start,
+    int64_t stop) {
+    uint8_t *codes = (uint8_t *)group->codes;
+    const int64_t stride = group->stride;
+    for (int column = 0; column < group->n_columns; ++column) {
+        const uint8_t *source = columns + column * n_rows;
+        for (int64_t row = start; row < stop; ++row) {
+            codes[row * stride + column] = source[row];
+        }
+    }
+}
+
+// Rows in the fullest bin of a column. Four counters of each bin, so that equal codes in
+// a row do not wait for each other.
+static int64_t skx_find_max_count(const uint8_t *codes, int64_t n_rows) {
+    uint32_t counts[4][PACKED_STRIDE] = {};
+    int64_t largest = 0, row = 0;
+    for (; row + 4 <= n_rows; row += 4) {
+        for (int i = 0; i < 4; ++i) ++counts[i][codes[row + i]];
+    }
+    for (; row < n_rows; ++row) ++counts[0][codes[row]];
+    for (int b = 0; b < PACKED_STRIDE; ++b) {
+        int64_t count = 0;
+        for (int i = 0; i < 4; ++i) count += counts[i][b];
+        largest = std::max(largest, count);
+    }
+    return largest;
+}

@@ -1,0 +1,159 @@
+// Rounding of gradients and hessians to the integers that histograms and leaves sum.
+
+#pragma once
+
+#include "dtypes.h"
+#include "fixed_point.h"
+#include "skx_math.h"
+
+// One call over the rows from start to stop.
+typedef struct {
+    const double *gradients;
+    const double *hessians;  // NULL: all are 1
+    const double *factors;   // NULL: all are 1
+    int integer_weights;
+    double gradient_scale, hessian_scale;
+    int gradient_shift, hessian_shift;  // from fine to 12 bits; 0: fine values go to words
+    int n_words;
+    int64_t *words;
+} skx_quantize_t;
+
+// The integer that a real number stands for. Integer weights multiply it, others have
+// multiplied the number.
+static inline int64_t skx_fine(
+    double value, double scale, const double *factors, int integer_weights, int64_t i) {
+    if (factors == NULL) return skx_round(value * scale);
+    if (!integer_weights) return skx_round(value * factors[i] * scale);
+    return factors[i] > 0 ? (int64_t)factors[i] * skx_round(value * scale) : 0;
+}
+
+// Largest absolute value; infinite or NaN if any value is. Without their sign, doubles
+// are ordered as the integers of the same bits, whose maximum compilers vectorise.
+SKX_CLONES static double skx_find_max(
+    const double *SKX_RESTRICT values, int64_t start, int64_t stop) {
+    int64_t largest = 0;
+    for (int64_t i = start; i < stop; ++i) {
+        const int64_t bits = (int64_t)(skx_bits(values[i]) & ~(UINT64_C(1) << 63));
+        largest = bits > largest ? bits : largest;
+    }
+    return skx_from_bits((skx_u64)largest);
+}
+
+// Round to a grid of 2^shift, ties up, and clip. The bias makes what is shifted positive,
+// since few machines can shift 64 signed bits in vectors.
+SKX_INLINE int64_t skx_narrow(int64_t fine, int shift, int64_t largest) {
+    const int64_t bias = INT64_C(1) << 52;
+    const uint64_t biased = (uint64_t)(fine + bias + ((INT64_C(1) << shift) >> 1));
+    int64_t value = (int64_t)(biased >> shift) - (bias >> shift);
+    value = value > largest ? largest : value;
+    return value < -largest ? -largest : value;
+}
+
+SKX_INLINE int64_t skx_pack(int64_t gradient, int64_t hessian) {
+    return gradient * (INT64_C(1) << PACKED_GRADIENT_SHIFT) +
+           (hessian << PACKED_HESSIAN_SHIFT) + 1;
+}
+
+// The usual case: no weights, 12 bits, one word. Adds absolute fine values to the sums.
+SKX_CLONES static void skx_quantize_plain(
+    const skx_quantize_t *args, int64_t start, int64_t stop, int64_t *sum_gradients,
+    int64_t *sum_hessians) {
+    const double *SKX_RESTRICT gradients = args->gradients;
+    const double *SKX_RESTRICT hessians = args->hessians;
+    int64_t *SKX_RESTRICT words = args->words;
+    const double gradient_scale = args->gradient_scale;
+    const double hessian_scale = args->hessian_scale;
+    const int gradient_shift = args->gradient_shift;
+    const int hessian_shift = args->hessian_shift;
+    int64_t sum_g = 0, sum_h = 0;
+    if (hessians == NULL) {
+        for (int64_t i = start; i < stop; ++i) {
+            const int64_t g = skx_round(gradients[i] * gradient_scale);
+            sum_g += g < 0 ? -g : g;
+            words[i] = skx_pack(skx_narrow(g, gradient_shift, PACKED_MAX_GRADIENT), 1);
+        }
+        sum_h = stop - start;
+    } else {
+        for (int64_t i = start; i < stop; ++i) {
+            const int64_t g = skx_round(gradients[i] * gradient_scale);
+            const int64_t h = skx_round(hessians[i] * hessian_scale);
+            sum_g += g < 0 ? -g : g;
+            sum_h += h;
+            words[i] = skx_pack(
+                skx_narrow(g, gradient_shift, PACKED_MAX_GRADIENT),
+                skx_narrow(h, hessian_shift, PACKED_MAX_HESSIAN));
+        }
+    }
+    *sum_gradients += sum_g;
+    *sum_hessians += sum_h;
+}
+
+// Every other case.
+static void skx_quantize_general(
+    const skx_quantize_t *args, int64_t start, int64_t stop, int64_t *sum_gradients,
+    int64_t *sum_hessians) {
+    for (int64_t i = start; i < stop; ++i) {
+        const double hessian = args->hessians == NULL ? 1.0 : args->hessians[i];
+        int64_t g = skx_fine(
+            args->gradients[i], args->gradient_scale, args->factors,
+            args->integer_weights, i);
+        int64_t h = skx_fine(
+            hessian, args->hessian_scale, args->factors, args->integer_weights, i);
+        *sum_gradients += g < 0 ? -g : g;
+        *sum_hessians += h;
+        if (args->gradient_shift > 0) {
+            int64_t repetitions = 1;
+            if (args->factors != NULL && args->integer_weights) {
+                repetitions = args->factors[i] > 0 ? (int64_t)args->factors[i] : 1;
+            }
+            g = repetitions * skx_narrow(
+                g / repetitions, args->gradient_shift, PACKED_MAX_GRADIENT);
+            h = repetitions * skx_narrow(
+                h / repetitions, args->hessian_shift, PACKED_MAX_HESSIAN);
+        }
+        if (args->n_words == 1) {
+            args->words[i] = skx_pack(g, h);
+        } else {
+            args->words[2 * i] = g;
+            args->words[2 * i + 1] = h * (INT64_C(1) << PAIR_HESSIAN_SHIFT) + 1;
+        }
+    }
+}
+
+static inline void skx_quantize(
+    const skx_quantize_t *args, int64_t start, int64_t stop, int64_t *sum_gradients,
+    int64_t *sum_hessians) {
+    if (args->factors == NULL && args->n_words == 1) {
+        skx_quantize_plain(args, start, stop, sum_gradients, sum_hessians);
+    } else {
+        skx_quantize_general(args, start, stop, sum_gradients, sum_hessians);
+    }
+}
+
+// Add the fine values of some rows.
+static inline void skx_sum_rows(
+    const quantized_t *quantized, const uint32_t *rows, int64_t n_rows,
+    int64_t *sum_gradients, int64_t *sum_hessians) {
+    const double *gradients = quantized->gradients, *hessians = quantized->hessians;
+    const double *factors = quantized->factors;
+    const double gradient_scale = quantized->gradient_scale;
+    const double hessian_scale = quantized->hessian_scale;
+    const int integer_weights = quantized->integer_weights;
+    int64_t sum_g = 0, sum_h = 0;
+    if (factors == NULL && hessians != NULL) {
+        for (int64_t i = 0; i < n_rows; ++i) {
+            sum_g += skx_round(gradients[rows[i]] * gradient_scale);
+            sum_h += skx_round(hessians[rows[i]] * hessian_scale);
+        }
+    } else {
+        for (int64_t i = 0; i < n_rows; ++i) {
+            const uint32_t row = rows[i];
+            const double hessian = hessians == NULL ? 1.0 : hessians[row];
+            sum_g += skx_fine(
+                gradients[row], gradient_scale, factors, integer_weights, row);
+            sum_h += skx_fine(hessian, hessian_scale, factors, integer_weights, row);
+        }
+    }
+    *sum_gradients += sum_g;
+    *sum_hessians += sum_h;
+}
