@@ -46,7 +46,8 @@ def map_values(values, thresholds):
 
 Fixed = namedtuple(
     "Fixed",
-    "gradients hessians leaf_gradients leaf_hessians units weights weight_unit",
+    "gradients hessians leaf_gradients leaf_hessians units weights weight_unit "
+    "row_weight",
 )
 
 
@@ -79,6 +80,7 @@ def quantize(gradients, hessians=None, weights=None):
     weight_scale = 1.0 if is_integer else find_scale(np.ones(n_rows))
     fixed_weights = to_integers(np.ones(n_rows), weight_scale)
     weight_unit = 1.0 if is_integer else n_rows / int(fixed_weights.sum())
+    row_weight = 1.0 if is_integer else 1 / (weight_unit * weight_scale)
     shifts = n_bits - 11, 0 if is_constant else n_bits - 12
     is_narrow = (
         is_integer
@@ -88,7 +90,9 @@ def quantize(gradients, hessians=None, weights=None):
     )
     if not is_narrow:
         fine = leaf_gradients, leaf_hessians
-        return Fixed(*fine, *fine, leaf_units * 2, fixed_weights, weight_unit)
+        return Fixed(
+            *fine, *fine, leaf_units * 2, fixed_weights, weight_unit, row_weight
+        )
 
     def narrow(sums, shift, largest):
         once = sums // np.maximum(repeats, 1)
@@ -103,6 +107,7 @@ def quantize(gradients, hessians=None, weights=None):
         (leaf_units[0] * 2 ** shifts[0], leaf_units[1] * 2 ** shifts[1], *leaf_units),
         fixed_weights,
         weight_unit,
+        row_weight,
     )
 
 
@@ -135,6 +140,7 @@ class Criterion:
     min_samples_leaf: int = 1
     min_hessian: float = 1e-3
     monotonic_cst: np.ndarray | None = None
+    row_weight: float = 1.0
 
     def compute_value(self, sums, bounds):
         """Return the value that minimises the loss of a node, within its bounds."""
@@ -209,7 +215,8 @@ def find_split(histogram, feature, is_categorical, criterion, bounds, sum_weight
         levels = _sort_levels(histogram, node, criterion, sum_weights)
         half = range(1, (len(levels) + 1) // 2 + 1)
         candidates = [levels[:n] for n in half] + [levels[-n:] for n in half]
-        penalty = LEVEL_PENALTY * max(len(levels) - N_FREE_LEVELS, 0)
+        n_costly = max(len(levels) - N_FREE_LEVELS, 0)
+        penalty = LEVEL_PENALTY * criterion.row_weight * n_costly
         cst = 0
     else:
         # The codes on the left; those of an empty last bin were tried without it.
@@ -238,11 +245,12 @@ def find_split(histogram, feature, is_categorical, criterion, bounds, sum_weight
 def _sort_levels(histogram, node, criterion, sum_weights):
     """Return the levels with enough support, sorted by their smoothed value."""
     unit = sum_weights / int(node[1]) if node[1] > 0 else 0.0
+    smoothing = MIN_LEVEL_SUPPORT * criterion.row_weight
     keys = [
         (
             int(gradient)
             * criterion.gradient_unit
-            / (int(hessian) * criterion.hessian_unit + MIN_LEVEL_SUPPORT),
+            / (int(hessian) * criterion.hessian_unit + smoothing),
             level,
         )
         for level, (gradient, hessian, count) in enumerate(histogram)
@@ -296,6 +304,7 @@ def grow(
         l2_regularization,
         min_samples_leaf,
         monotonic_cst=monotonic_cst,
+        row_weight=fixed.row_weight,
     )
 
     def make_node(rows, **known):

@@ -336,14 +336,17 @@ def test_rows_are_where_prediction_sends_them(weights):
 
 @pytest.mark.parametrize("scale", [2.0**-6, 2.0**6])
 def test_scale_of_weights_that_are_no_integers(scale):
-    # It does not tell how many rows a level has.
-    problem = Problem(3000, [12], [0], has_hessians=False)
+    # It does not tell how many rows a level has: the support of levels, the smoothing
+    # of their values and what sorting them costs are counted in rows.
+    problem = Problem(3000, [12, 40, 9], [0, 1], has_hessians=False)
     problem.weights = np.random.default_rng(0).uniform(0.5, 1.5, size=3000)
-    nodes, _, bitsets = problem.check(max_leaf_nodes=2)
+    nodes, stats, bitsets = problem.check()
+    assert (nodes["bitset"] >= 0).sum() > 5
     problem.weights *= scale
-    scaled_nodes, _, scaled_bitsets = problem.check(max_leaf_nodes=2)
-    assert len(nodes) == len(scaled_nodes) == 3
+    scaled_nodes, scaled_stats, scaled_bitsets = problem.check()
+    np.testing.assert_array_equal(scaled_nodes, nodes)
     np.testing.assert_array_equal(scaled_bitsets, bitsets)
+    np.testing.assert_array_equal(scaled_stats["gain"], scale * stats["gain"])
 
 
 def test_weight_is_repetition():

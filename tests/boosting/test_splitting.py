@@ -81,6 +81,7 @@ def test_random_histograms(n_bins, missing, is_categorical):
             l2_regularization=(0.0, 0.7)[i // 2 % 2],
             min_samples_leaf=(1, 5, 40)[i // 3 % 3],
             min_hessian=(1e-10, 1e-3)[i % 2],
+            row_weight=(1.0, 0.3, 1.0, 2.0**-20)[i % 4],
         )
         n_found += split is not None
     assert n_found > 10 or n_bins == 1

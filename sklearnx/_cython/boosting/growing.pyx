@@ -333,6 +333,7 @@ cdef class TreeGrower:
         self.criterion.gradient_unit = quantized.quantized.gradient_unit
         self.criterion.hessian_unit = quantized.quantized.hessian_unit
         self.criterion.weight_unit = quantized.quantized.weight_unit
+        self.criterion.row_weight = quantized.quantized.row_weight
         cdef const uint32_t[::1] all_rows = self._all_rows
         cdef const quantized_t* gradients = &quantized.quantized
         with nogil:

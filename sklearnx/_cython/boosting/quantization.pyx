@@ -79,7 +79,7 @@ cdef class QuantizedGradients:
 
     def __init__(self, n_rows, weights=None):
         cdef const int64_t[::1] fixed_weights
-        cdef double weight_scale = 1, weight_unit = 1
+        cdef double weight_scale = 1, weight_unit = 1, row_weight = 1
         self.weights = weights
         self.sum_weights = n_rows if weights is None else weights.sum()
         self.integer_weights = weights is None or bool(
@@ -102,7 +102,9 @@ cdef class QuantizedGradients:
             if not self.integer_weights:
                 # In units of their mean: twice the weights are not twice the rows.
                 weight_unit = n_rows / <double> self.fixed_weights.sum()
+                row_weight = 1 / (weight_unit * weight_scale)
         self.quantized.weight_unit = weight_unit
+        self.quantized.row_weight = row_weight
         self.leaf_gradients = np.empty(n_rows, dtype=np.int64)
         self.leaf_hessians = np.empty(n_rows, dtype=np.int64)
         self.packed = self.gradients = self.hessians = None

@@ -8,6 +8,7 @@ cdef struct criterion_t:
     double gradient_unit
     double hessian_unit
     double weight_unit
+    double row_weight  # the hessians of weighted rows are as large
     double l2_regularization
     int64_t min_samples_leaf
     double min_hessian  # positive, so that all curvatures are

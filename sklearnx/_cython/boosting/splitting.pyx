@@ -40,8 +40,9 @@ cdef enum:
 cdef double ROUNDING = 1e-14
 
 # The order of levels is found from the gradients that the gain is computed from, which
-# flatters splits of many levels. Each sorted level beyond the free ones adds so much to
-# the regularisation of the children when the gain, not the value, is computed.
+# flatters splits of many levels. Each sorted level beyond the free ones adds so much,
+# times the weight of a row, to the regularisation of the children when the gain, not
+# the value, is computed.
 cdef double LEVEL_PENALTY = 0.2
 
 
@@ -70,6 +71,7 @@ def find(
     double lower_bound=-INFINITY,
     double upper_bound=INFINITY,
     sum_weights=None,
+    double row_weight=1.0,
 ):
     """Find the best split of a node on one feature.
 
@@ -90,6 +92,8 @@ def find(
         Of the values of the children, if any feature is constrained.
     sum_weights : int, default=None
         Of the node's rows; None means their number.
+    row_weight : float, default=1.0
+        Real weight that counts as one row.
 
     Returns
     -------
@@ -110,6 +114,7 @@ def find(
     criterion.gradient_unit = gradient_unit
     criterion.hessian_unit = hessian_unit
     criterion.weight_unit = 1
+    criterion.row_weight = row_weight
     criterion.l2_regularization = l2_regularization
     criterion.min_samples_leaf = min_samples_leaf
     criterion.min_hessian = min_hessian
@@ -357,6 +362,7 @@ cdef int _sort_levels(
     cdef:
         int level, n_levels = 0
         double hessian, support_unit = 0
+        double smoothing = MIN_LEVEL_SUPPORT * criterion.row_weight
     if totals.sum_hessians > 0:
         # Of a row of weight 1 with the node's average hessian, the support is 1.
         support_unit = (
@@ -371,7 +377,7 @@ cdef int _sort_levels(
         levels[n_levels].key = (
             bins[level].sum_gradients
             * criterion.gradient_unit
-            / (hessian + MIN_LEVEL_SUPPORT)
+            / (hessian + smoothing)
         )
         levels[n_levels].level = level
         n_levels += 1
@@ -408,7 +414,7 @@ cdef void _find_categorical_split(
         split.feature = -1
         return
     n_levels = _sort_levels(binned, criterion, totals, bins, feature, levels)
-    penalty = LEVEL_PENALTY * max(n_levels - N_FREE_LEVELS, 0)
+    penalty = LEVEL_PENALTY * criterion.row_weight * max(n_levels - N_FREE_LEVELS, 0)
     for direction in range(2):
         sum_gradients = 0
         sum_hessians = 0
