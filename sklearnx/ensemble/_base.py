@@ -91,6 +91,12 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         "n_jobs": [Integral, None],
         "handle_unknown": [StrOptions({"missing", "error"})],
         "eval_metrics": [list, tuple, None],
+        "l1_regularization": [Interval(Real, 0, None, closed="left")],
+        "min_split_gain": [Interval(Real, 0, None, closed="left")],
+        "min_child_weight": [Interval(Real, 0, None, closed="left")],
+        "max_delta_step": [Interval(Real, 0, None, closed="left")],
+        "path_smoothing": [Interval(Real, 0, None, closed="left")],
+        "extra_trees": ["boolean"],
     }
 
     # -- fit --
@@ -448,8 +454,15 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             "max_leaf_nodes": self.max_leaf_nodes or 0,
             "max_depth": self.max_depth or 0,
             "min_samples_leaf": self.min_samples_leaf,
+            # A child needs a hessian above 0, or it has no value.
+            "min_child_weight": max(self.min_child_weight, np.finfo(np.float64).tiny),
+            "l1_regularization": self.l1_regularization,
             "l2_regularization": self.l2_regularization,
+            "min_split_gain": self.min_split_gain,
+            "max_delta_step": self.max_delta_step or np.inf,
+            "path_smoothing": self.path_smoothing,
             "max_features": self.max_features,
+            "extra_trees": self.extra_trees,
             "monotonic_cst": encode_monotonic(
                 check_monotonic_cst(self, self.monotonic_cst), self.is_categorical_
             ),

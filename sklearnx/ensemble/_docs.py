@@ -13,8 +13,8 @@ encoder, however many there are.
 
 Gradients are summed as integers, so that a model has the same bits whatever the number
 of threads [3]_. The class is a subclass of scikit-learn's of the same name, with its
-parameters, attributes and messages; `n_jobs`, `handle_unknown`, `eval_metrics`{own} and
-the keywords of `fit` and `predict` that scikit-learn does not have are additions.
+parameters, attributes and messages; the parameters from `n_jobs` on{own} and the
+keywords of `fit` and `predict` that scikit-learn does not have are additions.
 """
 
 _PARAMETERS = """
@@ -79,8 +79,8 @@ verbose : int, default=0
     'sklearnx'; to standard output if no logging is set up.
 random_state : int, RandomState instance or None, default=None
     Seed of the rows that quantiles of more than 200,000 are taken from, of the
-    validation rows, of the 10,000 training rows that a scorer sees, and of
-    `max_features`.
+    validation rows, of the 10,000 training rows that a scorer sees, of `max_features`
+    and of `extra_trees`.
 {own_parameters}n_jobs : int or None, default=None
     Number of threads in fit and predict. None and -1 mean all cores that the process
     may use (by affinity, cgroup quota, OMP_NUM_THREADS and threadpoolctl), -2 all but
@@ -90,6 +90,31 @@ handle_unknown : {{'missing', 'error'}}, default='missing'
     What a level is that fit did not see: a missing value, or an error.
 eval_metrics : list of str or callable, default=None
     Scorers, or names of scorers, kept in `evals_result_` besides the loss.
+l1_regularization : float, default=0.0
+    Taken from the absolute sum G of the gradients of a node, which then counts as
+    ``sign(G) * max(abs(G) - l1_regularization, 0)`` in values and gains; LightGBM's
+    `lambda_l1` [2]_.
+min_split_gain : float, default=0.0
+    A split must gain more. The gain is ``G_l**2 / (H_l + l2) + G_r**2 / (H_r + l2) -
+    G**2 / (H + l2)`` of the sums of gradients G and hessians H, as LightGBM's
+    `min_gain_to_split` and XGBoost's `gamma` have it: without the factor 1/2 of the
+    papers.
+min_child_weight : float, default=1e-3
+    Smallest sum of hessians, weights included, of each child of a split; 0 means any
+    above 0. For squared error a row of weight 1 counts 1, for log loss p * (1 - p).
+    LightGBM's `min_sum_hessian_in_leaf`.
+max_delta_step : float, default=0.0
+    Largest absolute value of a leaf before `learning_rate`; 0 means no limit. About 0.7
+    keeps 'poisson' and 'gamma' from diverging where targets spread over many decades.
+    Like `l1_regularization` and `path_smoothing`, not for the leaves of
+    'absolute_error', 'huber' and 'quantile', whose values come from their rows.
+path_smoothing : float, default=0.0
+    Draws the value v of a node of n rows, counted by weight, to the value p of its
+    parent: ``p + (v - p) * n / (n + path_smoothing)``; LightGBM's `path_smooth`.
+extra_trees : bool, default=False
+    Whether each node looks at one random split of each feature, instead of the best
+    [4]_. Thresholds are drawn uniformly from the bins between the node's smallest and
+    largest; of a category, a cut of its levels in the order of their gradients.
 """
 
 _ATTRIBUTES = """
@@ -132,6 +157,8 @@ _REFERENCES = """
    NeurIPS (2017).
 .. [3] Shi et al., "Quantized training of gradient boosting decision trees", NeurIPS
    (2022).
+.. [4] Geurts, Ernst and Wehenkel, "Extremely randomized trees", Machine Learning 63
+   (2006).
 """
 
 _TEXTS = {

@@ -70,6 +70,12 @@ class HistGradientBoostingRegressor(
         n_jobs=None,
         handle_unknown="missing",
         eval_metrics=None,
+        l1_regularization=0.0,
+        min_split_gain=0.0,
+        min_child_weight=1e-3,
+        max_delta_step=0.0,
+        path_smoothing=0.0,
+        extra_trees=False,
     ):
         self.loss = loss
         self.quantile = quantile
@@ -96,6 +102,12 @@ class HistGradientBoostingRegressor(
         self.n_jobs = n_jobs
         self.handle_unknown = handle_unknown
         self.eval_metrics = eval_metrics
+        self.l1_regularization = l1_regularization
+        self.min_split_gain = min_split_gain
+        self.min_child_weight = min_child_weight
+        self.max_delta_step = max_delta_step
+        self.path_smoothing = path_smoothing
+        self.extra_trees = extra_trees
 
     def _encode_y(self, y):
         self.n_trees_per_iteration_ = 1
@@ -192,6 +204,12 @@ class HistGradientBoostingClassifier(
         n_jobs=None,
         handle_unknown="missing",
         eval_metrics=None,
+        l1_regularization=0.0,
+        min_split_gain=0.0,
+        min_child_weight=1e-3,
+        max_delta_step=0.0,
+        path_smoothing=0.0,
+        extra_trees=False,
     ):
         self.loss = loss
         self.learning_rate = learning_rate
@@ -217,6 +235,12 @@ class HistGradientBoostingClassifier(
         self.n_jobs = n_jobs
         self.handle_unknown = handle_unknown
         self.eval_metrics = eval_metrics
+        self.l1_regularization = l1_regularization
+        self.min_split_gain = min_split_gain
+        self.min_child_weight = min_child_weight
+        self.max_delta_step = max_delta_step
+        self.path_smoothing = path_smoothing
+        self.extra_trees = extra_trees
 
     def _finalize_sample_weight(self, sample_weight, y):
         """Multiply the weights of rows by those of their classes."""

@@ -6,7 +6,7 @@ in double by the same formulas in the same order.
 
 import math
 from collections import namedtuple
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ N_FREE_LEVELS = 6
 LEVEL_PENALTY = 0.2
 ROUNDING = 1e-14
 FEATURES_OF_NODE = 1
+CUT_OF_NODE = 2
 
 # ---- random numbers ------------------------------------------------------------------
 
@@ -128,7 +129,8 @@ def map_values(values, thresholds):
 
 Fixed = namedtuple(
     "Fixed",
-    "gradients hessians leaf_gradients leaf_hessians units weights weight_unit",
+    "gradients hessians leaf_gradients leaf_hessians units weights weight_unit "
+    "row_weight",
 )
 
 
@@ -166,6 +168,7 @@ def quantize(gradients, hessians=None, weights=None):
     weight_scale = 1.0 if is_integer else find_scale(np.ones(n_rows))
     fixed_weights = to_integers(np.ones(n_rows), weight_scale)
     weight_unit = 1.0 if is_integer else n_rows / int(fixed_weights.sum())
+    row_weight = 1.0 if is_integer else 1 / (weight_unit * weight_scale)
     are_1 = is_constant and is_integer
     shifts = n_bits - 11, 0 if are_1 else n_bits - 12
     is_narrow = (
@@ -175,7 +178,9 @@ def quantize(gradients, hessians=None, weights=None):
     )
     if not is_narrow:
         fine = leaf_gradients, leaf_hessians
-        return Fixed(*fine, *fine, leaf_units * 2, fixed_weights, weight_unit)
+        return Fixed(
+            *fine, *fine, leaf_units * 2, fixed_weights, weight_unit, row_weight
+        )
 
     def narrow(sums, shift, largest):
         once = sums // np.maximum(repeats, 1)
@@ -190,6 +195,7 @@ def quantize(gradients, hessians=None, weights=None):
         (leaf_units[0] * 2 ** shifts[0], leaf_units[1] * 2 ** shifts[1], *leaf_units),
         fixed_weights,
         weight_unit,
+        row_weight,
     )
 
 
@@ -212,34 +218,70 @@ def build_histogram(codes, n_bins, fixed, rows):
 # ---- splits --------------------------------------------------------------------------
 
 
+def hold(value, lower, upper):
+    """Return the value held to its bounds."""
+    return min(max(value, lower), upper)
+
+
 @dataclass
 class Criterion:
     """What makes a split good and allowed."""
 
     gradient_unit: float = 1.0
     hessian_unit: float = 1.0
+    l1_regularization: float = 0.0
     l2_regularization: float = 0.0
+    min_split_gain: float = 0.0
     min_samples_leaf: int = 1
-    min_hessian: float = 1e-3
+    min_child_weight: float = 1e-3
+    max_delta_step: float = math.inf
+    path_smoothing: float = 0.0
     monotonic_cst: np.ndarray | None = None
+    row_weight: float = 1.0
+    extra_trees: bool = False
+    seed: int = 0
+    tree_idx: int = 0
 
-    def compute_value(self, sums, bounds):
-        """Return the value that minimises the loss of a node, within its bounds."""
+    @property
+    def is_plain(self):
+        """Whether only the l2 regularisation restrains values."""
+        return (
+            self.l1_regularization == self.path_smoothing == 0
+            and self.max_delta_step == math.inf
+            and self.monotonic_cst is None
+        )
+
+    def soften(self, gradient):
+        """Return the gradient less what l1 takes from it, and what it takes."""
+        held = hold(gradient, -self.l1_regularization, self.l1_regularization)
+        return gradient - held, held
+
+    def restrain(self, value, n_rows, parent_value, bounds):
+        """Return what a node gets instead of the value where its loss is least."""
+        value = hold(value, -self.max_delta_step, self.max_delta_step)
+        if self.path_smoothing > 0:
+            share = 1 + self.path_smoothing / n_rows
+            value = parent_value + (value - parent_value) / share
+        return hold(value, *bounds)
+
+    def compute_value(self, sums, bounds=(-math.inf, math.inf), n_rows=math.inf, at=0):
+        """Return the value of a node, `n_rows` by weight, whose parent's is `at`."""
         gradient = int(sums[0]) * self.gradient_unit
         curvature = int(sums[1]) * self.hessian_unit + self.l2_regularization
-        return self.clip(-gradient / curvature if curvature > 0 else 0.0, bounds)
+        best = -self.soften(gradient)[0] / curvature if curvature > 0 else 0.0
+        return self.restrain(best, n_rows, at, bounds)
 
-    @staticmethod
-    def clip(value, bounds):
-        """Return the value held to its bounds."""
-        return min(max(value, bounds[0]), bounds[1])
+    def compute_gain(self, left, node, sum_weights, at, bounds, cst=0, penalty=0.0):
+        """Return the gain of a split, 0 if it is not allowed.
 
-    def compute_gain(self, left, node, bounds, cst, penalty=0.0):
-        """Return the gain of a split, 0 if it is not allowed."""
+        `sum_weights` is that of the node's rows, `at` its value. The weights of its
+        children are known as a multiple of their hessians only.
+        """
         right = node - left
         if min(left[2], right[2]) < self.min_samples_leaf:
             return 0.0
-        if min(int(left[1]), int(right[1])) * self.hessian_unit < self.min_hessian:
+        least = min(int(left[1]), int(right[1])) * self.hessian_unit
+        if least < self.min_child_weight:
             return 0.0
         l2 = self.l2_regularization + penalty
         curvatures = [int(child[1]) * self.hessian_unit + l2 for child in (left, right)]
@@ -249,24 +291,31 @@ class Criterion:
         total = curvatures[0] + curvatures[1]
         crosses = gradients[0] * curvatures[1], gradients[1] * curvatures[0]
         cross = crosses[0] - crosses[1]
-        gain = cross * cross / (curvatures[0] * curvatures[1] * total)
-        noise = 0.0
-        if l2 > 0:
-            gain -= gradient * gradient / curvature * (l2 + penalty) / total
-        if self.monotonic_cst is not None:
-            pairs = [*zip(gradients, curvatures, strict=True), (gradient, curvature)]
-            bounded = [self.clip(-g / c, bounds) for g, c in pairs]
-            if cst * (bounded[1] - bounded[0]) < 0:
-                return 0.0
-            left, right, before = (
-                c * (moved - -g / c) * (moved - -g / c)
-                for (g, c), moved in zip(pairs, bounded, strict=True)
-            )
-            gain += before - (left + right)
-            noise = ROUNDING * (before + (left + right))
         if abs(cross) <= ROUNDING * (abs(crosses[0]) + abs(crosses[1])):
             return 0.0
-        return gain if noise < gain < math.inf else 0.0
+        if self.is_plain:
+            gain = cross * cross / (curvatures[0] * curvatures[1] * total)
+            if l2 > 0:
+                gain -= gradient * gradient / curvature * (l2 + penalty) / total
+        else:
+            unit = sum_weights / int(node[1])
+            n_rows = [int(sums[1]) * unit for sums in (left, right)]
+            before = self.compute_value(node, bounds, sum_weights, at)
+            moves, held, values = [], [], []
+            for g, c, n in zip(gradients, curvatures, n_rows, strict=True):
+                softened, taken = self.soften(g)
+                best = -softened / c
+                value = self.restrain(best, n, at, bounds)
+                moves.append(c * (before - value) * (before + value - 2 * best))
+                held.append(taken)
+                values.append(value)
+            if cst * (values[1] - values[0]) < 0:
+                return 0.0
+            gain = moves[0] + moves[1]
+            taken = self.soften(gradient)[1]
+            gain -= 2 * (taken - (held[0] + held[1])) * before
+            gain -= (l2 + penalty) * before * before
+        return gain if self.min_split_gain < gain < math.inf else 0.0
 
 
 @dataclass
@@ -281,22 +330,42 @@ class Split:
     has_missing: bool
 
 
-def find_split(histogram, feature, is_categorical, criterion, bounds, sum_weights=None):
+def find_split(
+    histogram,
+    feature,
+    is_categorical,
+    criterion,
+    bounds=(-math.inf, math.inf),
+    sum_weights=None,
+    value=0.0,
+    node_idx=0,
+):
     """Return the best split on a feature, or None.
 
     Of equal gains the first wins: the lower bin, then missing values on the right; of
     categories the shorter prefix of the sorted levels, then the shorter suffix.
-    `sum_weights` is that of the node's rows, their number if None.
+    `sum_weights` is that of the node's rows, their number if None; `value` is the
+    node's.
     """
     node = histogram.sum(axis=0)
+    sum_weights = int(node[2]) if sum_weights is None else sum_weights
     n_bins = len(histogram) - 1
     has_missing = bool(histogram[n_bins, 2] > 0)
+
+    def draw_cut(n):
+        keys = (criterion.seed, CUT_OF_NODE, criterion.tree_idx, node_idx, feature)
+        return draw(*keys) * n >> 64
+
     if is_categorical:
-        sum_weights = node[2] if sum_weights is None else sum_weights
         levels = _sort_levels(histogram, node, criterion, sum_weights)
         half = range(1, (len(levels) + 1) // 2 + 1)
         candidates = [levels[:n] for n in half] + [levels[-n:] for n in half]
-        penalty = LEVEL_PENALTY * max(len(levels) - N_FREE_LEVELS, 0)
+        if criterion.extra_trees:
+            n = len(levels)
+            cut = 1 + draw_cut(max(n - 1, 1)) if n else 0
+            candidates = [levels[:cut] if cut <= max(n // 2, 1) else levels[cut:]]
+        n_costly = max(len(levels) - N_FREE_LEVELS, 0)
+        penalty = LEVEL_PENALTY * criterion.row_weight * n_costly
         cst = 0
     else:
         # The codes on the left; those of an empty last bin were tried without it.
@@ -307,13 +376,23 @@ def find_split(histogram, feature, is_categorical, criterion, bounds, sum_weight
             for missing in ([], [n_bins])
             if has_missing or not missing
         ]
+        if criterion.extra_trees:
+            used = np.flatnonzero(histogram[:-1, 2])
+            n = int(used[-1] - used[0]) + has_missing if len(used) else 0
+            last = int(used[0]) + draw_cut(n) if n else 0
+            candidates = [
+                [*range(last + 1), *missing]
+                for missing in ([], [n_bins])[: 1 + has_missing]
+            ]
         cst, penalty = 0, 0.0
         if criterion.monotonic_cst is not None:
             cst = int(criterion.monotonic_cst[feature])
     best = None
     for codes in candidates:
         left = histogram[codes].sum(axis=0)
-        gain = criterion.compute_gain(left, node, bounds, cst, penalty)
+        gain = criterion.compute_gain(
+            left, node, sum_weights, value, bounds, cst, penalty
+        )
         if gain > (best.gain if best else 0):
             goes_left = np.zeros(n_bins + 1, dtype=np.uint8)
             goes_left[codes] = 1
@@ -325,11 +404,12 @@ def find_split(histogram, feature, is_categorical, criterion, bounds, sum_weight
 def _sort_levels(histogram, node, criterion, sum_weights):
     """Return the levels with enough support, sorted by their smoothed value."""
     unit = sum_weights / int(node[1]) if node[1] > 0 else 0.0
+    smoothing = MIN_LEVEL_SUPPORT * criterion.row_weight
     keys = [
         (
             int(gradient)
             * criterion.gradient_unit
-            / (int(hessian) * criterion.hessian_unit + MIN_LEVEL_SUPPORT),
+            / (int(hessian) * criterion.hessian_unit + smoothing),
             level,
         )
         for level, (gradient, hessian, count) in enumerate(histogram)
@@ -350,6 +430,7 @@ class Node:
     sum_weights: int  # in fixed point
     depth: int = 0
     value: float = 0.0
+    draws_to: float = 0.0  # its value, of the root too
     bounds: tuple = (-math.inf, math.inf)
     groups: list | None = None
     split: Split | None = None
@@ -365,24 +446,26 @@ def grow(
     rows=None,
     max_leaf_nodes=31,
     max_depth=0,
-    min_samples_leaf=20,
-    l2_regularization=0.0,
     max_features=1.0,
     monotonic_cst=None,
     interaction_groups=None,
     seed=0,
     tree_idx=0,
+    **terms,
 ):
     """Return the nodes of a tree, grown leaf-wise; the arguments are `TreeGrower`'s."""
+    terms = {"min_samples_leaf": 20, **terms}
     n_features = len(n_bins)
     if monotonic_cst is not None and not np.any(monotonic_cst):
         monotonic_cst = None
     criterion = Criterion(
         fixed.units[0],
         fixed.units[1],
-        l2_regularization,
-        min_samples_leaf,
         monotonic_cst=monotonic_cst,
+        row_weight=fixed.row_weight,
+        seed=seed,
+        tree_idx=tree_idx,
+        **terms,
     )
 
     def make_node(rows, **known):
@@ -407,8 +490,9 @@ def grow(
         node = nodes[node_idx]
         if (
             (max_depth and node.depth >= max_depth)
-            or node.sums[2] < 2 * min_samples_leaf
-            or int(node.sums[1]) * criterion.hessian_unit < 2 * criterion.min_hessian
+            or node.sums[2] < 2 * criterion.min_samples_leaf
+            or int(node.sums[1]) * criterion.hessian_unit
+            < 2 * criterion.min_child_weight
         ):
             return
         histogram = build_histogram(codes, n_bins, fixed, node.rows)
@@ -420,6 +504,8 @@ def grow(
                 criterion,
                 node.bounds,
                 node.sum_weights * fixed.weight_unit,
+                node.draws_to,
+                node_idx,
             )
             if split and split.gain > (node.split.gain if node.split else 0):
                 node.split = split
@@ -427,6 +513,7 @@ def grow(
     n_groups = 0 if interaction_groups is None else len(interaction_groups)
     all_rows = np.arange(len(codes)) if rows is None else np.asarray(rows)
     nodes = [make_node(all_rows, groups=list(range(n_groups)))]
+    nodes[0].draws_to = criterion.compute_value(nodes[0].sums)
     search(0)
     n_leaves = 1
     while not max_leaf_nodes or n_leaves < max_leaf_nodes:
@@ -441,8 +528,13 @@ def grow(
             groups = [g for g in groups if interaction_groups[g][split.feature]]
         left = make_node(node.rows[goes_left], depth=node.depth + 1, groups=groups)
         right = make_node(node.rows[~goes_left], depth=node.depth + 1, groups=groups)
-        left.value = criterion.compute_value(left.sums, node.bounds)
-        right.value = criterion.compute_value(right.sums, node.bounds)
+        for child in (left, right):
+            share = int(child.sums[1]) * (
+                node.sum_weights * fixed.weight_unit / int(node.sums[1])
+            )
+            child.value = child.draws_to = criterion.compute_value(
+                child.sums, node.bounds, share, node.draws_to
+            )
         _set_bounds(node, left, right, monotonic_cst)
         if not split.has_missing:
             split.goes_left[-1] = left.sum_weights > right.sum_weights
@@ -452,12 +544,17 @@ def grow(
         search(node.left)
         search(node.left + 1)
 
-    fine = Criterion(*fixed.units[2:], l2_regularization)
-    for node in nodes:
+    fine = replace(criterion, gradient_unit=fixed.units[2], hessian_unit=fixed.units[3])
+    values = {0: 0.0}
+    for i, node in enumerate(nodes):
+        columns = (fixed.leaf_gradients, fixed.leaf_hessians)
+        sums = [column[node.rows].sum() for column in columns]
+        n_rows = node.sum_weights * fixed.weight_unit if i else math.inf
+        value = fine.compute_value(sums, node.bounds, n_rows, values[i])
         if node.left < 0:
-            columns = (fixed.leaf_gradients, fixed.leaf_hessians)
-            sums = [column[node.rows].sum() for column in columns]
-            node.value = fine.compute_value(sums, node.bounds)
+            node.value = value
+        else:
+            values[node.left] = values[node.left + 1] = value
     if len(nodes) == 1:
         nodes[0].value = 0.0  # it found nothing to say
     return nodes

@@ -136,7 +136,13 @@ OPTIONS = st.fixed_dictionaries(
         "max_leaf_nodes": st.sampled_from([0, 2, 5, 31]),
         "max_depth": st.sampled_from([0, 1, 3]),
         "min_samples_leaf": st.sampled_from([1, 2, 7]),
+        "min_child_weight": st.sampled_from([1e-300, 1e-3, 2.0]),
+        "l1_regularization": st.sampled_from([0.0, 0.0, 0.5]),
         "l2_regularization": st.sampled_from([0.0, 1.5]),
+        "min_split_gain": st.sampled_from([0.0, 0.0, 1.0]),
+        "max_delta_step": st.sampled_from([np.inf, np.inf, 0.4]),
+        "path_smoothing": st.sampled_from([0.0, 0.0, 3.0]),
+        "extra_trees": st.sampled_from([False, False, True]),
         "max_features": st.sampled_from([1.0, 0.5, 0.01]),
         "seed": st.integers(0, 2**64 - 1),
         "tree_idx": st.integers(0, 1000),
@@ -146,7 +152,7 @@ OPTIONS = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=400,
+    max_examples=600,
     derandomize=True,
     deadline=None,
     database=None,
@@ -190,6 +196,21 @@ def test_narrow_values(has_hessians, weights):
     np.testing.assert_array_equal(finer_stats["gain"], stats["gain"])
     is_leaf = nodes["feature"] < 0
     assert (finer["value"] != nodes["value"])[is_leaf].all()
+
+
+def test_narrow_values_are_smoothed_by_fine_ones():
+    # Towards the fine value of the parent, not the one that its gains came from.
+    problem = Problem(9000, [20, 30], has_hessians=False, missing=0)
+    assert make_quantized(problem.gradients).is_narrow
+    nodes, stats, _ = problem.check(max_leaf_nodes=2, path_smoothing=1e9)
+    mean = -problem.gradients.mean()
+    assert nodes["value"][1:] == pytest.approx([mean] * 2, rel=1e-3)
+    best = [
+        -problem.gradients[problem.codes[:, nodes[0]["feature"]] <= stats[0]["bin"]],
+        -problem.gradients[problem.codes[:, nodes[0]["feature"]] > stats[0]["bin"]],
+    ]
+    expected = [mean + (v.mean() - mean) * len(v) / (len(v) + 1e9) for v in best]
+    assert nodes["value"][1:] == pytest.approx(expected, rel=1e-9)
 
 
 def test_more_levels_than_16_bits():
@@ -300,7 +321,16 @@ def test_second_tree_is_as_the_first():
 
 
 @pytest.mark.parametrize("weights", ["none", "integer", "decades"])
-@pytest.mark.parametrize("options", [{}, {"max_features": 0.4}, {"monotonic": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"max_features": 0.4},
+        {"monotonic": True},
+        {"extra_trees": True, "path_smoothing": 10.0},
+        {"l1_regularization": 5.0, "max_delta_step": 0.5},
+    ],
+)
 def test_threads(options, weights):
     # Rows for several slots, chunks and leaves a thread; bins for several searches.
     n_bins = [255] * 8 + [60_000, 300, 20]
@@ -336,13 +366,29 @@ def test_rows_are_where_prediction_sends_them(weights):
 
 @pytest.mark.parametrize("scale", [2.0**-6, 2.0**6])
 def test_scale_of_weights_that_are_no_integers(scale):
-    # It does not tell how many rows a level has.
-    problem = Problem(3000, [12], [0], has_hessians=False)
+    # It does not tell how many rows a level has: the support of levels, the smoothing
+    # of their values and what sorting them costs are counted in rows.
+    problem = Problem(3000, [12, 40, 9], [0, 1], has_hessians=False)
     problem.weights = np.random.default_rng(0).uniform(0.5, 1.5, size=3000)
-    nodes, _, bitsets = problem.check(max_leaf_nodes=2)
+    nodes, stats, bitsets = problem.check()
+    assert (nodes["bitset"] >= 0).sum() > 5
     problem.weights *= scale
-    scaled_nodes, _, scaled_bitsets = problem.check(max_leaf_nodes=2)
-    assert len(nodes) == len(scaled_nodes) == 3
+    scaled_nodes, scaled_stats, scaled_bitsets = problem.check()
+    np.testing.assert_array_equal(scaled_nodes, nodes)
+    np.testing.assert_array_equal(scaled_bitsets, bitsets)
+    np.testing.assert_array_equal(scaled_stats["gain"], scale * stats["gain"])
+
+
+@pytest.mark.parametrize("path_smoothing", [0.0, 20.0])
+def test_small_unit_of_weights(path_smoothing):
+    # Such as weights that sum to 1.
+    options = {"min_child_weight": 1e-300, "path_smoothing": path_smoothing}
+    problem = Problem(3000, [12, 40, 30], [0, 1])
+    problem.weights = np.random.default_rng(0).uniform(0.5, 1.5, size=3000)
+    nodes, _, bitsets = problem.check(**options)
+    problem.weights *= 2.0**-20
+    scaled_nodes, _, scaled_bitsets = problem.check(**options)
+    np.testing.assert_array_equal(scaled_nodes, nodes)
     np.testing.assert_array_equal(scaled_bitsets, bitsets)
 
 

@@ -26,18 +26,38 @@ def find_in(bins, *, is_categorical=False, has_missing=None, **criterion):
     return find(matrix, make_histogram(bins), 0, **criterion)
 
 
-def check(bins, *, is_categorical=False, bounds=NO_BOUNDS, sum_weights=None, **terms):
+def check(
+    bins,
+    *,
+    is_categorical=False,
+    bounds=NO_BOUNDS,
+    sum_weights=None,
+    value=0.0,
+    node_idx=0,
+    **terms,
+):
     split = find_in(
         bins,
         is_categorical=is_categorical,
         lower_bound=bounds[0],
         upper_bound=bounds[1],
         sum_weights=sum_weights,
+        value=value,
+        node_idx=node_idx,
         **terms,
     )
     criterion = oracle.Criterion(**terms)
+    node = np.sum(bins, axis=0)
+    sum_weights = int(node[2]) if sum_weights is None else sum_weights
     expected = oracle.find_split(
-        np.asarray(bins), 0, is_categorical, criterion, bounds, sum_weights
+        np.asarray(bins),
+        0,
+        is_categorical,
+        criterion,
+        bounds,
+        sum_weights,
+        value,
+        node_idx,
     )
     if expected is None:
         assert split is None
@@ -49,10 +69,11 @@ def check(bins, *, is_categorical=False, bounds=NO_BOUNDS, sum_weights=None, **t
     if not is_categorical:
         assert split["bin"] == expected.bin
         assert split["missing_left"] == expected.goes_left[-1]
-    left, node = expected.left, np.sum(bins, axis=0)
+    left = expected.left
     assert [split[name] for name in LEFT_SUMS] == left.tolist()
-    assert split["left_value"] == criterion.compute_value(left, bounds)
-    assert split["right_value"] == criterion.compute_value(node - left, bounds)
+    for side, sums in (("left_value", left), ("right_value", node - left)):
+        n_rows = int(sums[1]) * (sum_weights / int(node[1]))
+        assert split[side] == criterion.compute_value(sums, bounds, n_rows, value)
     return split
 
 
@@ -80,10 +101,50 @@ def test_random_histograms(n_bins, missing, is_categorical):
             hessian_unit=(1.0, 2.0**-12)[i % 2],
             l2_regularization=(0.0, 0.7)[i // 2 % 2],
             min_samples_leaf=(1, 5, 40)[i // 3 % 3],
-            min_hessian=(1e-10, 1e-3)[i % 2],
+            min_child_weight=(1e-10, 1e-3)[i % 2],
+            row_weight=(1.0, 0.3, 1.0, 2.0**-20)[i % 4],
         )
         n_found += split is not None
     assert n_found > 10 or n_bins == 1
+
+
+# What restrains values, by name.
+RESTRAINTS = {
+    "l1": {"l1_regularization": 3.0},
+    "large l1": {"l1_regularization": 40.0},
+    "step": {"max_delta_step": 0.3},
+    "smoothing": {"path_smoothing": 12.0},
+    "all": {
+        "l1_regularization": 2.0,
+        "l2_regularization": 0.7,
+        "max_delta_step": 0.4,
+        "path_smoothing": 5.0,
+    },
+}
+over_restraints = pytest.mark.parametrize("restraint", RESTRAINTS)
+
+
+@over_restraints
+@pytest.mark.parametrize("is_categorical", [False, True])
+def test_restrained_values(is_categorical, restraint):
+    rng = np.random.default_rng(0)
+    n_found = 0
+    for i in range(150):
+        bins = draw_bins(rng, (2, 3, 20)[i % 3], missing=i % 2)
+        terms = dict(RESTRAINTS[restraint])
+        if i % 5 == 0 and not is_categorical:
+            terms["monotonic_cst"] = np.array([i % 3 - 1], dtype=np.int8)
+        split = check(
+            bins,
+            is_categorical=is_categorical,
+            bounds=(-0.5, 0.25) if "monotonic_cst" in terms else NO_BOUNDS,
+            value=rng.normal() / 10,
+            sum_weights=int(bins[:, 2].sum()) * (1, 3)[i % 2],
+            min_split_gain=(0.0, 0.5)[i // 2 % 2],
+            **terms,
+        )
+        n_found += split is not None
+    assert n_found > 30
 
 
 @pytest.mark.parametrize("bounds", [NO_BOUNDS, (-0.5, 0.25), (0.0, 0.0), (1.0, 2.0)])
@@ -132,6 +193,177 @@ def test_gain_in_exact_arithmetic(mean, l2_regularization):
         node, left = bins.sum(axis=0), [split[n] for n in LEFT_SUMS]
         exact = compute_loss(node) - compute_loss(left) - compute_loss(node - left)
         assert split["gain"] == pytest.approx(float(exact), rel=1e-8)
+
+
+def compute_exactly(sums, n_rows, value, *, l1=0, l2=0, step=None, smoothing=0):
+    """Return T(G), C and the value of a node, as fractions."""
+    gradient, curvature = Fraction(int(sums[0])), Fraction(int(sums[1])) + Fraction(l2)
+    gradient -= min(max(gradient, -Fraction(l1)), Fraction(l1))
+    best = -gradient / curvature
+    if step is not None:
+        best = min(max(best, -Fraction(step)), Fraction(step))
+    value = Fraction(value)
+    return gradient, curvature, value + (best - value) * n_rows / (n_rows + smoothing)
+
+
+@pytest.mark.parametrize("mean", [0, 1, 10**6])
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"l1": 30.0},
+        {"l2": 2.0, "l1": 5.0},
+        {"step": 0.5},
+        {"smoothing": 7},
+        {"l1": 5.0, "l2": 2.0, "step": 1.5, "smoothing": 7},
+    ],
+)
+def test_restrained_gain_in_exact_arithmetic(mean, terms):
+    # By the definition: the loss of the node less those of the children.
+    rng = np.random.default_rng(0)
+    n_found = 0
+    for _ in range(50):
+        counts = rng.integers(20, 40, size=2)
+        gradients = counts * mean + rng.integers(-100, 100, size=2)
+        bins = np.append(np.stack([gradients, counts, counts], axis=1), [[0, 0, 0]], 0)
+        value = -mean + rng.normal()
+        split = check(
+            bins,
+            value=value,
+            l1_regularization=terms.get("l1", 0.0),
+            l2_regularization=terms.get("l2", 0.0),
+            max_delta_step=terms.get("step", np.inf),
+            path_smoothing=float(terms.get("smoothing", 0)),
+        )
+        losses = []
+        for sums in (bins.sum(axis=0), *bins[:2]):
+            gradient, curvature, v = compute_exactly(sums, int(sums[2]), value, **terms)
+            losses.append(2 * gradient * v + curvature * v * v)
+        exact = float(losses[0] - losses[1] - losses[2])
+        if split is None:
+            assert exact <= 1e-9 * max(mean, 1)
+        else:
+            n_found += 1
+            assert split["gain"] == pytest.approx(exact, rel=1e-8)
+    # A far mean held to a small step leaves nothing to gain.
+    assert n_found > 10 or (mean > 0 and terms.keys() & {"l1", "l2", "step"})
+
+
+def test_gain_beside_a_huge_loss():
+    # The left child is held to the largest step by far, and so would be the node; what
+    # the right child gains by leaving it is a small number of exact arithmetic.
+    bins = np.array([[-(10**15), 100, 100], [30, 100, 100], [0, 0, 0]])
+    split = check(bins, max_delta_step=0.75)
+    assert (split["left_value"], split["right_value"]) == (0.75, -0.3)
+    assert split["gain"] == 100 * (0.75 + 0.3) ** 2
+
+
+@over_restraints
+def test_mirrored_gains_are_equal(restraint):
+    # In the order of the bins, and in the sign of the gradients.
+    rng = np.random.default_rng(0)
+    terms = RESTRAINTS[restraint]
+    for _ in range(50):
+        bins = draw_bins(rng, 2, missing=False, largest=200)
+        if (bins[:2, 2] == 0).any():
+            continue
+        value = rng.normal()
+        gains = set()
+        for sign in (1, -1):
+            for order in ([0, 1, 2], [1, 0, 2]):
+                other = bins[order] * [sign, 1, 1]
+                split = find_in(other, value=sign * value, **terms)
+                gains.add(split and split["gain"])
+        assert len(gains) == 1
+
+
+def test_a_child_that_keeps_the_value_gains_nothing():
+    # Both are held to the same value, or l1 takes all of both.
+    bins = np.array([[-500, 10, 10], [-300, 20, 20], [0, 0, 0]])
+    assert check(bins, max_delta_step=1.0) is None
+    assert check(bins, l1_regularization=500.0) is None
+    assert check(bins)
+    # Nor does a split whose children differ by their size alone.
+    bins = np.array([[-50, 10, 10], [-500, 100, 100], [0, 0, 0]])
+    assert check(bins, path_smoothing=30.0, value=1.0) is None
+
+
+def test_smoothing_draws_to_the_value_of_the_node():
+    bins = np.array([[-10, 10, 10], [40, 20, 20], [0, 0, 0]])
+    split = check(bins, path_smoothing=10.0, value=0.5)
+    assert split["left_value"] == 0.75
+    assert split["right_value"] == pytest.approx(0.5 - 2.5 * 2 / 3)
+    # Rows are counted by weight.
+    split = check(bins, path_smoothing=10.0, value=0.5, sum_weights=90)
+    assert split["left_value"] == 0.875
+
+
+@pytest.mark.parametrize("is_categorical", [False, True])
+def test_min_split_gain_must_be_exceeded(is_categorical):
+    bins = np.array([[-30, 40, 21], [30, 40, 20], [0, 0, 0]])
+    for terms in ({}, {"max_delta_step": 0.5}):
+        terms = {**terms, "is_categorical": is_categorical}
+        gain = check(bins, **terms)["gain"]
+        assert check(bins, min_split_gain=np.nextafter(gain, 0), **terms)
+        assert check(bins, min_split_gain=gain, **terms) is None
+
+
+def test_random_splits_of_random_histograms():
+    rng = np.random.default_rng(0)
+    n_found = 0
+    for i in range(300):
+        split = check(
+            draw_bins(rng, (1, 2, 3, 8, 40)[i % 5], missing=i % 2),
+            is_categorical=i % 3 == 0,
+            extra_trees=True,
+            seed=i,
+            tree_idx=i % 7,
+            node_idx=i % 11,
+            **RESTRAINTS["all" if i % 4 == 0 else "smoothing"] if i % 2 else {},
+        )
+        n_found += split is not None
+    assert n_found > 100
+
+
+def test_random_thresholds_are_uniform():
+    # Between the node's first and last bin, empty ones included, or beside the missing.
+    bins = np.zeros((13, 3), dtype=int)
+    bins[[2, 5, 9]] = [[-9, 10, 10], [2, 10, 10], [8, 10, 10]]
+    chosen = [find_in(bins, extra_trees=True, seed=i)["bin"] for i in range(7000)]
+    counts = np.bincount(chosen, minlength=12)
+    assert counts[2:9].sum() == 7000
+    assert ((counts[2:9] - 1000) ** 2 / 1000).sum() < 22  # chi2(6), p = 0.001
+    bins[12] = [20, 10, 10]
+    chosen = [find_in(bins, extra_trees=True, seed=i)["bin"] for i in range(8000)]
+    counts = np.bincount(chosen, minlength=12)
+    assert counts[2:10].sum() == 8000
+    assert ((counts[2:10] - 1000) ** 2 / 1000).sum() < 24.3  # chi2(7), p = 0.001
+
+
+def test_random_splits_of_levels_are_uniform():
+    # Of 5 sorted levels there are 4 cuts.
+    bins = np.array([[k, 20, 20] for k in (3, -9, 5, -2, 8)] + [[0, 0, 0]])
+    lefts = [
+        tuple(find_in(bins, is_categorical=True, extra_trees=True, seed=i)["goes_left"])
+        for i in range(4000)
+    ]
+    counts = {left: lefts.count(left) for left in set(lefts)}
+    assert len(counts) == 4
+    assert sum((n - 1000) ** 2 / 1000 for n in counts.values()) < 16.3  # chi2(3)
+
+
+def test_no_random_split_of_one_value():
+    for bins in ([[5, 10, 10], [0, 0, 0]], [[0, 0, 0], [5, 10, 10]]):
+        for is_categorical in (False, True):
+            for seed in range(10):
+                assert not check(
+                    np.array(bins),
+                    is_categorical=is_categorical,
+                    extra_trees=True,
+                    seed=seed,
+                )
+    # One value and missing ones: there is nothing to draw.
+    bins = np.array([[0, 0, 0], [-8, 10, 10], [0, 0, 0], [9, 6, 6]])
+    assert {find_in(bins, extra_trees=True, seed=i)["bin"] for i in range(20)} == {1}
 
 
 def test_equal_gains_lower_bin():
@@ -187,10 +419,10 @@ def test_min_samples_leaf_is_exact(is_categorical):
     assert not check(bins, min_samples_leaf=21, is_categorical=is_categorical)
 
 
-def test_min_hessian():
+def test_min_child_weight():
     bins = np.array([[-30, 4, 20], [30, 5, 20], [0, 0, 0]])
-    assert check(bins, hessian_unit=0.25, min_hessian=1.0)
-    assert not check(bins, hessian_unit=0.25, min_hessian=1.01)
+    assert check(bins, hessian_unit=0.25, min_child_weight=1.0)
+    assert not check(bins, hessian_unit=0.25, min_child_weight=1.01)
 
 
 @pytest.mark.parametrize("is_constrained", [False, True])

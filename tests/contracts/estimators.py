@@ -58,6 +58,14 @@ _BOOSTING_VARIANTS = {
     "columns drawn": {"max_features": 0.5},
     "early stopping": {"early_stopping": True, "max_iter": 20},
     "few bins": {"max_bins": 7, "l2_regularization": 1.0},
+    "random splits": {"extra_trees": True},
+    "restrained": {
+        "l1_regularization": 0.1,
+        "min_split_gain": 1e-3,
+        "min_child_weight": 0.1,
+        "max_delta_step": 2.0,
+        "path_smoothing": 1.0,
+    },
     "wide codes": {"max_bins": 1000},
 }
 

@@ -39,6 +39,7 @@ from sklearnx._cython.boosting.splitting cimport (
     compute_node_value,
     criterion_t,
     find_split,
+    has_plain_gain,
     totals_t,
     write_left_levels,
 )
@@ -86,9 +87,6 @@ STATS_DTYPE = np.dtype(
         ("bin", np.int32),
     ]
 )
-
-# As in scikit-learn: children with less are not told from noise.
-cdef double MIN_HESSIAN = 1e-3
 
 cdef enum:
     HISTOGRAM_BUDGET = 1 << 29  # bytes
@@ -185,7 +183,13 @@ cdef class TreeGrower:
     max_leaf_nodes, max_depth : int
         0 means no limit.
     min_samples_leaf : int
-    l2_regularization, max_features : float
+    min_child_weight : float
+        Positive.
+    l1_regularization, l2_regularization, min_split_gain, path_smoothing : float
+    max_delta_step : float
+        Infinite: no limit.
+    max_features : float
+    extra_trees : bool
     monotonic_cst : int8 array of shape (n_features,)
     interaction_groups : uint8 array of shape (n_groups, n_features) or None
         Which features may meet on a path.
@@ -240,8 +244,14 @@ cdef class TreeGrower:
         max_leaf_nodes=31,
         max_depth=0,
         min_samples_leaf=20,
+        min_child_weight=1e-3,
+        l1_regularization=0.0,
         l2_regularization=0.0,
+        min_split_gain=0.0,
+        max_delta_step=INFINITY,
+        path_smoothing=0.0,
         max_features=1.0,
+        extra_trees=False,
         monotonic_cst=None,
         interaction_groups=None,
         seed=0,
@@ -283,9 +293,16 @@ cdef class TreeGrower:
         self._monotonic_cst = monotonic_cst
         self.criterion.monotonic_cst = &monotonic[0]
         self.criterion.is_constrained = bool(np.any(monotonic_cst))
+        self.criterion.l1_regularization = l1_regularization
         self.criterion.l2_regularization = l2_regularization
+        self.criterion.min_split_gain = min_split_gain
         self.criterion.min_samples_leaf = min_samples_leaf
-        self.criterion.min_hessian = MIN_HESSIAN
+        self.criterion.min_child_weight = min_child_weight
+        self.criterion.max_delta_step = max_delta_step
+        self.criterion.path_smoothing = path_smoothing
+        self.criterion.is_plain = has_plain_gain(&self.criterion)
+        self.criterion.extra_trees = extra_trees
+        self.criterion.seed = seed
         self._interaction_groups = interaction_groups
         self.n_groups = 0
         if interaction_groups is not None:
@@ -343,6 +360,8 @@ cdef class TreeGrower:
         self.criterion.gradient_unit = quantized.quantized.gradient_unit
         self.criterion.hessian_unit = quantized.quantized.hessian_unit
         self.criterion.weight_unit = quantized.quantized.weight_unit
+        self.criterion.row_weight = quantized.quantized.row_weight
+        self.criterion.tree_idx = tree_idx
         cdef const quantized_t* gradients = &quantized.quantized
         with nogil:
             failed = self._grow(gradients, tree_idx)
@@ -488,6 +507,15 @@ cdef class TreeGrower:
             root.totals.sum_hessians += bin_.sum_hessians
             root.totals.n_samples += bin_.n_samples
         root.totals.sum_weights = self._sum_weights(quantized)
+        root.totals.value = compute_node_value(
+            &self.criterion,
+            root.totals.sum_gradients,
+            root.totals.sum_hessians,
+            INFINITY,
+            0,
+            -INFINITY,
+            INFINITY,
+        )
         if self._is_splittable(root):
             return self._search(root, NULL, quantized, tree_idx)
         return 0
@@ -499,7 +527,7 @@ cdef class TreeGrower:
             return False
         return (
             node.totals.sum_hessians * self.criterion.hessian_unit
-            >= 2 * self.criterion.min_hessian
+            >= 2 * self.criterion.min_child_weight
         )
 
     cdef int _split_node(
@@ -556,8 +584,10 @@ cdef class TreeGrower:
         left.totals.sum_weights = left_weight
         right.totals.sum_weights = node.totals.sum_weights - left.totals.sum_weights
         self._send_missing(node, left, right)
-        left.value = split.left_value
-        right.value = split.right_value
+        left.value = left.totals.value = split.left_value
+        right.value = right.totals.value = split.right_value
+        left.totals.node_idx = self.n_nodes - 2
+        right.totals.node_idx = self.n_nodes - 1
         self._set_bounds(node, left, right)
         if self.n_groups > 0 and self._set_groups(node, left, right):
             return 1
@@ -801,6 +831,7 @@ cdef class TreeGrower:
             const double[::1] thresholds = self._thresholds
             const int64_t[::1] bin_offsets = self.matrix.offsets
             int64_t[:, ::1] sums = np.zeros((n_leaves, 2), dtype=np.int64)
+            double[::1] parent_values = np.zeros(self.n_nodes)
             int64_t n_bitset_words = 0, word = 0
         nodes = np.zeros(self.n_nodes, dtype=NODE_DTYPE)
         stats = np.zeros(self.n_nodes, dtype=STATS_DTYPE)
@@ -875,6 +906,8 @@ cdef class TreeGrower:
             )
         if not is_done:
             raise MemoryError()
+        if self.criterion.path_smoothing > 0:
+            self._find_parent_values(&fine, sums, leaf_node, parent_values)
         for leaf in range(n_leaves):
             i = leaf_node[leaf]
             node = &self.nodes[i]
@@ -883,6 +916,8 @@ cdef class TreeGrower:
                 &fine,
                 sums[leaf, 0],
                 sums[leaf, 1],
+                node.totals.sum_weights * self.criterion.weight_unit,
+                parent_values[i],
                 node.totals.lower_bound,
                 node.totals.upper_bound,
             )
@@ -895,3 +930,46 @@ cdef class TreeGrower:
         stats["depth"] = depth
         stats["bin"] = bins
         return nodes, stats, bitsets
+
+    cdef void _find_parent_values(
+        self,
+        const criterion_t* fine,
+        const int64_t[:, ::1] leaf_sums,
+        const int32_t[::1] leaf_nodes,
+        double[::1] parent_values,
+    ):
+        """Write the value of each node's parent, from the root down.
+
+        IN: fine, with the units, and leaf_sums (n_leaves, 2). Inner nodes get
+        their sums from their children's, which come after them.
+        """
+        cdef:
+            int i, leaf
+            grown_t* node
+            int64_t[::1] sums_g = np.zeros(self.n_nodes, dtype=np.int64)
+            int64_t[::1] sums_h = np.zeros(self.n_nodes, dtype=np.int64)
+        for leaf in range(leaf_nodes.shape[0]):
+            sums_g[leaf_nodes[leaf]] = leaf_sums[leaf, 0]
+            sums_h[leaf_nodes[leaf]] = leaf_sums[leaf, 1]
+        for i in reversed(range(self.n_nodes)):
+            node = &self.nodes[i]
+            if node.left >= 0:
+                sums_g[i] = sums_g[node.left] + sums_g[node.left + 1]
+                sums_h[i] = sums_h[node.left] + sums_h[node.left + 1]
+        for i in range(self.n_nodes):
+            node = &self.nodes[i]
+            if node.left < 0:
+                continue
+            parent_values[node.left] = parent_values[node.left + 1] = (
+                compute_node_value(
+                    fine,
+                    sums_g[i],
+                    sums_h[i],
+                    INFINITY
+                    if i == 0
+                    else node.totals.sum_weights * fine.weight_unit,
+                    parent_values[i],
+                    node.totals.lower_bound,
+                    node.totals.upper_bound,
+                )
+            )

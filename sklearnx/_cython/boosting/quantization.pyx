@@ -78,7 +78,7 @@ cdef class QuantizedGradients:
     def __init__(self, n_rows, weights=None):
         cdef:
             const int64_t[::1] fixed_weights
-            double weight_scale = 1, weight_unit = 1
+            double weight_scale = 1, weight_unit = 1, row_weight = 1
             int n_weight_bits = 0
         self.n_rows = n_rows
         self.weights = weights
@@ -109,8 +109,10 @@ cdef class QuantizedGradients:
             if not self.integer_weights:
                 # In units of their mean: twice the weights are not twice the rows.
                 weight_unit = n_rows / <double> self.fixed_weights.sum()
+                row_weight = 1 / (weight_unit * weight_scale)
         self.quantized.weight_unit = weight_unit
         self.was_narrow = True
+        self.quantized.row_weight = row_weight
 
     def quantize(
         self, const double[::1] gradients, const double[::1] hessians, int n_threads

@@ -1,4 +1,4 @@
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
 
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
 
@@ -8,11 +8,23 @@ cdef struct criterion_t:
     double gradient_unit
     double hessian_unit
     double weight_unit
+    double row_weight  # real weight that counts as one row
+    double l1_regularization
     double l2_regularization
+    double min_split_gain
     int64_t min_samples_leaf
-    double min_hessian  # positive, so that all curvatures are
+    double min_child_weight  # positive, so that all curvatures are
+    double max_delta_step  # infinite if values have no limit
+    double path_smoothing
     bint is_constrained
     const int8_t* monotonic_cst
+    # Values are restrained by l2_regularization alone, so that gains are of the short
+    # form: see `has_plain_gain`.
+    bint is_plain
+    # One random split of each feature, from the seed, the tree and the node.
+    bint extra_trees
+    uint64_t seed
+    uint64_t tree_idx
 
 
 # What the search must know of a node.
@@ -21,14 +33,20 @@ cdef struct totals_t:
     int64_t sum_hessians
     int64_t n_samples
     int64_t sum_weights
-    double lower_bound
+    double lower_bound  # of its children's values
     double upper_bound
+    double value  # that path smoothing draws its children's to
+    int32_t node_idx
 
+
+cdef bint has_plain_gain(const criterion_t* criterion) noexcept nogil
 
 cdef double compute_node_value(
     const criterion_t* criterion,
     int64_t sum_gradients,
     int64_t sum_hessians,
+    double n_rows,
+    double parent_value,
     double lower_bound,
     double upper_bound,
 ) noexcept nogil

@@ -9,9 +9,26 @@ as
 
     gain = (G_L C_R - G_R C_L)^2 / (C_L C_R (C_L + C_R)) - G^2 / C * s / (C_L + C_R)
 
-with s = C_L + C_R - C, that is l2. Bounds that monotonic constraints put on a value
-move it away from where the loss is least, which adds an excess of C times the square of
-that distance to the loss of the node, L or R.
+with s = C_L + C_R - C, that is l2.
+
+Other terms restrain values too. In this order, a node gets the value
+
+    v = -T(G) / C, where T(G) = G - K(G) and K(G) is G, held to [-l1, l1]
+    v = v, held to [-max_delta_step, max_delta_step]
+    v = p + (v - p) / (1 + path_smoothing / n), of n rows and a parent of value p
+    v = v, held to the bounds of monotonic constraints
+
+and its loss is 2 T(G) v + C v^2. These are LightGBM's terms; the first two are
+XGBoost's as well. Again losses are not subtracted: with v the node's value, that it
+would have as a child of itself, its loss at v is that of L and R at v, less 2 d v, with
+d = K(G) - K(G_L) - K(G_R), and less s v^2. Moving L from v to its own value v_L changes
+its loss by a product of differences of values, and so does R:
+
+    gain = C_L (v - v_L) (v + v_L - 2 b_L) + C_R (v - v_R) (v + v_R - 2 b_R)
+           - 2 d v - s v^2
+
+with b_L = -T(G_L) / C_L, where the loss of L is least. A child that is held to the
+node's value brings exactly nothing, however large its loss.
 
 Sums are integers; gains are computed in double by one function, in one order. Of equal
 gains the lower feature wins, then the lower bin, then missing values to the right.
@@ -20,13 +37,20 @@ gains the lower feature wins, then the lower bin, then missing values to the rig
 import numpy as np
 
 from libc.math cimport INFINITY, fabs
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 from libcpp.algorithm cimport sort
 
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
+
+cdef extern from "random.h" nogil:
+    uint64_t skx_random(
+        uint64_t seed, uint64_t purpose, uint64_t tree, uint64_t node, uint64_t item
+    )
+    uint32_t skx_scale(uint64_t bits, uint32_t n)
+    uint64_t SKX_CUT_OF_NODE
 
 cdef enum:
     # Levels with fewer rows (by weight) are not sorted by their gradients, which would
@@ -40,15 +64,18 @@ cdef enum:
 cdef double ROUNDING = 1e-14
 
 # The order of levels is found from the gradients that the gain is computed from, which
-# flatters splits of many levels. Each sorted level beyond the free ones adds so much to
-# the regularisation of the children when the gain, not the value, is computed.
+# flatters splits of many levels. Each sorted level beyond the free ones adds so much,
+# times the weight of a row, to the regularisation of the children when the gain, not
+# the value, is computed.
 cdef double LEVEL_PENALTY = 0.2
 
 
 # What gains need of the node that is split, in real numbers.
 cdef struct parent_t:
-    double loss  # at its best value, and with the opposite sign
-    double excess
+    double loss  # at its best value, with the opposite sign; all that is plain needs
+    double held  # K(G)
+    double value  # v
+    double rows_per_hessian
 
 
 cdef struct level_t:
@@ -63,13 +90,23 @@ def find(
     *,
     double gradient_unit=1.0,
     double hessian_unit=1.0,
+    double l1_regularization=0.0,
     double l2_regularization=0.0,
+    double min_split_gain=0.0,
     int64_t min_samples_leaf=1,
-    double min_hessian=1e-3,
+    double min_child_weight=1e-3,
+    double max_delta_step=INFINITY,
+    double path_smoothing=0.0,
     monotonic_cst=None,
     double lower_bound=-INFINITY,
     double upper_bound=INFINITY,
+    double value=0.0,
     sum_weights=None,
+    double row_weight=1.0,
+    bint extra_trees=False,
+    uint64_t seed=0,
+    uint64_t tree_idx=0,
+    int32_t node_idx=0,
 ):
     """Find the best split of a node on one feature.
 
@@ -82,14 +119,23 @@ def find(
     feature : int
     gradient_unit, hessian_unit : float, default=1.0
         Real value of 1 in the histogram.
-    l2_regularization, min_samples_leaf, min_hessian
-        What makes a split good and allowed. `min_hessian` must be positive.
+    l1_regularization, l2_regularization, min_split_gain, min_samples_leaf, \
+            min_child_weight, max_delta_step, path_smoothing
+        What makes a split good and allowed. `min_child_weight` must be positive.
     monotonic_cst : int8 array of shape (n_features,), default=None
         None means that no feature of the tree is constrained.
     lower_bound, upper_bound : float
         Of the values of the children, if any feature is constrained.
+    value : float, default=0.0
+        Of the node, which path smoothing draws those of the children to.
     sum_weights : int, default=None
         Of the node's rows; None means their number.
+    row_weight : float, default=1.0
+        Real weight that counts as one row.
+    extra_trees : bool, default=False
+        Whether to look at one random split instead of all.
+    seed, tree_idx, node_idx : int, default=0
+        What makes the random split another.
 
     Returns
     -------
@@ -110,11 +156,20 @@ def find(
     criterion.gradient_unit = gradient_unit
     criterion.hessian_unit = hessian_unit
     criterion.weight_unit = 1
+    criterion.row_weight = row_weight
+    criterion.l1_regularization = l1_regularization
     criterion.l2_regularization = l2_regularization
+    criterion.min_split_gain = min_split_gain
     criterion.min_samples_leaf = min_samples_leaf
-    criterion.min_hessian = min_hessian
+    criterion.min_child_weight = min_child_weight
+    criterion.max_delta_step = max_delta_step
+    criterion.path_smoothing = path_smoothing
     criterion.is_constrained = monotonic_cst is not None
     criterion.monotonic_cst = &constraints[0]
+    criterion.is_plain = has_plain_gain(&criterion)
+    criterion.extra_trees = extra_trees
+    criterion.seed = seed
+    criterion.tree_idx = tree_idx
     memset(&totals, 0, sizeof(totals_t))
     for bin_idx in range(
         matrix.binned.offsets[feature], matrix.binned.offsets[feature + 1]
@@ -125,6 +180,8 @@ def find(
     totals.sum_weights = totals.n_samples if sum_weights is None else sum_weights
     totals.lower_bound = lower_bound
     totals.upper_bound = upper_bound
+    totals.value = value
+    totals.node_idx = node_idx
     find_split(&matrix.binned, &criterion, &totals, bins, feature, &split)
     if split.feature < 0 or not write_left_levels(
         &matrix.binned, &criterion, &totals, bins, &split, &goes_left[0]
@@ -141,35 +198,121 @@ cdef bint _comes_before(const level_t& a, const level_t& b) noexcept nogil:
     return a.level < b.level
 
 
+cdef bint has_plain_gain(const criterion_t* criterion) noexcept nogil:
+    """Return whether values are restrained by the l2 regularisation alone."""
+    return (
+        criterion.l1_regularization == 0
+        and criterion.max_delta_step == INFINITY
+        and criterion.path_smoothing == 0
+        and not criterion.is_constrained
+    )
+
+
+cdef inline double _hold(double value, double lower, double upper) noexcept nogil:
+    return min(max(value, lower), upper)
+
+
+cdef inline double _hold_gradient(
+    const criterion_t* criterion, double gradient
+) noexcept nogil:
+    """Return what the l1 regularisation takes from a sum of gradients."""
+    return _hold(
+        gradient, -criterion.l1_regularization, criterion.l1_regularization
+    )
+
+
+cdef inline double _restrain(
+    const criterion_t* criterion,
+    double value,
+    double n_rows,
+    double parent_value,
+    double lower_bound,
+    double upper_bound,
+) noexcept nogil:
+    """Return what a node gets instead of the value where its loss is least."""
+    value = _hold(value, -criterion.max_delta_step, criterion.max_delta_step)
+    if criterion.path_smoothing > 0:
+        # Exactly the parent's where both are the same.
+        value = parent_value + (value - parent_value) / (
+            1 + criterion.path_smoothing / n_rows
+        )
+    return _hold(value, lower_bound, upper_bound)
+
+
 cdef double compute_node_value(
     const criterion_t* criterion,
     int64_t sum_gradients,
     int64_t sum_hessians,
+    double n_rows,
+    double parent_value,
     double lower_bound,
     double upper_bound,
 ) noexcept nogil:
-    """Return the value that minimises the loss of a node, within its bounds."""
+    """Return the value of a node.
+
+    `n_rows`, by weight, and `parent_value` are for path smoothing; the root, which has
+    no parent, counts as infinitely many rows.
+    """
     cdef:
         double gradient = sum_gradients * criterion.gradient_unit
         double curvature = (
             sum_hessians * criterion.hessian_unit + criterion.l2_regularization
         )
-        double value
-    if curvature <= 0:
-        return min(max(0.0, lower_bound), upper_bound)
-    value = -gradient / curvature
-    return min(max(value, lower_bound), upper_bound)
+        double value = 0
+    if curvature > 0:
+        value = -(gradient - _hold_gradient(criterion, gradient)) / curvature
+    return _restrain(
+        criterion, value, n_rows, parent_value, lower_bound, upper_bound
+    )
 
 
-cdef inline double _compute_excess(
-    double curvature, double value, double bounded
+cdef double _compute_restrained_gain(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    double extra_curvature,
+    double left_gradient,
+    double left_curvature,
+    double left_n_rows,
+    double right_gradient,
+    double right_curvature,
+    double right_n_rows,
 ) noexcept nogil:
-    """Return what it adds to a loss that a value is `bounded`."""
-    return curvature * (bounded - value) * (bounded - value)
+    """Return the gain where values are not -G / C, see above; `extra_curvature` is s.
 
-
-cdef inline double _clip(const totals_t* totals, double value) noexcept nogil:
-    return min(max(value, totals.lower_bound), totals.upper_bound)
+    It is 0 if the split would break a monotonic constraint.
+    """
+    cdef:
+        double left_held = _hold_gradient(criterion, left_gradient)
+        double right_held = _hold_gradient(criterion, right_gradient)
+        double left_best = -(left_gradient - left_held) / left_curvature
+        double right_best = -(right_gradient - right_held) / right_curvature
+        double left = _restrain(
+            criterion,
+            left_best,
+            left_n_rows,
+            totals.value,
+            totals.lower_bound,
+            totals.upper_bound,
+        )
+        double right = _restrain(
+            criterion,
+            right_best,
+            right_n_rows,
+            totals.value,
+            totals.lower_bound,
+            totals.upper_bound,
+        )
+        double value = parent.value
+    if monotonic_cst * (right - left) < 0:
+        return 0
+    return (
+        left_curvature * (value - left) * (value + left - 2 * left_best)
+        + right_curvature * (value - right) * (value + right - 2 * right_best)
+        - 2 * (parent.held - (left_held + right_held)) * value
+        - extra_curvature * value * value
+    )
 
 
 cdef inline bint _try_split(
@@ -200,30 +343,34 @@ cdef inline bint _try_split(
         double left_cross = left_gradient * right_curvature
         double right_cross = right_gradient * left_curvature
         double cross = left_cross - right_cross
-        double gain, noise = 0, left, right, left_bounded, right_bounded, excess
+        double gain
     if (
         left_n_samples < criterion.min_samples_leaf
         or totals.n_samples - left_n_samples < criterion.min_samples_leaf
-        or left_hessians * criterion.hessian_unit < criterion.min_hessian
-        or right_hessians * criterion.hessian_unit < criterion.min_hessian
+        or left_hessians * criterion.hessian_unit < criterion.min_child_weight
+        or right_hessians * criterion.hessian_unit < criterion.min_child_weight
     ):
         return False
-    gain = cross * cross / (left_curvature * right_curvature * sum_curvatures)
-    if l2 > 0:
-        gain -= parent.loss * (l2 + penalty) / sum_curvatures
-    if criterion.is_constrained:
-        left = -left_gradient / left_curvature
-        right = -right_gradient / right_curvature
-        left_bounded = _clip(totals, left)
-        right_bounded = _clip(totals, right)
-        if monotonic_cst * (right_bounded - left_bounded) < 0:
-            return False
-        excess = _compute_excess(left_curvature, left, left_bounded)
-        excess += _compute_excess(right_curvature, right, right_bounded)
-        gain += parent.excess - excess
-        noise = ROUNDING * (parent.excess + excess)
+    if criterion.is_plain:
+        gain = cross * cross / (left_curvature * right_curvature * sum_curvatures)
+        if l2 > 0:
+            gain -= parent.loss * (l2 + penalty) / sum_curvatures
+    else:
+        gain = _compute_restrained_gain(
+            criterion,
+            totals,
+            parent,
+            monotonic_cst,
+            l2 + penalty,
+            left_gradient,
+            left_curvature,
+            left_hessians * parent.rows_per_hessian,
+            right_gradient,
+            right_curvature,
+            right_hessians * parent.rows_per_hessian,
+        )
     # Gradients beyond 1e140 can make it infinite, or nan.
-    if not (split.gain < gain < INFINITY and noise < gain):
+    if not split.gain < gain < INFINITY:
         return False
     if fabs(cross) <= ROUNDING * (fabs(left_cross) + fabs(right_cross)):
         return False
@@ -252,33 +399,64 @@ cdef void find_split(
         double curvature = (
             totals.sum_hessians * criterion.hessian_unit + criterion.l2_regularization
         )
-        double value = -gradient / curvature
         parent_t parent
     parent.loss = gradient * gradient / curvature
-    parent.excess = _compute_excess(curvature, value, _clip(totals, value))
+    parent.held = _hold_gradient(criterion, gradient)
+    parent.value = compute_node_value(
+        criterion,
+        totals.sum_gradients,
+        totals.sum_hessians,
+        totals.sum_weights * criterion.weight_unit,
+        totals.value,
+        totals.lower_bound,
+        totals.upper_bound,
+    )
+    parent.rows_per_hessian = _compute_rows_per_hessian(criterion, totals)
     memset(split, 0, sizeof(split_t))
     split.feature = feature
+    split.gain = criterion.min_split_gain  # to be exceeded
     if binned.is_categorical[feature]:
         _find_categorical_split(
             binned, criterion, totals, &parent, bins, feature, split
         )
+    elif criterion.extra_trees:
+        _find_random_split(binned, criterion, totals, &parent, bins, feature, split)
     else:
         _find_numeric_split(binned, criterion, totals, &parent, bins, feature, split)
-    if split.gain > 0:
-        split.left_value = compute_node_value(
-            criterion,
-            split.left_gradients,
-            split.left_hessians,
-            totals.lower_bound,
-            totals.upper_bound,
-        )
-        split.right_value = compute_node_value(
-            criterion,
-            totals.sum_gradients - split.left_gradients,
-            totals.sum_hessians - split.left_hessians,
-            totals.lower_bound,
-            totals.upper_bound,
-        )
+    if split.left_n_samples == 0:
+        split.gain = 0
+        return
+    split.left_value = compute_node_value(
+        criterion,
+        split.left_gradients,
+        split.left_hessians,
+        split.left_hessians * parent.rows_per_hessian,
+        totals.value,
+        totals.lower_bound,
+        totals.upper_bound,
+    )
+    split.right_value = compute_node_value(
+        criterion,
+        totals.sum_gradients - split.left_gradients,
+        totals.sum_hessians - split.left_hessians,
+        (totals.sum_hessians - split.left_hessians) * parent.rows_per_hessian,
+        totals.value,
+        totals.lower_bound,
+        totals.upper_bound,
+    )
+
+
+cdef double _compute_rows_per_hessian(
+    const criterion_t* criterion, const totals_t* totals
+) noexcept nogil:
+    """Return the rows, by weight, that a hessian of 1 in the histogram stands for.
+
+    Histograms hold no sums of weights; this is right for a row of weight 1 with the
+    node's average hessian.
+    """
+    if totals.sum_hessians <= 0:
+        return 0
+    return totals.sum_weights * criterion.weight_unit / totals.sum_hessians
 
 
 cdef void _find_numeric_split(
@@ -341,6 +519,87 @@ cdef void _find_numeric_split(
                 split.missing_left = True
 
 
+cdef int _draw(
+    const criterion_t* criterion, const totals_t* totals, int feature, int n
+) noexcept nogil:
+    """Return the random integer below `n` of a node and a feature."""
+    return skx_scale(
+        skx_random(
+            criterion.seed,
+            SKX_CUT_OF_NODE,
+            criterion.tree_idx,
+            totals.node_idx,
+            feature,
+        ),
+        n,
+    )
+
+
+cdef void _find_random_split(
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    const hist_bin_t* bins,
+    int feature,
+    split_t* split,
+) noexcept nogil:
+    """Try one threshold, with missing values on either side.
+
+    Each bin from the node's first to the one before its last is as likely to be the
+    last on the left (Geurts, Ernst and Wehenkel, "Extremely randomized trees", Machine
+    Learning 2006, section 2.1, over ranks instead of values), and so is, if the node
+    has missing values, to part them from all others.
+    """
+    cdef:
+        int bin_idx, cut, n_bins = binned.n_bins[feature]
+        int first = 0, last = n_bins - 1
+        int monotonic_cst = criterion.monotonic_cst[feature]
+        bint has_missing = (
+            binned.has_missing[feature] and bins[n_bins].n_samples > 0
+        )
+        int64_t sum_gradients = 0, sum_hessians = 0, n_samples = 0
+        const hist_bin_t* missing = bins + n_bins
+    while first < n_bins and bins[first].n_samples == 0:
+        first += 1
+    while last > first and bins[last].n_samples == 0:
+        last -= 1
+    if last - first + has_missing <= 0:
+        return
+    cut = first + _draw(criterion, totals, feature, last - first + has_missing)
+    for bin_idx in range(first, cut + 1):
+        sum_gradients += bins[bin_idx].sum_gradients
+        sum_hessians += bins[bin_idx].sum_hessians
+        n_samples += bins[bin_idx].n_samples
+    if _try_split(
+        criterion,
+        totals,
+        parent,
+        monotonic_cst,
+        0,
+        sum_gradients,
+        sum_hessians,
+        n_samples,
+        split,
+    ):
+        split.bin = cut
+        split.missing_left = False
+    if has_missing and cut < last:
+        if _try_split(
+            criterion,
+            totals,
+            parent,
+            monotonic_cst,
+            0,
+            sum_gradients + missing.sum_gradients,
+            sum_hessians + missing.sum_hessians,
+            n_samples + missing.n_samples,
+            split,
+        ):
+            split.bin = cut
+            split.missing_left = True
+
+
 cdef int _sort_levels(
     const binned_t* binned,
     const criterion_t* criterion,
@@ -356,22 +615,19 @@ cdef int _sort_levels(
     """
     cdef:
         int level, n_levels = 0
-        double hessian, support_unit = 0
-    if totals.sum_hessians > 0:
-        # Of a row of weight 1 with the node's average hessian, the support is 1.
-        support_unit = (
-            totals.sum_weights * criterion.weight_unit / totals.sum_hessians
-        )
+        double hessian
+        double rows_per_hessian = _compute_rows_per_hessian(criterion, totals)
+        double smoothing = MIN_LEVEL_SUPPORT * criterion.row_weight
     for level in range(binned.n_bins[feature] + 1):
         if bins[level].n_samples == 0:
             continue
-        if bins[level].sum_hessians * support_unit < MIN_LEVEL_SUPPORT:
+        if bins[level].sum_hessians * rows_per_hessian < MIN_LEVEL_SUPPORT:
             continue
         hessian = bins[level].sum_hessians * criterion.hessian_unit
         levels[n_levels].key = (
             bins[level].sum_gradients
             * criterion.gradient_unit
-            / (hessian + MIN_LEVEL_SUPPORT)
+            / (hessian + smoothing)
         )
         levels[n_levels].level = level
         n_levels += 1
@@ -394,10 +650,11 @@ cdef void _find_categorical_split(
         from the start     A | B C D E     A B | C D E
         from the end       D | A B C E     C D | A B E
 
-    Levels without support stay with at least half of the others.
+    Levels without support stay with at least half of the others. With `extra_trees` one
+    cut of the sorted levels, each as likely, is tried.
     """
     cdef:
-        int i, n_levels, direction
+        int i, n_levels, direction, n_left, n_drawn = 0
         double penalty
         int64_t sum_gradients, sum_hessians, n_samples
         const hist_bin_t* bin_
@@ -408,7 +665,11 @@ cdef void _find_categorical_split(
         split.feature = -1
         return
     n_levels = _sort_levels(binned, criterion, totals, bins, feature, levels)
-    penalty = LEVEL_PENALTY * max(n_levels - N_FREE_LEVELS, 0)
+    penalty = LEVEL_PENALTY * criterion.row_weight * max(n_levels - N_FREE_LEVELS, 0)
+    if criterion.extra_trees and n_levels > 0:
+        n_drawn = 1 + _draw(criterion, totals, feature, max(n_levels - 1, 1))
+        if n_drawn > max(n_levels // 2, 1):
+            n_drawn -= n_levels
     for direction in range(2):
         sum_gradients = 0
         sum_hessians = 0
@@ -418,6 +679,9 @@ cdef void _find_categorical_split(
             sum_gradients += bin_.sum_gradients
             sum_hessians += bin_.sum_hessians
             n_samples += bin_.n_samples
+            n_left = i + 1 if direction == 0 else -(i + 1)
+            if n_drawn != 0 and n_drawn != n_left:
+                continue
             if _try_split(
                 criterion,
                 totals,
@@ -430,7 +694,7 @@ cdef void _find_categorical_split(
                 split,
             ):
                 split.is_categorical = True
-                split.n_left_levels = i + 1 if direction == 0 else -(i + 1)
+                split.n_left_levels = n_left
     free(levels)
 
 

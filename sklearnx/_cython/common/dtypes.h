@@ -84,6 +84,7 @@ typedef struct {
     const int64_t *weights;    // (n_rows,) of the rows, or NULL when all are 1
     double gradient_unit, hessian_unit;  // real value of 1 in a histogram
     double leaf_gradient_unit, leaf_hessian_unit, weight_unit;
+    double row_weight;         // real weight that counts as one row
 } quantized_t;
 
 // The best split of a node on one feature, or of all of them.

@@ -63,6 +63,7 @@ cdef extern from "dtypes.h" nogil:
         double leaf_gradient_unit
         double leaf_hessian_unit
         double weight_unit
+        double row_weight
 
     ctypedef struct split_t:
         double gain

@@ -16,9 +16,17 @@ static inline uint64_t skx_mix(uint64_t x) {
 }
 
 // Distinct purposes draw independent numbers from the same keys.
-enum { SKX_FEATURES_OF_NODE = 1 };
+enum { SKX_FEATURES_OF_NODE = 1, SKX_CUT_OF_NODE = 2 };
 
 static inline uint64_t skx_random(uint64_t seed, uint64_t purpose, uint64_t tree,
                                   uint64_t node, uint64_t item) {
     return skx_mix(skx_mix(skx_mix(skx_mix(seed ^ (purpose << 56)) ^ tree) ^ node) ^ item);
+}
+
+// Turns 64 random bits into an integer from 0 to n - 1 (Lemire, "Fast random integer
+// generation in an interval", TOMACS 2019, without rejection: no integer's probability
+// is off by more than 2^-64). The high word of the product, from two halves of the bits.
+static inline uint32_t skx_scale(uint64_t bits, uint32_t n) {
+    uint64_t low = (bits & UINT32_MAX) * n;
+    return (uint32_t)(((bits >> 32) * n + (low >> 32)) >> 32);
 }
