@@ -14,7 +14,7 @@ from tests.boosting._helpers import (
 )
 
 PACKED_MAX_ROWS = 2**13
-UPDATES_PER_SLOT = 2**16
+ROWS_PER_SLOT = 2**13
 WEIGHTS = {
     "none": lambda rng, n: None,
     "integer": lambda rng, n: rng.integers(1, 5, size=n).astype(float),
@@ -131,7 +131,7 @@ def test_largest_weights(has_tail):
 def test_threads(n_bins, kind):
     rng = np.random.default_rng(0)
     # Rows for seven slots and a rest.
-    n_rows = 7 * UPDATES_PER_SLOT // len(n_bins) + 1000
+    n_rows = 7 * ROWS_PER_SLOT + 1000
     matrix = make_matrix(make_codes(rng, n_rows, n_bins), n_bins)
     quantized = make_quantized(
         rng.normal(size=n_rows), rng.uniform(0, 1, n_rows), WEIGHTS[kind](rng, n_rows)

@@ -286,21 +286,26 @@ def map_levels(BinnedMatrix matrix, const int32_t[:] codes, int32_t feature):
 
 cdef struct fill_t:
     const binned_t* binned
-    column_group_t* groups
+    int64_t* max_counts
 
 
 def fill_rows(BinnedMatrix matrix, int n_threads):
     """Copy the narrow columns of `matrix` into its blocks, and count their bins."""
     cdef:
         fill_t job
+        int64_t[::1] max_counts
         int n_blocks = <int> (
             (matrix.binned.n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK
         )
+    if matrix.binned.n_groups == 0:
+        return
     job.binned = &matrix.binned
-    job.groups = matrix.groups
+    max_counts = matrix.max_counts
+    job.max_counts = &max_counts[0]
     with nogil:
         parallel_for(_transpose_block, &job, n_blocks, n_threads)
-        parallel_for(_count_group, &job, matrix.binned.n_groups, n_threads)
+        parallel_for(_count_column, &job, matrix.binned.n_narrow, n_threads)
+    matrix._set_max_counts()
 
 
 cdef void _transpose_block(void* context, int block) noexcept nogil:
@@ -309,27 +314,18 @@ cdef void _transpose_block(void* context, int block) noexcept nogil:
         int64_t start = <int64_t> block * ROWS_PER_BLOCK
         int64_t stop = min(start + ROWS_PER_BLOCK, binned.n_rows)
         int group
-    for group in range(binned.n_groups):
+    for group in range(binned.n_blocks):
         skx_fill_group(
-            &binned.groups[group],
-            binned.columns + binned.groups[group].first * binned.n_rows,
+            &binned.blocks[group],
+            binned.columns + binned.blocks[group].first * binned.n_rows,
             binned.n_rows,
             start,
             stop,
         )
 
 
-cdef void _count_group(void* context, int group_idx) noexcept nogil:
-    cdef:
-        fill_t* job = <fill_t*> context
-        const binned_t* binned = job.binned
-        column_group_t* group = &job.groups[group_idx]
-        int column
-    group.max_count = 0
-    for column in range(group.first, group.first + group.n_columns):
-        group.max_count = max(
-            group.max_count,
-            skx_find_max_count(
-                binned.columns + column * binned.n_rows, binned.n_rows
-            ),
-        )
+cdef void _count_column(void* context, int column) noexcept nogil:
+    cdef fill_t* job = <fill_t*> context
+    job.max_counts[column] = skx_find_max_count(
+        job.binned.columns + column * job.binned.n_rows, job.binned.n_rows
+    )

@@ -364,13 +364,13 @@ static void skx_fill_group(
 // Rows in the fullest bin of a column. Four counters of each bin, so that equal codes in
 // a row do not wait for each other.
 static int64_t skx_find_max_count(const uint8_t *codes, int64_t n_rows) {
-    uint32_t counts[4][PACKED_STRIDE] = {};
+    uint32_t counts[4][MAX_NARROW_BINS] = {};
     int64_t largest = 0, row = 0;
     for (; row + 4 <= n_rows; row += 4) {
         for (int i = 0; i < 4; ++i) ++counts[i][codes[row + i]];
     }
     for (; row < n_rows; ++row) ++counts[0][codes[row]];
-    for (int b = 0; b < PACKED_STRIDE; ++b) {
+    for (int b = 0; b < MAX_NARROW_BINS; ++b) {
         int64_t count = 0;
         for (int i = 0; i < 4; ++i) count += counts[i][b];
         largest = std::max(largest, count);

@@ -25,6 +25,7 @@ from sklearnx._cython.boosting.histogram cimport (
     add_rows,
     allocate_workspace,
     choose_n_slots,
+    find_features,
     finish_feature,
     free_workspace,
     histogram_job_t,
@@ -45,7 +46,6 @@ from sklearnx._cython.boosting.splitting cimport (
 )
 from sklearnx._cython.common.dtypes cimport (
     binned_t,
-    column_group_t,
     hist_bin_t,
     node_t,
     quantized_t,
@@ -158,16 +158,12 @@ cdef void _add_rows_and_search(void* context, int task) noexcept nogil:
     """Do all that there is to do for the features of a task."""
     cdef:
         search_t* search = <search_t*> context
-        const binned_t* binned = search.binned
-        const column_group_t* group
-        int column
+        const int32_t* features
+        int i, n_features = 0
     add_rows(&search.histogram, task)
-    if task >= binned.n_groups:
-        _search_feature(search, binned.wide_features[task - binned.n_groups])
-        return
-    group = &binned.groups[task]
-    for column in range(group.first, group.first + group.n_columns):
-        _search_feature(search, binned.narrow_features[column])
+    features = find_features(&search.histogram, task, &n_features)
+    for i in range(n_features):
+        _search_feature(search, features[i])
 
 
 cdef class TreeGrower:

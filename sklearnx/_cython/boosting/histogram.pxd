@@ -1,6 +1,11 @@
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 
-from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, quantized_t
+from sklearnx._cython.common.dtypes cimport (
+    binned_t,
+    column_group_t,
+    hist_bin_t,
+    quantized_t,
+)
 
 
 cdef struct workspace_t:
@@ -19,6 +24,8 @@ cdef struct histogram_job_t:
     hist_bin_t* histogram
     int n_slots
     int n_tasks
+    const column_group_t* groups  # (n_units,), a task for each of them and each slot
+    int n_units
     bint uses_words
 
 
@@ -42,5 +49,9 @@ cdef void plan_histogram(
 ) noexcept nogil
 
 cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil
+
+cdef const int32_t* find_features(
+    const histogram_job_t* job, int task, int* n_features
+) noexcept nogil
 
 cdef void finish_feature(const histogram_job_t* job, int feature) noexcept nogil

@@ -1,24 +1,24 @@
 """Histograms of a node: the sums of gradients, hessians and counts in every bin.
 
-    rows --add_rows--> words of bins, a group of columns (and a slot of rows) a task
+    rows --add_rows--> words of bins, some columns and some rows a task
     words --finish_feature--> bins of the histogram, a feature a task
 
-Groups are independent of each other, so that threads share them out without a merge.
-Only where there are fewer groups than threads are the rows cut into slots, too, each
-with words of its own. All sums are integers, hence neither the cut nor the order of
-addition changes a bit.
+Of few rows, threads share out parts of blocks, which need no merge. Of many rows, which
+cost more to find, a task takes whole blocks; where there are fewer of those than threads
+the rows are cut into slots, each with words of its own. All sums are integers, hence
+neither the cut nor the order of addition changes a bit.
 """
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.boosting.quantization cimport QuantizedGradients
 from sklearnx._cython.common.dtypes cimport (
-    PACKED_STRIDE,
+    WORD_STRIDE,
     binned_t,
     column_group_t,
     hist_bin_t,
@@ -49,7 +49,7 @@ cdef extern from "histogram_kernels.h" nogil:
     void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
 
 cdef enum:
-    UPDATES_PER_SLOT = 1 << 16  # with fewer, a second slot costs more than it brings
+    ROWS_PER_SLOT = 1 << 13  # with fewer, a second slot costs more than it brings
     # Words that must be flushed more often are slower than adding to bins directly.
     MIN_ROWS_PER_FLUSH = 1 << 8
 
@@ -131,7 +131,7 @@ cdef workspace_t* allocate_workspace(
         return NULL
     for slot in range(n_slots):
         workspace.words[slot] = <int64_t*> calloc(
-            <int64_t> binned.n_narrow * PACKED_STRIDE + 1, 2 * sizeof(int64_t)
+            <int64_t> binned.n_narrow * WORD_STRIDE + 1, 2 * sizeof(int64_t)
         )
         failed = failed or workspace.words[slot] == NULL
         if slot > 0:
@@ -163,14 +163,10 @@ cdef int choose_n_slots(
     const binned_t* binned, int64_t n_rows, int n_threads
 ) noexcept nogil:
     """Return into how many slots the rows of a node are cut."""
-    cdef int64_t n_slots
-    # Tasks without slots of rows that threads can share out evenly.
-    if binned.n_groups == 0 or n_threads == 1:
+    # Blocks that threads can share out evenly need none.
+    if binned.n_blocks >= 4 * n_threads or binned.n_blocks % n_threads == 0:
         return 1
-    if binned.n_groups >= 4 * n_threads or binned.n_groups % n_threads == 0:
-        return 1
-    n_slots = n_rows * binned.n_narrow // UPDATES_PER_SLOT
-    return <int> max(1, min(n_slots, n_threads))
+    return <int> max(1, min(n_rows // ROWS_PER_SLOT, n_threads))
 
 
 cdef void plan_histogram(
@@ -190,6 +186,7 @@ cdef void plan_histogram(
     features of a task as soon as that is done. OUT, after that: histogram
     (offsets[n_features],).
     """
+    cdef bint by_block
     job.binned = binned
     job.quantized = quantized
     job.rows = rows
@@ -202,17 +199,20 @@ cdef void plan_histogram(
         job.n_slots = min(
             choose_n_slots(binned, n_rows, n_threads), workspace.n_slots
         )
-    job.n_tasks = binned.n_groups * job.n_slots + binned.n_wide
+    by_block = n_threads == 1 or n_rows >= ROWS_PER_SLOT * n_threads
+    job.groups = binned.blocks if by_block else binned.groups
+    job.n_units = binned.n_blocks if by_block else binned.n_groups
+    job.n_tasks = job.n_units * job.n_slots + binned.n_wide
 
 
-cdef bint _flushes(
-    const histogram_job_t* job, const column_group_t* group, int slot
+cdef inline bint _flushes(
+    const histogram_job_t* job, int64_t max_count, int slot
 ) noexcept nogil:
-    """Return whether words could overflow and go to bins before the end."""
+    """Return whether words could overflow, and so go to bins before the end."""
     cdef int64_t n_rows = (
         job.n_rows * (slot + 1) // job.n_slots - job.n_rows * slot // job.n_slots
     )
-    return min(n_rows, group.max_count) > job.quantized.rows_per_flush
+    return min(n_rows, max_count) > job.quantized.rows_per_flush
 
 
 cdef hist_bin_t* _bins_of_slot(
@@ -227,46 +227,63 @@ cdef hist_bin_t* _bins_of_slot(
 cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil:
     """Add a slot of rows to the words of a group, or all rows to a wide feature."""
     cdef:
-        const binned_t* binned = job.binned
-        int slot = task // binned.n_groups if binned.n_groups > 0 else 0
+        int slot, column, n_narrow_tasks = job.n_units * job.n_slots
+        int64_t start, stop, n_rows
         const column_group_t* group
-        int64_t start, stop, chunk, n_rows
         int64_t* words
-        int column
-    if slot >= job.n_slots or binned.n_groups == 0:
-        _add_wide(job, task - binned.n_groups * job.n_slots)
+    if task >= n_narrow_tasks:
+        _add_wide(job, task - n_narrow_tasks)
         return
-    group = &binned.groups[task % binned.n_groups]
+    group = &job.groups[task % job.n_units]
     if not job.uses_words:
         for column in range(group.first, group.first + group.n_columns):
             _add_narrow(job, column)
         return
+    slot = task // job.n_units
     start = job.n_rows * slot // job.n_slots
     stop = job.n_rows * (slot + 1) // job.n_slots
     words = job.workspace.words[slot] + _first_word(job, group.first)
-    if not _flushes(job, group, slot):
-        skx_add_to_words(group, job.quantized, job.rows + start, stop - start, words)
-        return
+    # Nothing is in the words yet: this clears the bins that they will be flushed to.
     _flush_group(job, group, slot, False)
-    chunk = start
-    while chunk < stop:
-        n_rows = min(job.quantized.rows_per_flush, stop - chunk)
-        skx_add_to_words(group, job.quantized, job.rows + chunk, n_rows, words)
-        chunk += n_rows
-        if chunk < stop:
+    while start < stop:
+        n_rows = stop - start
+        if _flushes(job, group.max_count, slot):
+            n_rows = min(n_rows, job.quantized.rows_per_flush)
+        skx_add_to_words(group, job.quantized, job.rows + start, n_rows, words)
+        start += n_rows
+        if start < stop:
             _flush_group(job, group, slot, True)
 
 
+cdef const int32_t* find_features(
+    const histogram_job_t* job, int task, int* n_features
+) noexcept nogil:
+    """Return the features that a task adds rows to."""
+    cdef:
+        int n_narrow_tasks = job.n_units * job.n_slots
+        const column_group_t* group
+    if task >= n_narrow_tasks:
+        n_features[0] = 1
+        return job.binned.wide_features + task - n_narrow_tasks
+    group = &job.groups[task % job.n_units]
+    n_features[0] = group.n_columns
+    return job.binned.narrow_features + group.first
+
+
 cdef inline int64_t _first_word(const histogram_job_t* job, int column) noexcept nogil:
-    return <int64_t> column * PACKED_STRIDE * job.quantized.n_words
+    return <int64_t> column * WORD_STRIDE * job.quantized.n_words
 
 
 cdef void _flush_group(
     const histogram_job_t* job, const column_group_t* group, int slot, bint adds
 ) noexcept nogil:
-    """Add the words of a group to the bins of the slot; at first there are none."""
+    """Move words that could overflow to the bins of the slot, or add them to those."""
     cdef int column, feature
+    if not _flushes(job, group.max_count, slot):
+        return
     for column in range(group.first, group.first + group.n_columns):
+        if not _flushes(job, job.binned.max_counts[column], slot):
+            continue
         feature = job.binned.narrow_features[column]
         skx_flush_column(
             job.quantized.n_words,
@@ -315,15 +332,13 @@ cdef void finish_feature(const histogram_job_t* job, int feature) noexcept nogil
         int column = binned.positions[feature], n_bins = binned.n_bins[feature] + 1
         int slot, bin_idx
         bint adds
-        const column_group_t* group
         hist_bin_t* bins = _bins_of_slot(job, feature, 0)
         const hist_bin_t* partial
     if binned.is_wide[feature] or not job.uses_words:
         return
-    group = &binned.groups[binned.group_of_column[column]]
     for slot in range(job.n_slots):
         adds = slot > 0
-        if _flushes(job, group, slot):
+        if _flushes(job, binned.max_counts[column], slot):
             adds = True
             if slot > 0:
                 partial = _bins_of_slot(job, feature, slot)

@@ -1,7 +1,6 @@
 // Adding rows to the words of bins, and words to histograms.
 //
-// A group of columns has at most MAX_GROUP_COLUMNS, so that the words of all its bins
-// stay in the nearest cache; a row costs one addition in memory for each column. The
+// A row costs one addition in memory for each column, and a little for finding it. The
 // number of columns is a template parameter: the loop over them is then written out,
 // which is worth a third of the time. Rows are read in ascending order; a hint ahead
 // hides the latency of those that are far apart.
@@ -11,10 +10,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <utility>
+
 #include "dtypes.h"
 #include "prefetch.h"
 
-enum { MAX_GROUP_COLUMNS = 16, PREFETCH_DISTANCE = 16 };
+enum { MAX_GROUP_COLUMNS = 32, PREFETCH_DISTANCE = 16 };
 
 // Two words, added with one instruction where there is one.
 #if defined(__GNUC__) || defined(__clang__)
@@ -29,28 +30,22 @@ struct skx_pair_t {
 };
 #endif
 
-template <typename word_t, int n_columns>
+template <typename word_t, int... column>
 static void skx_add_rows(
     const column_group_t *group, const word_t *words, const uint32_t *rows,
-    int64_t n_rows, word_t *sums) {
+    int64_t n_rows, word_t *sums, std::integer_sequence<int, column...>) {
     const uint8_t *codes = group->codes;
     const int64_t stride = group->stride;
-    const auto add = [=](int64_t i) {
-        const word_t word = words[rows[i]];
-        const uint8_t *row = codes + rows[i] * stride;
-        for (int column = 0; column < n_columns; ++column) {
-            sums[column * PACKED_STRIDE + row[column]] += word;
-        }
-    };
-    const int64_t n_ahead = n_rows - PREFETCH_DISTANCE;
-    int64_t i = 0;
-    for (; i < n_ahead; ++i) {
-        const int64_t ahead = rows[i + PREFETCH_DISTANCE];
+    for (int64_t i = 0; i < n_rows; ++i) {
+        const int64_t last = n_rows - 1;
+        const int64_t ahead =
+            rows[i + PREFETCH_DISTANCE < last ? i + PREFETCH_DISTANCE : last];
         SKX_PREFETCH(codes + ahead * stride);
         SKX_PREFETCH(words + ahead);
-        add(i);
+        const word_t word = words[rows[i]];
+        const uint8_t *row = codes + rows[i] * stride;
+        ((sums[column * WORD_STRIDE + row[column]] += word), ...);
     }
-    for (; i < n_rows; ++i) add(i);
 }
 
 template <typename word_t, int n_columns = MAX_GROUP_COLUMNS>
@@ -59,14 +54,16 @@ static void skx_add_group(
     int64_t n_rows, word_t *sums) {
     if constexpr (n_columns > 0) {
         if (group->n_columns == n_columns) {
-            skx_add_rows<word_t, n_columns>(group, words, rows, n_rows, sums);
+            skx_add_rows(
+                group, words, rows, n_rows, sums,
+                std::make_integer_sequence<int, n_columns>());
         } else {
             skx_add_group<word_t, n_columns - 1>(group, words, rows, n_rows, sums);
         }
     }
 }
 
-// IN: rows (n_rows,). INOUT: sums, (group->n_columns, PACKED_STRIDE) words.
+// IN: rows (n_rows,). INOUT: sums, (group->n_columns, WORD_STRIDE) words.
 static inline void skx_add_to_words(
     const column_group_t *group, const quantized_t *quantized, const uint32_t *rows,
     int64_t n_rows, int64_t *sums) {

@@ -5,13 +5,12 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 
-from sklearnx._cython.common.dtypes cimport PACKED_STRIDE
-
-cdef extern from "histogram_kernels.h" nogil:
-    int MAX_GROUP_COLUMNS
+from sklearnx._cython.common.dtypes cimport MAX_NARROW_BINS
 
 # Columns that a block of rows holds: half a cache line.
 BLOCK_COLUMNS = 32
+# Columns of a part of a block.
+PART_COLUMNS = 8
 
 
 cdef class BinnedMatrix:
@@ -36,6 +35,8 @@ cdef class BinnedMatrix:
     offsets : int64 array of shape (n_features + 1,)
         Where the bins of a feature begin in a histogram.
     has_missing : uint8 array of shape (n_features,)
+    max_counts : int64 array of shape (n_narrow,)
+        Rows in the fullest bin of each narrow feature, or more.
     """
 
     def __cinit__(self):
@@ -43,7 +44,7 @@ cdef class BinnedMatrix:
 
     def __init__(self, n_rows, n_bins, is_categorical):
         n_bins = np.ascontiguousarray(n_bins, dtype=np.int32)
-        is_wide = (n_bins + 1 > PACKED_STRIDE).astype(np.uint8)
+        is_wide = (n_bins + 1 > MAX_NARROW_BINS).astype(np.uint8)
         positions = np.empty(len(n_bins), dtype=np.int32)
         narrow_features = np.flatnonzero(is_wide == 0).astype(np.int32)
         wide_features = np.flatnonzero(is_wide).astype(np.int32)
@@ -68,6 +69,7 @@ cdef class BinnedMatrix:
         self.wide_features = wide_features
         self.positions = positions
         self.is_wide = is_wide
+        self.max_counts = np.full(len(narrow_features), n_rows, dtype=np.int64)
         self._bind()
         self._bind_groups()
 
@@ -77,6 +79,7 @@ cdef class BinnedMatrix:
     cdef void _bind(self):
         cdef:
             uint8_t[:, ::1] columns = self.columns
+            int64_t[::1] max_counts = self.max_counts
             uint16_t[:, ::1] wide16
             uint32_t[:, ::1] wide32
             int32_t[::1] narrow_features = self.narrow_features
@@ -91,12 +94,14 @@ cdef class BinnedMatrix:
         self.binned.n_features = n_bins.shape[0]
         self.binned.n_narrow = narrow_features.shape[0]
         self.binned.n_wide = wide_features.shape[0]
+        self.binned.max_counts = NULL
         self.binned.columns = NULL
         self.binned.wide16 = NULL
         self.binned.wide32 = NULL
         self.binned.narrow_features = NULL
         self.binned.wide_features = NULL
         if columns.shape[1] > 0 and self.binned.n_narrow > 0:
+            self.binned.max_counts = &max_counts[0]
             self.binned.columns = &columns[0, 0]
             self.binned.narrow_features = &narrow_features[0]
         if columns.shape[1] > 0 and self.binned.n_wide > 0:
@@ -115,42 +120,52 @@ cdef class BinnedMatrix:
         self.binned.is_categorical = &is_categorical[0]
 
     cdef void _bind_groups(self) except *:
-        """Cut each block into groups of about the same number of columns."""
-        cdef:
-            uint8_t[:, ::1] block
-            column_group_t* group
-            int32_t[::1] group_of_column
-        block_widths = _split_evenly(self.binned.n_narrow, BLOCK_COLUMNS)
-        group_widths = [_split_evenly(width, MAX_GROUP_COLUMNS) for width in block_widths]
-        n_groups = sum(len(widths) for widths in group_widths)
-        self.group_of_column = np.repeat(
-            np.arange(n_groups, dtype=np.int32),
-            [width for widths in group_widths for width in widths],
+        """Describe the blocks, and parts of them for threads to share out."""
+        widths = _split_evenly(self.binned.n_narrow, BLOCK_COLUMNS)
+        parts = [_split_evenly(width, PART_COLUMNS) for width in widths]
+        self.binned.n_blocks = len(widths)
+        self.binned.n_groups = sum(map(len, parts))
+        self.groups = <column_group_t*> calloc(
+            self.binned.n_blocks + self.binned.n_groups + 1, sizeof(column_group_t)
         )
-        self.groups = <column_group_t*> calloc(n_groups + 1, sizeof(column_group_t))
         if self.groups == NULL:
             raise MemoryError()
-        self.binned.n_groups = n_groups
-        self.binned.groups = group = self.groups
-        column = 0
-        for codes, widths in zip(self.blocks, group_widths, strict=True):
-            block = codes
+        self.binned.blocks = self.groups
+        self.binned.groups = self.groups + self.binned.n_blocks
+        column, group = 0, len(widths)
+        for block_idx, block in enumerate(self.blocks):
+            self._bind_group(block_idx, block, 0, column, widths[block_idx])
             first = 0
-            for width in widths:
-                group.codes = NULL
-                if block.shape[0] > 0:
-                    group.codes = &block[0, <int> first]
-                group.stride = <int32_t> block.shape[1]
-                group.first = column
-                group.n_columns = width
-                group.max_count = block.shape[0]
+            for width in parts[block_idx]:
+                self._bind_group(group, block, first, column, width)
                 first += width
                 column += width
                 group += 1
-        self.binned.group_of_column = NULL
-        if self.binned.n_narrow > 0:
-            group_of_column = self.group_of_column
-            self.binned.group_of_column = &group_of_column[0]
+
+    cdef void _bind_group(
+        self, int group_idx, uint8_t[:, ::1] codes, int first, int column, int n_columns
+    ):
+        cdef column_group_t* group = &self.groups[group_idx]
+        group.codes = NULL
+        if codes.shape[0] > 0:
+            group.codes = &codes[0, first]
+        group.stride = <int32_t> codes.shape[1]
+        group.first = column
+        group.n_columns = n_columns
+        group.max_count = codes.shape[0]
+
+    cdef void _set_max_counts(self):
+        """Take over `max_counts` to the groups."""
+        cdef:
+            column_group_t* group
+            int i, column
+        for i in range(self.binned.n_blocks + self.binned.n_groups):
+            group = &self.groups[i]
+            group.max_count = 0
+            for column in range(group.first, group.first + group.n_columns):
+                group.max_count = max(
+                    group.max_count, self.binned.max_counts[column]
+                )
 
     @property
     def n_rows(self):

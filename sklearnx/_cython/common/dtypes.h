@@ -36,17 +36,19 @@ enum {
     PAIR_HESSIAN_BITS = 51,
     PAIR_COUNT_MASK = (1 << 13) - 1,
     PAIR_MAX_ROWS = 1 << 12,
-    PACKED_STRIDE = 256,  // bins of a narrow feature, the missing one included
+    MAX_NARROW_BINS = 256,  // of a feature, the missing one included
+    // Words from column to column. A power of two would put equal bins of all columns at
+    // places that processors mistake for each other.
+    WORD_STRIDE = MAX_NARROW_BINS + 8,
 };
 
-// Some neighbouring narrow columns, whose codes a row keeps side by side: few enough
-// that the words of all their bins fit the nearest cache.
+// Some neighbouring narrow columns, whose codes a row keeps side by side.
 typedef struct {
     const uint8_t *codes;  // (n_rows, stride), from the first column of the group on
     int32_t stride;
     int32_t first;         // narrow column
     int32_t n_columns;
-    int64_t max_count;     // rows in the fullest bin of all
+    int64_t max_count;     // rows in the fullest bin of all of them
 } column_group_t;
 
 // The binned training data. Features with at most 256 bins (the missing one included)
@@ -54,12 +56,13 @@ typedef struct {
 // wide: by column, in 16 or 32 bits.
 typedef struct {
     int64_t n_rows;
-    int n_features, n_narrow, n_wide, n_groups;
-    const column_group_t *groups;  // of the narrow columns
+    int n_features, n_narrow, n_wide, n_groups, n_blocks;
+    const column_group_t *blocks;  // of the narrow columns, half a cache line wide
+    const column_group_t *groups;  // parts of blocks
     const uint8_t *columns;        // (n_narrow, n_rows)
     const uint16_t *wide16;        // (n_wide, n_rows), or NULL
     const uint32_t *wide32;        // (n_wide, n_rows), or NULL
-    const int32_t *group_of_column;  // (n_narrow,)
+    const int64_t *max_counts;     // (n_narrow,) rows in the fullest bin of each
     const int32_t *narrow_features;  // (n_narrow,) feature of each narrow column
     const int32_t *wide_features;  // (n_wide,)
     const int32_t *positions;      // (n_features,) column within its group

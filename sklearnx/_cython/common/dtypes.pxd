@@ -18,7 +18,8 @@ cdef extern from "dtypes.h" nogil:
     int PAIR_HESSIAN_BITS
     int64_t PAIR_COUNT_MASK
     int PAIR_MAX_ROWS
-    int PACKED_STRIDE
+    int MAX_NARROW_BINS
+    int WORD_STRIDE
 
     ctypedef struct column_group_t:
         const uint8_t* codes
@@ -33,11 +34,13 @@ cdef extern from "dtypes.h" nogil:
         int n_narrow
         int n_wide
         int n_groups
+        int n_blocks
+        const column_group_t* blocks
         const column_group_t* groups
         const uint8_t* columns
         const uint16_t* wide16
         const uint32_t* wide32
-        const int32_t* group_of_column
+        const int64_t* max_counts
         const int32_t* narrow_features
         const int32_t* wide_features
         const int32_t* positions
