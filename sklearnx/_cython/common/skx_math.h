@@ -36,11 +36,16 @@ typedef uint64_t skx_u64;
 #endif
 #endif
 
-// Compiles a function twice and picks one at load time (GCC, with glibc's ifunc).
-// AVX2 without fused multiply-add, so that both give the same bits.
+// Compiles a function several times and picks one at load time (GCC, with glibc's ifunc).
+// Contraction to fused multiply-add is off, so that all give the same bits.
 #if defined(__x86_64__) && defined(__ELF__) && defined(__GLIBC__) && \
     defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+#if __GNUC__ >= 12
+#define SKX_CLONES \
+    __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#else
 #define SKX_CLONES __attribute__((target_clones("avx2", "default")))
+#endif
 #else
 #define SKX_CLONES
 #endif
