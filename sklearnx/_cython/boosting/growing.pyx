@@ -50,7 +50,13 @@ cdef extern from "random.h" nogil:
     uint64_t skx_random(
         uint64_t seed, uint64_t purpose, uint64_t tree, uint64_t node, uint64_t item
     )
+    double skx_uniform(uint64_t bits)
     uint64_t SKX_FEATURES_OF_NODE
+    uint64_t SKX_FEATURES_OF_TREE
+
+cdef extern from "skx_math.h" nogil:
+    double skx_log1p(double x)
+    uint64_t skx_bits(double x)
 
 # The struct node_t. Its padding is a field, since NumPy drops what is not.
 NODE_DTYPE = np.dtype(
@@ -175,12 +181,14 @@ cdef class TreeGrower:
     matrix : BinnedMatrix
     thresholds : float64 array of shape (n_bins in all,)
         Upper edge of each bin, in the order of a histogram.
-    rows : uint32 array or None
-        Rows to train on in ascending order; None means all.
     max_leaf_nodes, max_depth : int
         0 means no limit.
     min_samples_leaf : int
-    l2_regularization, max_features : float
+    l2_regularization : float
+    max_features, colsample_bytree : float
+        Shares of the features drawn for a node, among those drawn for its tree.
+    feature_weights : float64 array of shape (n_features,) or None
+        How likely features are to be drawn; None means all alike.
     monotonic_cst : int8 array of shape (n_features,)
     interaction_groups : uint8 array of shape (n_groups, n_features) or None
         Which features may meet on a path.
@@ -194,7 +202,7 @@ cdef class TreeGrower:
         BinnedMatrix matrix
         readonly int n_threads
         int max_leaf_nodes, max_depth, n_groups
-        double max_features
+        double max_features, colsample_bytree
         uint64_t seed
         criterion_t criterion
         workspace_t* workspace
@@ -207,7 +215,7 @@ cdef class TreeGrower:
         int n_free_histograms, n_histograms, max_histograms
         object _all_rows, _rows, _left_buffer, _right_buffer
         object _thresholds, _monotonic_cst, _interaction_groups
-        object _splits, _allowed, _keys
+        object _splits, _allowed, _keys, _tree_features, _feature_weights
         # The same arrays, for code without the GIL.
         uint32_t* rows
         uint32_t* left_buffer
@@ -216,6 +224,8 @@ cdef class TreeGrower:
         split_t* splits
         uint8_t* allowed
         uint64_t* keys
+        uint8_t* tree_features  # drawn for the tree that grows
+        const double* feature_weights  # NULL: all alike
         int64_t n_rows
         # Rows of the last tree's leaves, for the update of raw scores.
         readonly object leaf_nodes, leaf_offsets
@@ -230,12 +240,13 @@ cdef class TreeGrower:
         BinnedMatrix matrix,
         thresholds,
         *,
-        rows=None,
         max_leaf_nodes=31,
         max_depth=0,
         min_samples_leaf=20,
         l2_regularization=0.0,
         max_features=1.0,
+        colsample_bytree=1.0,
+        feature_weights=None,
         monotonic_cst=None,
         interaction_groups=None,
         seed=0,
@@ -245,6 +256,8 @@ cdef class TreeGrower:
         cdef:
             const int8_t[::1] monotonic
             const uint8_t[:, ::1] groups
+            const double[::1] weights_view
+            uint8_t[::1] mask_view
             uint32_t[::1] rows_view
             uint8_t[:, ::1] bytes_view
             uint64_t[::1] keys_view
@@ -254,9 +267,9 @@ cdef class TreeGrower:
         self.max_leaf_nodes = max_leaf_nodes
         self.max_depth = max_depth
         self.max_features = max_features
+        self.colsample_bytree = colsample_bytree
         self.seed = seed
-        if rows is None:
-            rows = np.arange(matrix.n_rows, dtype=np.uint32)
+        rows = np.arange(matrix.n_rows, dtype=np.uint32)
         self._all_rows = rows
         self._rows = np.empty_like(rows)
         self._left_buffer = np.empty_like(rows)
@@ -293,6 +306,14 @@ cdef class TreeGrower:
         self.allowed = &bytes_view[0, 0]
         keys_view = self._keys
         self.keys = &keys_view[0]
+        self._tree_features = np.empty(n_features, dtype=np.uint8)
+        mask_view = self._tree_features
+        self.tree_features = &mask_view[0]
+        self._feature_weights = feature_weights
+        self.feature_weights = NULL
+        if feature_weights is not None:
+            weights_view = feature_weights
+            self.feature_weights = &weights_view[0]
         self.workspace = allocate_workspace(&matrix.binned, n_threads)
         self.max_histograms = max(
             MIN_HISTOGRAMS,
@@ -316,8 +337,16 @@ cdef class TreeGrower:
         free(self.free_histograms)
         free_workspace(self.workspace)
 
-    def grow(self, QuantizedGradients quantized, int64_t tree_idx):
+    def grow(self, QuantizedGradients quantized, int64_t tree_idx, rows=None):
         """Grow a tree.
+
+        Parameters
+        ----------
+        quantized : QuantizedGradients
+        tree_idx : int
+            Key of its random choices.
+        rows : uint32 array of shape (n_drawn,) or None
+            Rows to train on in ascending order; None means all.
 
         Returns
         -------
@@ -333,10 +362,11 @@ cdef class TreeGrower:
         self.criterion.gradient_unit = quantized.quantized.gradient_unit
         self.criterion.hessian_unit = quantized.quantized.hessian_unit
         self.criterion.weight_unit = quantized.quantized.weight_unit
-        cdef const uint32_t[::1] all_rows = self._all_rows
+        cdef const uint32_t[::1] drawn_rows = self._all_rows if rows is None else rows
         cdef const quantized_t* gradients = &quantized.quantized
+        self.n_rows = drawn_rows.shape[0]
         with nogil:
-            memcpy(self.rows, &all_rows[0], self.n_rows * sizeof(uint32_t))
+            memcpy(self.rows, &drawn_rows[0], self.n_rows * sizeof(uint32_t))
             failed = self._grow(gradients, tree_idx)
         if failed:
             self._clear_nodes()
@@ -366,7 +396,7 @@ cdef class TreeGrower:
 
         Those from `leaf_offsets[i]` to `leaf_offsets[i + 1]` reached `leaf_nodes[i]`.
         """
-        return self._rows
+        return self._rows[: self.n_rows]
 
     cdef int _threads_for_rows(self, int64_t n_rows) noexcept nogil:
         return <int> max(1, min(self.n_threads, n_rows // ROWS_PER_THREAD))
@@ -434,6 +464,15 @@ cdef class TreeGrower:
             int32_t popped
             int n_leaves = 1
         self._clear_nodes()
+        memset(self.tree_features, 1, self.matrix.binned.n_features)
+        if self.colsample_bytree < 1:
+            self._draw_features(
+                self.colsample_bytree,
+                SKX_FEATURES_OF_TREE,
+                tree_idx,
+                0,
+                self.tree_features,
+            )
         root = self._add_node()
         if root == NULL:
             return 1
@@ -651,11 +690,10 @@ cdef class TreeGrower:
         """Mark the features that a node may be split on."""
         cdef:
             int n_features = self.matrix.binned.n_features
-            int feature, group, n_allowed = 0, n_drawn
-            uint64_t largest, node_idx = node - self.nodes
+            int feature, group
             const uint8_t* group_features
         if self.n_groups == 0:
-            memset(allowed, 1, n_features)
+            memcpy(allowed, self.tree_features, n_features)
         else:
             memset(allowed, 0, n_features)
             for group in range(self.n_groups):
@@ -663,24 +701,64 @@ cdef class TreeGrower:
                     group_features = self.groups + <int64_t> group * n_features
                     for feature in range(n_features):
                         allowed[feature] |= group_features[feature]
-        if self.max_features >= 1:
-            return
-        for feature in range(n_features):
-            if allowed[feature]:
-                self.keys[n_allowed] = skx_random(
-                    self.seed, SKX_FEATURES_OF_NODE, tree_idx, node_idx, feature
-                )
-                n_allowed += 1
-        if n_allowed == 0:
-            return
-        n_drawn = max(1, <int> ceil(self.max_features * n_allowed))
-        nth_element(
-            self.keys, self.keys + n_drawn - 1, self.keys + n_allowed
+            for feature in range(n_features):
+                allowed[feature] &= self.tree_features[feature]
+        if self.max_features < 1:
+            self._draw_features(
+                self.max_features,
+                SKX_FEATURES_OF_NODE,
+                tree_idx,
+                node - self.nodes,
+                allowed,
+            )
+
+    cdef inline uint64_t _draw_key(
+        self, uint64_t purpose, uint64_t tree_idx, uint64_t node_idx, int feature
+    ) noexcept nogil:
+        """Return a random key; the features with the smallest ones are drawn.
+
+        With weights it holds the bits of -log(u) / weight, which are ordered as the
+        numbers are: weighted sampling without replacement (Efraimidis and Spirakis,
+        "Weighted random sampling with a reservoir", 2006, algorithm A-ES, which draws
+        the largest u^(1 / weight)).
+        """
+        cdef uint64_t key = skx_random(
+            self.seed, purpose, tree_idx, node_idx, feature
         )
+        if self.feature_weights == NULL:
+            return key
+        return skx_bits(-skx_log1p(-skx_uniform(key)) / self.feature_weights[feature])
+
+    cdef void _draw_features(
+        self,
+        double share,
+        uint64_t purpose,
+        uint64_t tree_idx,
+        uint64_t node_idx,
+        uint8_t* allowed,
+    ) noexcept nogil:
+        """Keep a share of the allowed features, none of those of weight 0."""
+        cdef:
+            int n_features = self.matrix.binned.n_features
+            int feature, n_allowed = 0, n_keys = 0, n_drawn
+            uint64_t largest
+        for feature in range(n_features):
+            if not allowed[feature]:
+                continue
+            n_allowed += 1
+            if self.feature_weights != NULL and self.feature_weights[feature] == 0:
+                allowed[feature] = 0
+                continue
+            self.keys[n_keys] = self._draw_key(purpose, tree_idx, node_idx, feature)
+            n_keys += 1
+        n_drawn = max(1, <int> ceil(share * n_allowed))
+        if n_drawn >= n_keys:
+            return
+        nth_element(self.keys, self.keys + n_drawn - 1, self.keys + n_keys)
         largest = self.keys[n_drawn - 1]
         for feature in range(n_features):
-            if allowed[feature] and largest < skx_random(
-                self.seed, SKX_FEATURES_OF_NODE, tree_idx, node_idx, feature
+            if allowed[feature] and largest < self._draw_key(
+                purpose, tree_idx, node_idx, feature
             ):
                 allowed[feature] = 0
 
@@ -822,7 +900,7 @@ cdef class TreeGrower:
 
         order = np.argsort(leaf_starts, kind="stable")
         self.leaf_nodes = leaf_nodes[order]
-        self.leaf_offsets = np.append(leaf_starts[order], len(self._rows))
+        self.leaf_offsets = np.append(leaf_starts[order], self.n_rows)
         cdef const int64_t[::1] offsets = self.leaf_offsets
         leaf_node = self.leaf_nodes
         leaves.rows = self.rows
