@@ -70,6 +70,14 @@ class HistGradientBoostingRegressor(
         n_jobs=None,
         handle_unknown="missing",
         eval_metrics=None,
+        subsample=1.0,
+        sampling="uniform",
+        colsample_bytree=1.0,
+        feature_weights=None,
+        boosting="plain",
+        drop_rate=0.1,
+        skip_drop=0.5,
+        max_drop=50,
     ):
         self.loss = loss
         self.quantile = quantile
@@ -96,6 +104,14 @@ class HistGradientBoostingRegressor(
         self.n_jobs = n_jobs
         self.handle_unknown = handle_unknown
         self.eval_metrics = eval_metrics
+        self.subsample = subsample
+        self.sampling = sampling
+        self.colsample_bytree = colsample_bytree
+        self.feature_weights = feature_weights
+        self.boosting = boosting
+        self.drop_rate = drop_rate
+        self.skip_drop = skip_drop
+        self.max_drop = max_drop
 
     def _encode_y(self, y):
         self.n_trees_per_iteration_ = 1
@@ -192,6 +208,14 @@ class HistGradientBoostingClassifier(
         n_jobs=None,
         handle_unknown="missing",
         eval_metrics=None,
+        subsample=1.0,
+        sampling="uniform",
+        colsample_bytree=1.0,
+        feature_weights=None,
+        boosting="plain",
+        drop_rate=0.1,
+        skip_drop=0.5,
+        max_drop=50,
     ):
         self.loss = loss
         self.learning_rate = learning_rate
@@ -217,6 +241,14 @@ class HistGradientBoostingClassifier(
         self.n_jobs = n_jobs
         self.handle_unknown = handle_unknown
         self.eval_metrics = eval_metrics
+        self.subsample = subsample
+        self.sampling = sampling
+        self.colsample_bytree = colsample_bytree
+        self.feature_weights = feature_weights
+        self.boosting = boosting
+        self.drop_rate = drop_rate
+        self.skip_drop = skip_drop
+        self.max_drop = max_drop
 
     def _finalize_sample_weight(self, sample_weight, y):
         """Multiply the weights of rows by those of their classes."""
