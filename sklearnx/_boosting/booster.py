@@ -1,4 +1,4 @@
-"""The rounds of boosting: gradients, fixed point, a tree an output, new scores."""
+"""The rounds of boosting: gradients, a sample, fixed point, trees, new scores."""
 
 import numpy as np
 
@@ -6,86 +6,169 @@ from sklearnx._boosting.constraints import clip_refitted_leaves
 from sklearnx._boosting.model import Tree
 from sklearnx._cython.boosting.growing import TreeGrower
 from sklearnx._cython.boosting.quantization import QuantizedGradients
+from sklearnx._cython.boosting.sampling import multiply_rows
 
 
 class Booster:
-    """Adds trees to a model, a round at a time.
+    """Adds trees to a model, a round at a time; each corrects all those before it.
+
+    Other ways of boosting override which scores a round's gradients are taken at
+    (`scores_to_fit`), what its trees are added to (`sums`), how their values shrink and
+    how the scores of the model follow.
 
     Parameters
     ----------
     loss : Loss
-    matrix : BinnedMatrix
+    train : Rows
         Training data.
+    matrix : BinnedMatrix
+        Their features.
     edges : float64 array
         Upper edges of the bins, in the order of a histogram.
-    y : float64 array of shape (n_rows,)
-    sample_weight : float64 array of shape (n_rows,) or None
-        Positive.
-    raw : float64 array of shape (n_outputs, n_rows)
-        Raw scores so far; updated in place.
+    model : BoostedTrees
+        The model that trees are added to.
     learning_rate : float
     growth : dict
         Keyword arguments of `TreeGrower`.
+    sampler : UniformSampler or other of `SAMPLERS`, or None
+        None means that each round uses all rows.
     timer : StageTimer
     n_threads : int
+
+    Attributes
+    ----------
+    trees : list of Tree
+        Those added to the model.
+    round_trees : list of Tree
+        Those of the last round, one for each output.
+    raw : float64 array of shape (n_outputs, n_rows)
+        Raw scores of the training rows; rounds update it in place.
     """
 
     def __init__(
         self,
         loss,
+        train,
         matrix,
         edges,
-        y,
-        sample_weight,
-        raw,
+        model,
         *,
         learning_rate,
         growth,
+        sampler,
         timer,
         n_threads,
     ):
         self.loss = loss
-        self.y = y
-        self.sample_weight = sample_weight
-        self.raw = raw
+        self.train = train
+        self.matrix = matrix
+        self.model = model
         self.learning_rate = learning_rate
+        self.sampler = sampler
         self.timer = timer
         self.n_threads = n_threads
+        self.trees = []
+        self.round_trees = []
+        with timer.measure("init score"):
+            self._init_scores()
         self.monotonic_cst = growth["monotonic_cst"]
         self.grower = TreeGrower(matrix, edges, n_threads=n_threads, **growth)
-        self.quantized = QuantizedGradients(len(y), sample_weight)
-        self.gradients = np.empty_like(raw)
-        self.hessians = None if loss.constant_hessian else np.empty_like(raw)
+        self.quantized = QuantizedGradients(len(train), train.sample_weight)
+        self.gradients = np.empty_like(self.raw)
+        self.hessians = None if loss.constant_hessian else np.empty_like(self.raw)
+
+    # -- what other ways of boosting override --
+
+    def _init_scores(self):
+        self.raw = self.train.predict_raw(self.model, self.n_threads)
+        self.scores_to_fit = self.sums = self.raw
 
     def boost(self, iteration):
-        """Run one round and return its trees, one for each output."""
-        with self.timer.measure("gradients"):
-            self.loss.prepare_round(
-                self.y, self.raw, self.sample_weight, self.n_threads
-            )
-            self.loss.compute_gradients(
-                self.y, self.raw, self.gradients, self.hessians, self.n_threads
-            )
-        return [self._grow_tree(iteration, k) for k in range(len(self.raw))]
+        """Run one round: add a tree for each output."""
+        self._fit_round(iteration)
 
-    def _grow_tree(self, iteration, output):
+    def _shrink(self, values):
+        """Return what values of nodes become before they are added to scores."""
+        return self.learning_rate * values
+
+    def make_model(self):
+        """Return the model as it is now; later rounds leave it as it is."""
+        return self.model.extended(self.trees)
+
+    def update_scores(self, matrix, raw, offset):
+        """Bring the raw scores of other rows up to date with the last round.
+
+        Parameters
+        ----------
+        matrix : float array of shape (n_other_rows, n_features)
+        raw : float64 array of shape (n_outputs, n_other_rows)
+            Scores after the round before; updated in place.
+        offset : float64 array of shape (n_outputs, n_other_rows) or None
+            Raw scores that the model is added to.
+        """
+        for tree, plane in zip(self.round_trees, raw, strict=True):
+            tree.add_predictions(matrix, plane, self.n_threads)
+
+    # -- steps of a round --
+
+    def _fit_round(self, iteration):
+        y, sample_weight = self.train.y, self.train.sample_weight
+        raw = self.scores_to_fit
+        hessians = self.hessians
+        with self.timer.measure("gradients"):
+            self.loss.prepare_round(y, raw, sample_weight, self.n_threads)
+            self.loss.compute_gradients(
+                y, raw, self.gradients, hessians, self.n_threads
+            )
+        rows = None
+        if self.sampler is not None:
+            with self.timer.measure("sampling"):
+                sample = self.sampler.draw(
+                    iteration, self.gradients, hessians, sample_weight, self.n_threads
+                )
+                rows = sample.rows
+                if sample.multipliers is not None:
+                    hessians, sample_weight = self._multiply(
+                        sample, hessians, sample_weight
+                    )
+        self.round_trees = [
+            self._grow_tree(iteration, k, hessians, sample_weight, rows)
+            for k in range(len(raw))
+        ]
+        self.trees += self.round_trees
+
+    def _multiply(self, sample, hessians, sample_weight):
+        """Apply the multipliers of drawn rows; return hessians and leaves' weights."""
+        if hessians is None:
+            hessians = np.ones_like(self.raw)
+        for planes in (self.gradients, hessians):
+            multiply_rows(planes, *sample, self.n_threads)
+        if self.loss.refits_leaves:
+            # Such losses ask for weights once more.
+            if sample_weight is None:
+                sample_weight = np.ones(len(self.train))
+            else:
+                sample_weight = sample_weight.copy()
+            sample_weight[sample.rows] *= sample.multipliers
+        return hessians, sample_weight
+
+    def _grow_tree(self, iteration, output, hessians, sample_weight, rows):
         with self.timer.measure("fixed point"):
             self.quantized.quantize(
                 self.gradients[output],
-                None if self.hessians is None else self.hessians[output],
+                None if hessians is None else hessians[output],
                 self.n_threads,
             )
         with self.timer.measure("growing"):
-            tree = Tree(
-                *self.grower.grow(self.quantized, iteration * len(self.raw) + output)
-            )
+            tree_idx = iteration * len(self.raw) + output
+            tree = Tree(*self.grower.grow(self.quantized, tree_idx, rows))
         with self.timer.measure("leaf values"):
             leaves = self.grower.leaf_nodes
             if self.loss.refits_leaves:
                 values = self.loss.compute_leaf_values(
-                    self.y,
-                    self.raw[output : output + 1],
-                    self.sample_weight,
+                    self.train.y,
+                    self.scores_to_fit[output : output + 1],
+                    sample_weight,
                     self.grower.leaf_rows,
                     self.grower.leaf_offsets,
                     self.n_threads,
@@ -100,8 +183,13 @@ class Booster:
                     )
             else:
                 values = tree.stats["value"][leaves]
-            tree.stats["value"] *= self.learning_rate
-            values = self.learning_rate * values
+            tree.stats["value"] = self._shrink(tree.stats["value"])
+            values = self._shrink(values)
             tree.set_leaf_values(leaves, values)
-            self.grower.add_leaf_values(values, self.raw[output])
+            if rows is None:
+                self.grower.add_leaf_values(values, self.sums[output])
+            else:
+                tree.add_binned_predictions(
+                    self.matrix, self.sums[output], self.n_threads
+                )
         return tree

@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from sklearnx._cython.boosting.binned_predicting import (
+    add_node_values,
+    find_binned_leaves,
+)
 from sklearnx._cython.boosting.growing import NODE_DTYPE, STATS_DTYPE
 from sklearnx._cython.boosting.predicting import (
     add_partial_dependence,
@@ -51,6 +55,38 @@ class Tree:
             n_threads,
         )
 
+    def find_leaves(self, X, n_threads):
+        """Return the position of each row's leaf, int32 of shape (n_rows,)."""
+        leaves = np.empty((len(X), 1), dtype=np.int32)
+        find_leaves(
+            self.nodes.view(np.uint8),
+            np.array([0, len(self.nodes)], dtype=np.int64),
+            self.bitsets,
+            X,
+            leaves,
+            n_threads,
+        )
+        return leaves[:, 0]
+
+    def find_binned_leaves(self, matrix, n_threads):
+        """Return the same for the rows of the BinnedMatrix that the tree grew on."""
+        leaves = np.empty(matrix.n_rows, dtype=np.int32)
+        find_binned_leaves(
+            matrix,
+            self.nodes.view(np.uint8),
+            np.ascontiguousarray(self.stats["bin"]),
+            self.bitsets,
+            leaves,
+            n_threads,
+        )
+        return leaves
+
+    def add_binned_predictions(self, matrix, raw, n_threads):
+        """Add the tree's values for the rows of that matrix to `raw`."""
+        leaves = self.find_binned_leaves(matrix, n_threads)
+        values = np.ascontiguousarray(self.nodes["value"])
+        add_node_values(leaves, values, raw, n_threads)
+
 
 class BoostedTrees:
     """An ensemble of trees whose values add up to raw scores.
@@ -59,6 +95,10 @@ class BoostedTrees:
     ----------
     init_score : float64 array of shape (n_outputs,)
         Raw scores before the first tree.
+    is_average : bool
+        Whether the raw scores of each number of iterations are those before the first
+        tree plus the average of the trees. `nodes` hold values divided by the number of
+        iterations, so that they add up here, too; `stats` hold undivided ones.
 
     Attributes
     ----------
@@ -74,8 +114,9 @@ class BoostedTrees:
         Levels that go left at categorical splits.
     """
 
-    def __init__(self, init_score):
+    def __init__(self, init_score, is_average=False):
         self.init_score = init_score
+        self.is_average = is_average
         self.nodes = np.empty(0, dtype=NODE_DTYPE)
         self.stats = np.empty(0, dtype=STATS_DTYPE)
         self.bitsets = np.empty(0, dtype=np.uint32)
@@ -95,7 +136,7 @@ class BoostedTrees:
 
     def extended(self, trees):
         """Return a model with these trees after its own."""
-        model = BoostedTrees(self.init_score)
+        model = BoostedTrees(self.init_score, self.is_average)
         sizes = [len(tree.nodes) for tree in trees]
         n_words = len(self.bitsets)
         nodes = []
@@ -112,7 +153,31 @@ class BoostedTrees:
         model.offsets = np.concatenate(
             [self.offsets, self.offsets[-1] + np.cumsum(sizes, dtype=np.int64)]
         )
+        if self.is_average:
+            model._divide_values(model.n_iter)
         return model
+
+    def truncated(self, n_iter):
+        """Return the model of the first iterations."""
+        model = BoostedTrees(self.init_score, self.is_average)
+        model.offsets = self.offsets[: n_iter * self.n_outputs + 1]
+        model.nodes = self.nodes[: model.offsets[-1]].copy()
+        model.stats = self.stats[: model.offsets[-1]]
+        model.bitsets = self.bitsets
+        if self.is_average:
+            model._divide_values(n_iter)
+        return model
+
+    def summed(self):
+        """Return the model whose trees add up where this one's are averaged."""
+        model = self.truncated(self.n_iter)
+        model.is_average = False
+        model._divide_values(1)
+        return model
+
+    def _divide_values(self, divisor):
+        is_leaf = self.nodes["feature"] < 0
+        self.nodes["value"][is_leaf] = self.stats["value"][is_leaf] / divisor
 
     def tree(self, iteration, output=0):
         """Return one tree, as views; its bitsets are those of the whole model."""
@@ -164,6 +229,8 @@ class BoostedTrees:
         raw : float64 array of shape (n_outputs, n_rows)
         """
         n_iter = self.n_iter if n_iter is None else n_iter
+        if self.is_average and n_iter < self.n_iter:
+            return self.truncated(n_iter).predict_raw(table, n_iter, offset, n_threads)
         raw = self.make_raw(table.n_rows, offset)
         if table.is_contiguous or table.n_rows <= ROWS_PER_CHUNK:
             self.add_iterations(table.to_matrix(), raw, 0, n_iter, n_threads)
@@ -174,6 +241,17 @@ class BoostedTrees:
             self.add_iterations(table.to_matrix(rows), part, 0, n_iter, n_threads)
             raw[:, rows] = part
         return raw
+
+    def predict_stages(self, X, offset=None, n_threads=1):
+        """Yield the raw scores after each iteration, as `add_iterations` takes rows."""
+        raw = self.make_raw(len(X), offset)
+        sums = np.zeros_like(raw) if self.is_average else raw
+        for iteration in range(self.n_iter):
+            self.add_iterations(X, sums, iteration, iteration + 1, n_threads)
+            if self.is_average:
+                yield raw + sums * (self.n_iter / (iteration + 1))
+            else:
+                yield raw
 
     def find_leaves(self, X, n_threads=1):
         """Return the position in its tree of each row's leaf, (n_rows, n_trees)."""

@@ -31,11 +31,10 @@ class ScoredRows:
             return self._raw
         return np.ascontiguousarray(self._raw[:, self._positions])
 
-    def update(self, trees, n_threads):
-        """Add the trees of a round, one for each output, to the raw scores."""
+    def update(self, booster):
+        """Bring the raw scores up to date with the last round of the booster."""
         if self._matrix is not None:
-            for tree, raw in zip(trees, self._raw, strict=True):
-                tree.add_predictions(self._matrix, raw, n_threads)
+            booster.update_scores(self._matrix, self._raw, self.rows.offset)
 
 
 class History:
@@ -104,10 +103,10 @@ class History:
                     -value if metric == "loss" else value
                 )
 
-    def update(self, trees):
-        """Take over the trees of a round; return whether to stop."""
+    def update(self, booster):
+        """Take over the last round of the booster; return whether to stop."""
         for scored in self._scored.values():
-            scored.update(trees, self.n_threads)
+            scored.update(booster)
         self.append()
         if self.stopping_scorer is None:
             return False

@@ -3,23 +3,19 @@
 from sklearnx._boosting.timing import logger, visible_logs
 
 
-def run_rounds(
-    booster, model, history, callbacks, make_attributes, *, max_iter, verbose
-):
+def run_rounds(booster, history, callbacks, make_attributes, *, max_iter, verbose):
     """Boost until `max_iter`, or until scores or a callback say to stop.
 
     Parameters
     ----------
     booster : Booster
-    model : BoostedTrees
-        The model that the rounds add trees to.
     history : History
     callbacks : RoundCallbacks
     make_attributes : callable
         ``make_attributes(model)`` returns the attributes of an estimator fitted with
         `model`, for callbacks.
     max_iter : int
-        Of all rounds, those of `model` included.
+        Of all rounds, those of the booster's first model included.
     verbose : int
         1 logs a summary, 2 each round.
 
@@ -27,26 +23,25 @@ def run_rounds(
     -------
     model : BoostedTrees
     """
-    trees = []
 
     def make_current():
-        return make_attributes(model.extended(trees))
+        return make_attributes(booster.make_model())
 
     with visible_logs(verbose):
-        for iteration in range(model.n_iter, max_iter):
+        for iteration in range(booster.model.n_iter, max_iter):
             round_context = callbacks.begin_round()
-            round_trees = booster.boost(iteration)
-            trees += round_trees
+            booster.boost(iteration)
             with booster.timer.measure("scores"):
-                stops = history.update(round_trees)
+                stops = history.update(booster)
             if verbose >= 2:
-                _log_round(f"{iteration + 1}/{max_iter}", round_trees, history)
+                number = f"{iteration + 1}/{max_iter}"
+                _log_round(number, booster.round_trees, history)
             if callbacks.end_round(round_context, make_current) or stops:
                 break
         callbacks.end(make_current)
         if verbose:
-            _log_summary(trees, booster.timer)
-    return model.extended(trees)
+            _log_summary(booster.trees, booster.timer)
+    return booster.make_model()
 
 
 def _log_round(number, trees, history):

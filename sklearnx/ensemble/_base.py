@@ -16,11 +16,14 @@ from sklearnx._boosting.binning import BinMapper
 from sklearnx._boosting.booster import Booster
 from sklearnx._boosting.callbacks import RoundCallbacks
 from sklearnx._boosting.constraints import encode_interactions, encode_monotonic
+from sklearnx._boosting.dart import DartBooster
 from sklearnx._boosting.early_stopping import choose_scored_rows, split_rows
 from sklearnx._boosting.encoding import TableEncoder
 from sklearnx._boosting.model import BoostedTrees
 from sklearnx._boosting.monitoring import History, ScoredRows
+from sklearnx._boosting.random_forest import ForestBooster
 from sklearnx._boosting.rows import Rows
+from sklearnx._boosting.sampling import SAMPLERS, make_sampler
 from sklearnx._boosting.timing import StageTimer
 from sklearnx._boosting.training import run_rounds
 from sklearnx._compat import (
@@ -41,6 +44,7 @@ from sklearnx._threads import effective_n_threads
 MAX_ROWS_WITHOUT_EARLY_STOPPING = 10_000
 # Codes of the bins of numeric features have at most 16 bits.
 MAX_BINS = 2**16 - 1
+BOOSTERS = {"plain": Booster, "dart": DartBooster, "random_forest": ForestBooster}
 # What a fitted estimator is made of, besides what monitoring leaves behind.
 FITTED_ATTRIBUTES = (
     "_encoder",
@@ -97,6 +101,14 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         "max_delta_step": [Interval(Real, 0, None, closed="left")],
         "path_smoothing": [Interval(Real, 0, None, closed="left")],
         "extra_trees": ["boolean"],
+        "subsample": [Interval(Real, 0, 1, closed="right")],
+        "sampling": [StrOptions(set(SAMPLERS))],
+        "colsample_bytree": [Interval(Real, 0, 1, closed="right")],
+        "feature_weights": ["array-like", dict, None],
+        "boosting": [StrOptions(set(BOOSTERS))],
+        "drop_rate": [Interval(Real, 0, 1, closed="both")],
+        "skip_drop": [Interval(Real, 0, 1, closed="both")],
+        "max_drop": [Interval(Integral, 1, None, closed="left"), None],
     }
 
     # -- fit --
@@ -192,6 +204,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                     "init_score and init_score_val must be provided together, for the "
                     "training and the validation rows."
                 )
+        self._check_boosting(is_warm)
         self._draw_seeds(is_warm)
         growth = self._make_growth_parameters()
 
@@ -225,25 +238,14 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             )
         with timer.measure("init score"):
             model = self._make_start_model(train, is_warm, n_threads)
-            raw = train.predict_raw(model, n_threads)
-        history = self._make_history(
-            model, train, raw, validation, eval_sets, is_warm, n_threads
+        booster = self._make_booster(
+            train, matrix, model, growth=growth, timer=timer, n_threads=n_threads
         )
-        booster = Booster(
-            self._loss,
-            matrix,
-            self._bin_mapper.edges_,
-            train.y,
-            train.sample_weight,
-            raw,
-            learning_rate=self.learning_rate,
-            growth=growth,
-            timer=timer,
-            n_threads=n_threads,
+        history = self._make_history(
+            model, train, booster.raw, validation, eval_sets, is_warm, n_threads
         )
         self._model = run_rounds(
             booster,
-            model,
             history,
             RoundCallbacks(self, self.max_iter - model.n_iter, X, y, metadata),
             self._make_attributes,
@@ -350,17 +352,59 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
     def _make_start_model(self, train, is_warm, n_threads):
         """Return the model that new trees are added to."""
         if not is_warm:
-            return BoostedTrees(
-                self._loss.compute_init_score(
-                    train.y, train.sample_weight, n_threads, train.offset
-                )
+            init_score = self._loss.compute_init_score(
+                train.y, train.sample_weight, n_threads, train.offset
             )
+            return BoostedTrees(init_score, self.boosting == "random_forest")
         if self.max_iter < self._model.n_iter:
             raise ValueError(
                 f"max_iter={self.max_iter} must be larger than or equal to "
                 f"n_iter_={self._model.n_iter} when warm_start==True"
             )
         return self._model
+
+    def _check_boosting(self, is_warm):
+        is_forest = self.boosting == "random_forest"
+        if is_forest and not (
+            self.subsample < 1 or self.colsample_bytree < 1 or self.max_features < 1
+        ):
+            raise ValueError(
+                "boosting='random_forest' needs subsample, colsample_bytree or "
+                "max_features below 1: without rows or columns drawn all its trees "
+                "would be the same."
+            )
+        if is_warm and self._model.is_average != is_forest:
+            raise ValueError(
+                f"With warm_start=True, boosting={self.boosting!r} cannot go on with "
+                "the model of the previous fit: a random forest averages its trees, "
+                "other models add them up."
+            )
+
+    def _make_booster(self, train, matrix, model, *, growth, timer, n_threads):
+        """Return what makes the rounds."""
+        options = {}
+        if self.boosting == "dart":
+            options = {
+                "drop_rate": self.drop_rate,
+                "skip_drop": self.skip_drop,
+                "max_drop": self.max_drop,
+                "seed": self._random_seed,
+            }
+        return BOOSTERS[self.boosting](
+            self._loss,
+            train,
+            matrix,
+            self._bin_mapper.edges_,
+            model,
+            learning_rate=self.learning_rate,
+            growth=growth,
+            sampler=make_sampler(
+                self.sampling, self.subsample, self._random_seed, len(train)
+            ),
+            timer=timer,
+            n_threads=n_threads,
+            **options,
+        )
 
     def _make_history(
         self, model, train, raw, validation, eval_sets, is_warm, n_threads
@@ -463,12 +507,45 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             "path_smoothing": self.path_smoothing,
             "max_features": self.max_features,
             "extra_trees": self.extra_trees,
+            "colsample_bytree": self.colsample_bytree,
+            "feature_weights": self._check_feature_weights(),
             "monotonic_cst": encode_monotonic(
                 check_monotonic_cst(self, self.monotonic_cst), self.is_categorical_
             ),
             "interaction_groups": encode_interactions(groups, self.n_features_in_),
             "seed": self._feature_subsample_seed,
         }
+
+    def _check_feature_weights(self):
+        """Return the weights of features as a float64 array, None if there are none."""
+        if self.feature_weights is None:
+            return None
+        n_features = self.n_features_in_
+        if isinstance(self.feature_weights, dict):
+            names = getattr(self, "feature_names_in_", None)
+            if names is None:
+                raise ValueError(
+                    "feature_weights is a dict, but X has no feature names; pass an "
+                    "array of weights in the order of the columns."
+                )
+            unknown = sorted(set(self.feature_weights) - set(names), key=str)
+            if unknown:
+                raise ValueError(
+                    f"feature_weights has names that are not columns of X: {unknown}."
+                )
+            weights = [self.feature_weights.get(name, 1.0) for name in names]
+        else:
+            weights = self.feature_weights
+        weights = np.array(weights, dtype=np.float64)
+        if weights.shape != (n_features,):
+            raise ValueError(
+                f"feature_weights has shape {weights.shape}, expected ({n_features},)."
+            )
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError("feature_weights must be finite and non-negative.")
+        if not weights.any():
+            raise ValueError("At least one of feature_weights must be positive.")
+        return weights
 
     def _check_init_score(self, init_score, n_rows, name="init_score"):
         """Return the offset as planes of shape (n_outputs, n_rows), None if none."""
@@ -514,9 +591,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         matrix = self._encoder.transform(X, self).to_matrix()
         n_threads = effective_n_threads(self.n_jobs)
         offset = self._check_init_score(init_score, len(matrix))
-        raw = self._model.make_raw(len(matrix), offset)
-        for iteration in range(self._model.n_iter):
-            self._model.add_iterations(matrix, raw, iteration, iteration + 1, n_threads)
+        for raw in self._model.predict_stages(matrix, offset, n_threads):
             yield raw.T.copy(order="F")
 
     def _check_n_iter(self, n_iter):

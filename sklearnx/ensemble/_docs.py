@@ -13,7 +13,7 @@ encoder, however many there are.
 
 Gradients are summed as integers, so that a model has the same bits whatever the number
 of threads [3]_. The class is a subclass of scikit-learn's of the same name, with its
-parameters, attributes and messages; the parameters from `n_jobs` on{own} and the
+parameters, attributes and messages; `n_jobs` and the parameters after it{own} and the
 keywords of `fit` and `predict` that scikit-learn does not have are additions.
 """
 
@@ -31,7 +31,8 @@ min_samples_leaf : int, default=20
 l2_regularization : float, default=0
     Added to the sum of hessians of a node, which shrinks its value.
 max_features : float, default=1.0
-    Share of the features, drawn at random for each node, that its split is sought on.
+    Share of the features, drawn at random for each node, that its split is sought on;
+    of those drawn for the tree if `colsample_bytree` is below 1.
 max_bins : int, default=255
     Largest number of bins of a numeric feature, from 2 to 65,535, besides the one for
     missing values. Features with more than 255 bins take 16 bits a value, and longer.
@@ -79,8 +80,8 @@ verbose : int, default=0
     'sklearnx'; to standard output if no logging is set up.
 random_state : int, RandomState instance or None, default=None
     Seed of the rows that quantiles of more than 200,000 are taken from, of the
-    validation rows, of the 10,000 training rows that a scorer sees, of `max_features`
-    and of `extra_trees`.
+    validation rows, of the 10,000 training rows that a scorer sees, and of all rows,
+    features, rounds and thresholds that are drawn while trees grow.
 {own_parameters}n_jobs : int or None, default=None
     Number of threads in fit and predict. None and -1 mean all cores that the process
     may use (by affinity, cgroup quota, OMP_NUM_THREADS and threadpoolctl), -2 all but
@@ -113,8 +114,46 @@ path_smoothing : float, default=0.0
     parent: ``p + (v - p) * n / (n + path_smoothing)``; LightGBM's `path_smooth`.
 extra_trees : bool, default=False
     Whether each node looks at one random split of each feature, instead of the best
-    [4]_. Thresholds are drawn uniformly from the bins between the node's smallest and
+    [8]_. Thresholds are drawn uniformly from the bins between the node's smallest and
     largest; of a category, a cut of its levels in the order of their gradients.
+subsample : float, default=1.0
+    Share of the training rows that an iteration's trees are grown on, above 0 and up to
+    1, drawn anew for each iteration. `min_samples_leaf` counts the rows drawn.
+sampling : {{'uniform', 'goss', 'mvs'}}, default='uniform'
+    How rows are drawn if `subsample` is below 1.
+
+    - 'uniform': all alike, without replacement [4]_.
+    - 'goss': two thirds of them are the rows with the largest gradients, one third is
+      drawn from the others and given more weight (gradient-based one-side sampling
+      [2]_, algorithm 2).
+    - 'mvs': with a probability that grows with the row's gradient and hessian, and the
+      inverse probability as weight (minimal variance sampling [5]_). The share is kept
+      on average.
+colsample_bytree : float, default=1.0
+    Share of the features, drawn at random for each tree, above 0 and up to 1.
+feature_weights : array-like of shape (n_features,) or dict, default=None
+    How likely a feature is to be drawn for a tree or a node, relative to the others; 0
+    means never. Of no effect unless `colsample_bytree` or `max_features` is below 1. A
+    dictionary names features, those not in it have the weight 1. Drawn without
+    replacement [6]_.
+boosting : {{'plain', 'dart', 'random_forest'}}, default='plain'
+    How trees make a model.
+
+    - 'plain': each corrects the sum of all those before it [1]_.
+    - 'dart': each corrects the sum of some of those before it, see `drop_rate`; the
+      new tree gets the factor ``learning_rate / (k + 1)`` and the k iterations left out
+      get ``k / (k + 1)`` [7]_. The values of earlier trees thus change to the end:
+      early stopping keeps all iterations, `n_iter` of `predict` and staged predictions
+      have the final values.
+    - 'random_forest': each is fitted to the gradients before the first tree, and the
+      model is their average, without `learning_rate`. Needs `subsample`,
+      `colsample_bytree` or `max_features` below 1.
+drop_rate : float, default=0.1
+    Of 'dart', the probability of an earlier iteration to be left out.
+skip_drop : float, default=0.5
+    Of 'dart', the probability of an iteration to leave none of them out.
+max_drop : int or None, default=50
+    Of 'dart', the largest number of iterations left out. None means no limit.
 """
 
 _ATTRIBUTES = """
@@ -157,7 +196,15 @@ _REFERENCES = """
    NeurIPS (2017).
 .. [3] Shi et al., "Quantized training of gradient boosting decision trees", NeurIPS
    (2022).
-.. [4] Geurts, Ernst and Wehenkel, "Extremely randomized trees", Machine Learning 63
+.. [4] Friedman, "Stochastic gradient boosting", Computational Statistics and Data
+   Analysis 38 (2002).
+.. [5] Ibragimov and Gusev, "Minimal variance sampling in stochastic gradient boosting",
+   NeurIPS (2019).
+.. [6] Efraimidis and Spirakis, "Weighted random sampling with a reservoir", Information
+   Processing Letters 97 (2006).
+.. [7] Rashmi and Gilad-Bachrach, "DART: dropouts meet multiple additive regression
+   trees", AISTATS (2015).
+.. [8] Geurts, Ernst and Wehenkel, "Extremely randomized trees", Machine Learning 63
    (2006).
 """
 

@@ -76,6 +76,14 @@ class HistGradientBoostingRegressor(
         max_delta_step=0.0,
         path_smoothing=0.0,
         extra_trees=False,
+        subsample=1.0,
+        sampling="uniform",
+        colsample_bytree=1.0,
+        feature_weights=None,
+        boosting="plain",
+        drop_rate=0.1,
+        skip_drop=0.5,
+        max_drop=50,
     ):
         self.loss = loss
         self.quantile = quantile
@@ -108,6 +116,14 @@ class HistGradientBoostingRegressor(
         self.max_delta_step = max_delta_step
         self.path_smoothing = path_smoothing
         self.extra_trees = extra_trees
+        self.subsample = subsample
+        self.sampling = sampling
+        self.colsample_bytree = colsample_bytree
+        self.feature_weights = feature_weights
+        self.boosting = boosting
+        self.drop_rate = drop_rate
+        self.skip_drop = skip_drop
+        self.max_drop = max_drop
 
     def _encode_y(self, y):
         self.n_trees_per_iteration_ = 1
@@ -210,6 +226,14 @@ class HistGradientBoostingClassifier(
         max_delta_step=0.0,
         path_smoothing=0.0,
         extra_trees=False,
+        subsample=1.0,
+        sampling="uniform",
+        colsample_bytree=1.0,
+        feature_weights=None,
+        boosting="plain",
+        drop_rate=0.1,
+        skip_drop=0.5,
+        max_drop=50,
     ):
         self.loss = loss
         self.learning_rate = learning_rate
@@ -241,6 +265,14 @@ class HistGradientBoostingClassifier(
         self.max_delta_step = max_delta_step
         self.path_smoothing = path_smoothing
         self.extra_trees = extra_trees
+        self.subsample = subsample
+        self.sampling = sampling
+        self.colsample_bytree = colsample_bytree
+        self.feature_weights = feature_weights
+        self.boosting = boosting
+        self.drop_rate = drop_rate
+        self.skip_drop = skip_drop
+        self.max_drop = max_drop
 
     def _finalize_sample_weight(self, sample_weight, y):
         """Multiply the weights of rows by those of their classes."""

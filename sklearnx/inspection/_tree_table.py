@@ -42,7 +42,8 @@ def tree_table(estimator: Any, iteration: int = 0, output: int = 0) -> pandas.Da
         - `sum_hessians`: sum of the hessians, times the weights, of these rows;
         - `gain`: how much the split lowers the loss, to the second order, twice; shrunk
           for categories of many levels;
-        - `value`: what a leaf adds to the raw score, learning rate included. Of a
+        - `value`: what a leaf adds to the raw score, learning rate included; in a
+          random forest, whose trees are averaged, what it predicts by itself. Of a
           split, what it would add as a leaf; nothing where the loss has values for
           leaves only ('absolute_error', 'quantile', 'huber').
 

@@ -7,15 +7,20 @@ in double by the same formulas in the same order.
 import math
 from collections import namedtuple
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
+
+from sklearnx._cython.common import elementary
 
 MIN_LEVEL_SUPPORT = 10
 N_FREE_LEVELS = 6
 LEVEL_PENALTY = 0.2
 ROUNDING = 1e-14
 FEATURES_OF_NODE = 1
-CUT_OF_NODE = 2
+FEATURES_OF_TREE = 2
+ROWS_OF_ROUND = 3
+CUT_OF_NODE = 6
 
 # ---- random numbers ------------------------------------------------------------------
 
@@ -31,6 +36,34 @@ def mix(x):
 def draw(seed, purpose, tree, node, item):
     """Return 64 random bits, a function of the keys alone."""
     return mix(mix(mix(mix(seed ^ (purpose << 56)) ^ tree) ^ node) ^ item)
+
+
+def to_uniform(bits):
+    """Return the middle of one of 2^53 intervals between 0 and 1."""
+    return ((bits >> 11) + 0.5) * 2.0**-53
+
+
+# ---- sampling ------------------------------------------------------------------------
+
+
+def draw_keys(seed, iteration, n_rows):
+    """Return the random keys of the rows in a round."""
+    return [draw(seed, ROWS_OF_ROUND, iteration, 0, row) for row in range(n_rows)]
+
+
+def find_smallest(keys, n_drawn):
+    """Return the rows with the smallest keys, ascending."""
+    return sorted(sorted(range(len(keys)), key=lambda row: keys[row])[:n_drawn])
+
+
+def find_mvs_threshold(norms, n_drawn):
+    """Return mu with sum(min(1, norm / mu)) = n_drawn, as an exact fraction."""
+    norms = sorted(map(Fraction, norms), reverse=True)
+    for n_certain in range(n_drawn):
+        mu = sum(norms[n_certain:]) / (n_drawn - n_certain)
+        if norms[n_certain] <= mu:
+            return mu
+    return Fraction(0)
 
 
 # ---- binning -------------------------------------------------------------------------
@@ -447,6 +480,8 @@ def grow(
     max_leaf_nodes=31,
     max_depth=0,
     max_features=1.0,
+    colsample_bytree=1.0,
+    feature_weights=None,
     monotonic_cst=None,
     interaction_groups=None,
     seed=0,
@@ -473,17 +508,29 @@ def grow(
         sums = np.array([column[rows].sum() for column in columns])
         return Node(rows, sums, int(fixed.weights[rows].sum()), **known)
 
+    def draw_features(features, share, *keys):
+        bits = {f: draw(seed, *keys, f) for f in features}
+        n_drawn = max(1, math.ceil(share * len(features)))
+        if feature_weights is not None:
+            features = [f for f in features if feature_weights[f] > 0]
+            bits = {f: _weigh(bits[f], feature_weights[f]) for f in features}
+        return sorted(sorted(features, key=bits.get)[:n_drawn])
+
+    tree_features = list(range(n_features))
+    if colsample_bytree < 1:
+        tree_features = draw_features(
+            tree_features, colsample_bytree, FEATURES_OF_TREE, tree_idx, 0
+        )
+
     def list_features(node_idx, node):
-        features = list(range(n_features))
+        features = tree_features
         if interaction_groups is not None:
             is_open = np.any([interaction_groups[g] for g in node.groups], axis=0)
-            features = np.flatnonzero(is_open).tolist()
+            features = [f for f in features if is_open[f]]
         if max_features < 1:
-            keys = {
-                f: draw(seed, FEATURES_OF_NODE, tree_idx, node_idx, f) for f in features
-            }
-            n_drawn = max(1, math.ceil(max_features * len(features)))
-            features = sorted(sorted(features, key=keys.get)[:n_drawn])
+            features = draw_features(
+                features, max_features, FEATURES_OF_NODE, tree_idx, node_idx
+            )
         return features
 
     def search(node_idx):
@@ -558,6 +605,13 @@ def grow(
     if len(nodes) == 1:
         nodes[0].value = 0.0  # it found nothing to say
     return nodes
+
+
+def _weigh(bits, weight):
+    """Return -log(1 - u) / weight of a uniform number u."""
+    log = np.empty(1)
+    elementary.map_log1p(np.array([-to_uniform(bits)]), log)
+    return -log[0] / weight
 
 
 def _set_bounds(node, left, right, monotonic_cst):

@@ -52,11 +52,15 @@ class Problem:
             "decades": 10 ** rng.uniform(-6, 6, size=n_rows),
         }[weights]
 
-    def grow(self, *, n_threads=1, tree_idx=0, **options):
+    def grow(self, *, n_threads=1, tree_idx=0, rows=None, **options):
         """Return the grower and what it grew."""
         grower = TreeGrower(self.matrix, self.edges, n_threads=n_threads, **options)
         quantized = make_quantized(self.gradients, self.hessians, self.weights)
-        return grower, grower.grow(quantized, tree_idx)
+        return grower, grower.grow(quantized, tree_idx, rows)
+
+    def grow_arrays(self, **options):
+        """Return what the grower grew."""
+        return self.grow(**options)[1]
 
     def grow_slowly(self, **options):
         """Return the oracle's nodes."""
@@ -144,6 +148,7 @@ OPTIONS = st.fixed_dictionaries(
         "path_smoothing": st.sampled_from([0.0, 0.0, 3.0]),
         "extra_trees": st.sampled_from([False, False, True]),
         "max_features": st.sampled_from([1.0, 0.5, 0.01]),
+        "colsample_bytree": st.sampled_from([1.0, 1.0, 0.7, 0.3]),
         "seed": st.integers(0, 2**64 - 1),
         "tree_idx": st.integers(0, 1000),
         "histogram_budget": st.sampled_from([0, 2**29]),
@@ -171,6 +176,12 @@ def test_random_trees(problem, options, is_monotonic, data):
     if groups:
         mask = [[f in group for f in range(n_features)] for group in groups]
         options["interaction_groups"] = np.array(mask, dtype=np.uint8)
+    if data.draw(st.booleans()):
+        weights = st.sampled_from([0.0, 1e-300, 0.5, 1.0, 1.0, 1e9])
+        weights = data.draw(
+            st.lists(weights, min_size=n_features, max_size=n_features).filter(any)
+        )
+        options["feature_weights"] = np.array(weights)
     Problem(**problem).check(**options)
 
 
@@ -253,6 +264,51 @@ def test_max_features_is_drawn_for_each_node():
     assert np.bincount(firsts, minlength=8).min() > 25
 
 
+def test_colsample_bytree_is_drawn_for_each_tree():
+    problem = Problem(2000, [30] * 8)
+    drawn = []
+    for tree_idx in range(200):
+        nodes, _, _ = (problem.check if tree_idx < 5 else problem.grow_arrays)(
+            colsample_bytree=0.25, max_features=0.5, seed=3, tree_idx=tree_idx
+        )
+        drawn.append(set(nodes["feature"][nodes["feature"] >= 0].tolist()))
+    assert {len(features) for features in drawn} == {2}
+    counts = np.bincount([f for features in drawn for f in features], minlength=8)
+    assert counts.min() > 25
+
+
+@pytest.mark.parametrize("option", ["max_features", "colsample_bytree"])
+def test_feature_weights(option):
+    # The chance of a draw of one is the weight's share; of two by Efraimidis and
+    # Spirakis that of drawing one after the other.
+    problem = Problem(50, [4] * 4, missing=0)
+    problem.gradients = problem.codes[:, 1] - 1.5
+    weights = np.array([0.0, 1.0, 2.0, 5.0])
+    options = {"feature_weights": weights, "max_leaf_nodes": 2, "min_samples_leaf": 1}
+
+    def draw(share, n_draws=1500):
+        firsts = [
+            problem.grow_arrays(seed=seed, **{option: share}, **options)[0]
+            for seed in range(n_draws)
+        ]
+        return np.array([nodes["feature"][0] for nodes in firsts])
+
+    shares = np.bincount(draw(0.25), minlength=4) / 1500
+    np.testing.assert_allclose(shares, weights / 8, atol=0.04)
+    # Equal weights draw what no weights do.
+    for seed in range(50):
+        (nodes, *_), (others, *_) = (
+            problem.grow_arrays(
+                seed=seed, **{option: 0.5, **options, "feature_weights": weights}
+            )
+            for weights in (None, np.full(4, 3.0))
+        )
+        np.testing.assert_array_equal(nodes, others)
+    # Of two drawn, the one that gains most is split on: drawn first, or second.
+    expected = 1 / 8 + 2 / 8 * 1 / 6 + 5 / 8 * 1 / 3
+    np.testing.assert_allclose(np.mean(draw(0.5) == 1), expected, atol=0.04)
+
+
 def test_no_limit_of_leaves():
     problem = Problem(500, [200, 100, 90], has_hessians=False, missing=0)
     nodes, stats, _ = problem.check(max_leaf_nodes=0, min_samples_leaf=1)
@@ -306,6 +362,19 @@ def test_subset_of_rows():
     problem = Problem(1000, [20, 300, 6], [2])
     rows = np.flatnonzero(np.random.default_rng(0).random(1000) < 0.6)
     problem.check(rows=rows.astype(np.uint32))
+    problem.check(rows=rows[:1].astype(np.uint32))
+
+
+def test_rows_of_one_tree_are_not_those_of_the_next():
+    problem = Problem(1000, [20, 300, 6], [2])
+    quantized = make_quantized(problem.gradients, problem.hessians)
+    grower = TreeGrower(problem.matrix, problem.edges)
+    expected = grower.grow(quantized, 0)
+    rows = np.arange(0, 1000, 3, dtype=np.uint32)
+    assert grower.grow(quantized, 0, rows)[1]["n_samples"][0] == len(rows)
+    assert sorted(grower.leaf_rows) == rows.tolist()
+    for array, other in zip(grower.grow(quantized, 0), expected, strict=True):
+        np.testing.assert_array_equal(array, other)
 
 
 def test_second_tree_is_as_the_first():

@@ -187,6 +187,12 @@ parameters = st.fixed_dictionaries(
         "max_features": st.sampled_from([1.0, 0.5, 1e-9]),
         "early_stopping": st.sampled_from([False, False, True]),
         "scoring": st.sampled_from(["loss", None]),
+        "subsample": st.sampled_from([1.0, 1.0, 0.5, 1e-9]),
+        "sampling": st.sampled_from(["uniform", "goss", "mvs"]),
+        "colsample_bytree": st.sampled_from([1.0, 1.0, 0.5]),
+        "boosting": st.sampled_from(["plain", "plain", "dart", "random_forest"]),
+        "drop_rate": st.sampled_from([0.1, 1.0]),
+        "skip_drop": st.sampled_from([0.5, 0.0]),
     }
 )
 n_rows = st.one_of(st.integers(1, 5), st.integers(1, 60), st.sampled_from([400]))

@@ -3,6 +3,7 @@
 A new public estimator is added here once; every contract then runs on it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -26,11 +27,13 @@ class EstimatorCase:
     variants : dict of dict
         Name -> settings on top of the small ones that take another way through the
         code.
+    checked : tuple of str
+        The variants that scikit-learn's own checks run on as well.
     search_grid : dict
         Two or three parameter values to search over.
-    draws_rows : bool
-        Whether fit draws rows at random with the small settings, so that a weight of 2
-        cannot be exactly the row twice.
+    draws_rows : callable
+        ``draws_rows(settings)`` tells whether fit draws rows at random with these
+        settings, so that a weight of 2 cannot be exactly the row twice.
     accepts_categories : bool
         Whether columns of categories, strings and booleans are taken as they are.
     has_recursion : bool
@@ -41,7 +44,8 @@ class EstimatorCase:
     small_settings: dict
     search_grid: dict
     variants: dict = field(default_factory=dict)
-    draws_rows: bool = False
+    checked: tuple = ()
+    draws_rows: Callable = lambda settings: False
     accepts_categories: bool = False
     has_recursion: bool = False
 
@@ -67,7 +71,26 @@ _BOOSTING_VARIANTS = {
         "path_smoothing": 1.0,
     },
     "wide codes": {"max_bins": 1000},
+    "columns of a tree drawn": {"colsample_bytree": 0.5, "max_features": 0.7},
+    "rows drawn": {"subsample": 0.5},
+    "goss": {"subsample": 0.5, "sampling": "goss"},
+    "mvs": {"subsample": 0.5, "sampling": "mvs"},
+    "dart": {
+        "boosting": "dart",
+        "drop_rate": 0.3,
+        "skip_drop": 0.0,
+        "max_iter": 10,
+        "learning_rate": 0.5,
+    },
+    "random forest": {"boosting": "random_forest", "max_features": 0.5},
+    "random forest of drawn rows": {"boosting": "random_forest", "subsample": 0.5},
 }
+
+
+def _draws_rows(settings):
+    draws_validation_rows = settings.get("early_stopping") is True
+    return settings.get("subsample", 1.0) < 1 or draws_validation_rows
+
 
 CASES = [
     EstimatorCase(
@@ -75,6 +98,8 @@ CASES = [
         small_settings={"max_iter": 5, "min_samples_leaf": 1, "random_state": 0},
         variants=_BOOSTING_VARIANTS,
         search_grid={"max_leaf_nodes": [3, 7], "learning_rate": [0.1, 0.5]},
+        checked=("rows drawn", "goss", "mvs", "dart", "random forest"),
+        draws_rows=_draws_rows,
         accepts_categories=True,
         has_recursion=True,
     ),
@@ -91,6 +116,8 @@ CASES = [
             "tweedie": {"loss": "tweedie", "power": 1.3},
         },
         search_grid={"max_leaf_nodes": [3, 7], "learning_rate": [0.1, 0.5]},
+        checked=("rows drawn", "goss", "mvs", "dart", "random forest"),
+        draws_rows=_draws_rows,
         accepts_categories=True,
         has_recursion=True,
     ),
@@ -103,8 +130,8 @@ def over_cases(keep=lambda case: True):
     return pytest.mark.parametrize("case", cases)
 
 
-def over_variants(keep=lambda case: True):
-    """Parametrize a test over the estimators and their settings."""
+def over_variants(keep=lambda case: True, keep_settings=lambda case, settings: True):
+    """Parametrize a test over the estimators and their settings that are kept."""
     return pytest.mark.parametrize(
         "case, settings",
         [
@@ -112,5 +139,6 @@ def over_variants(keep=lambda case: True):
             for case in CASES
             if keep(case)
             for name, settings in {"small": {}, **case.variants}.items()
+            if keep_settings(case, settings)
         ],
     )

@@ -13,8 +13,10 @@ from tests.contracts.estimators import over_cases, over_variants
 RTOL = 1e-7
 
 
-def is_exact(case):
-    return has_fit_parameter(case, "sample_weight") and not case.draws_rows
+def is_exact(case, settings=None):
+    return has_fit_parameter(case, "sample_weight") and not case.draws_rows(
+        settings or {}
+    )
 
 
 def has_fit_parameter(case, name):
@@ -32,10 +34,8 @@ def assert_close(outputs, expected):
 
 # 1000 rows have more distinct values than there are bins.
 @pytest.mark.parametrize("n_samples", [60, 1000])
-@over_variants(keep=is_exact)
+@over_variants(keep_settings=is_exact)
 def test_weight_is_repetition(case, settings, n_samples):
-    if settings.get("early_stopping"):
-        pytest.skip("the validation rows are drawn")
     X, y = make_data(case, n_samples)
     weight = draw_weights(y)
     weighted = case.make_estimator(**settings).fit(X, y, sample_weight=weight)
@@ -45,12 +45,39 @@ def test_weight_is_repetition(case, settings, n_samples):
     assert_close(compute_outputs(weighted, X), compute_outputs(repeated, X))
 
 
-@over_variants(keep=is_exact)
+@over_variants(keep=lambda case: has_fit_parameter(case, "sample_weight"))
 def test_unit_weights(case, settings):
     X, y = make_data(case)
     plain = case.make_estimator(**settings).fit(X, y)
     weighted = case.make_estimator(**settings).fit(X, y, sample_weight=np.ones(len(y)))
     assert_close(compute_outputs(weighted, X), compute_outputs(plain, X))
+
+
+@over_variants(
+    keep=lambda case: has_fit_parameter(case, "sample_weight"),
+    keep_settings=lambda case, settings: settings.get("subsample", 1.0) < 1,
+)
+def test_weight_is_repetition_on_average(case, settings):
+    """Where rows are drawn: over many seeds, and much closer than without weights."""
+    X, y = make_data(case, 2000)
+    weight = np.where(y > np.median(y), 4, 1)
+    X_test, _ = make_data(case, 50, random_state=2)
+
+    def average(seed, X, y, sample_weight=None):
+        sums = 0
+        for random_state in range(seed, seed + 20):
+            estimator = case.make_estimator(
+                **settings, max_leaf_nodes=4, random_state=random_state
+            )
+            outputs = compute_outputs(estimator.fit(X, y, sample_weight), X_test)
+            sums = sums + outputs.get("predict_proba", outputs["predict"])
+        return sums / 20
+
+    weighted = average(0, X, y, weight)
+    repeated = average(100, X.repeat(weight, axis=0), y.repeat(weight))
+    unweighted = average(200, X, y)
+    distance = np.sqrt(np.mean((weighted - repeated) ** 2))
+    assert distance < 0.5 * np.sqrt(np.mean((weighted - unweighted) ** 2))
 
 
 @over_cases(

@@ -62,7 +62,13 @@ cdef extern from "random.h" nogil:
     uint64_t skx_random(
         uint64_t seed, uint64_t purpose, uint64_t tree, uint64_t node, uint64_t item
     )
+    double skx_uniform(uint64_t bits)
     uint64_t SKX_FEATURES_OF_NODE
+    uint64_t SKX_FEATURES_OF_TREE
+
+cdef extern from "skx_math.h" nogil:
+    double skx_log1p(double x)
+    uint64_t skx_bits(double x)
 
 # The struct node_t. Its padding is a field, since NumPy drops what is not.
 NODE_DTYPE = np.dtype(
@@ -174,8 +180,6 @@ cdef class TreeGrower:
     matrix : BinnedMatrix
     thresholds : float64 array of shape (n_bins in all,)
         Upper edge of each bin, in the order of a histogram.
-    rows : uint32 array or None
-        Rows to train on in ascending order; None means all.
     max_leaf_nodes, max_depth : int
         0 means no limit.
     min_samples_leaf : int
@@ -184,7 +188,10 @@ cdef class TreeGrower:
     l1_regularization, l2_regularization, min_split_gain, path_smoothing : float
     max_delta_step : float
         Infinite: no limit.
-    max_features : float
+    max_features, colsample_bytree : float
+        Shares of the features drawn for a node, among those drawn for its tree.
+    feature_weights : float64 array of shape (n_features,) or None
+        How likely features are to be drawn; None means all alike.
     extra_trees : bool
     monotonic_cst : int8 array of shape (n_features,)
     interaction_groups : uint8 array of shape (n_groups, n_features) or None
@@ -199,7 +206,7 @@ cdef class TreeGrower:
         BinnedMatrix matrix
         readonly int n_threads
         int max_leaf_nodes, max_depth, n_groups
-        double max_features
+        double max_features, colsample_bytree
         uint64_t seed
         criterion_t criterion
         workspace_t* workspace
@@ -212,9 +219,9 @@ cdef class TreeGrower:
         int n_free_histograms, n_histograms, max_histograms
         object _all_rows, _rows, _left_buffer, _right_buffer
         object _thresholds, _monotonic_cst, _interaction_groups
-        object _splits, _allowed, _keys
+        object _splits, _allowed, _keys, _tree_features, _feature_weights
         # The same arrays, for code without the GIL.
-        const uint32_t* all_rows
+        const uint32_t* given_rows  # of the tree that grows
         uint32_t* rows
         uint32_t* left_buffer
         uint32_t* right_buffer
@@ -222,6 +229,8 @@ cdef class TreeGrower:
         split_t* splits
         uint8_t* allowed
         uint64_t* keys
+        uint8_t* tree_features  # drawn for the tree that grows
+        const double* feature_weights  # NULL: all alike
         int64_t n_rows
         # Rows of the last tree's leaves, for the update of raw scores.
         readonly object leaf_nodes, leaf_offsets
@@ -236,7 +245,6 @@ cdef class TreeGrower:
         BinnedMatrix matrix,
         thresholds,
         *,
-        rows=None,
         max_leaf_nodes=31,
         max_depth=0,
         min_samples_leaf=20,
@@ -247,6 +255,8 @@ cdef class TreeGrower:
         max_delta_step=INFINITY,
         path_smoothing=0.0,
         max_features=1.0,
+        colsample_bytree=1.0,
+        feature_weights=None,
         extra_trees=False,
         monotonic_cst=None,
         interaction_groups=None,
@@ -257,6 +267,8 @@ cdef class TreeGrower:
         cdef:
             const int8_t[::1] monotonic
             const uint8_t[:, ::1] groups
+            const double[::1] weights_view
+            uint8_t[::1] mask_view
             uint32_t[::1] rows_view
             uint8_t[:, ::1] bytes_view
             uint64_t[::1] keys_view
@@ -266,16 +278,14 @@ cdef class TreeGrower:
         self.max_leaf_nodes = max_leaf_nodes
         self.max_depth = max_depth
         self.max_features = max_features
+        self.colsample_bytree = colsample_bytree
         self.seed = seed
-        if rows is None:
-            rows = np.arange(matrix.n_rows, dtype=np.uint32)
+        rows = np.arange(matrix.n_rows, dtype=np.uint32)
         self._all_rows = rows
         self._rows = np.empty_like(rows)
         self._left_buffer = np.empty_like(rows)
         self._right_buffer = np.empty_like(rows)
         self.n_rows = len(rows)
-        rows_view = self._all_rows
-        self.all_rows = &rows_view[0]
         rows_view = self._rows
         self.rows = &rows_view[0]
         rows_view = self._left_buffer
@@ -317,6 +327,14 @@ cdef class TreeGrower:
         self.workspace = allocate_workspace(
             &matrix.binned, choose_n_slots(&matrix.binned, self.n_rows, n_threads)
         )
+        self._tree_features = np.empty(n_features, dtype=np.uint8)
+        mask_view = self._tree_features
+        self.tree_features = &mask_view[0]
+        self._feature_weights = feature_weights
+        self.feature_weights = NULL
+        if feature_weights is not None:
+            weights_view = feature_weights
+            self.feature_weights = &weights_view[0]
         self.max_histograms = max(
             MIN_HISTOGRAMS,
             histogram_budget
@@ -339,8 +357,16 @@ cdef class TreeGrower:
         free(self.free_histograms)
         free_workspace(self.workspace)
 
-    def grow(self, QuantizedGradients quantized, int64_t tree_idx):
+    def grow(self, QuantizedGradients quantized, int64_t tree_idx, rows=None):
         """Grow a tree.
+
+        Parameters
+        ----------
+        quantized : QuantizedGradients
+        tree_idx : int
+            Key of its random choices.
+        rows : uint32 array of shape (n_drawn,) or None
+            Rows to train on in ascending order; None means all.
 
         Returns
         -------
@@ -358,7 +384,10 @@ cdef class TreeGrower:
         self.criterion.weight_unit = quantized.quantized.weight_unit
         self.criterion.row_weight = quantized.quantized.row_weight
         self.criterion.tree_idx = tree_idx
+        cdef const uint32_t[::1] given_rows = self._all_rows if rows is None else rows
         cdef const quantized_t* gradients = &quantized.quantized
+        self.n_rows = given_rows.shape[0]
+        self.given_rows = &given_rows[0]
         with nogil:
             failed = self._grow(gradients, tree_idx)
         if failed:
@@ -394,7 +423,7 @@ cdef class TreeGrower:
 
         Those from `leaf_offsets[i]` to `leaf_offsets[i + 1]` reached `leaf_nodes[i]`.
         """
-        return self._rows
+        return self._rows[: self.n_rows]
 
     cdef int _threads_for_rows(self, int64_t n_rows) noexcept nogil:
         return self.n_threads if n_rows >= MIN_ROWS_FOR_THREADS else 1
@@ -462,6 +491,15 @@ cdef class TreeGrower:
             int32_t popped
             int n_leaves = 1
         self._clear_nodes()
+        memset(self.tree_features, 1, self.matrix.binned.n_features)
+        if self.colsample_bytree < 1:
+            self._draw_features(
+                self.colsample_bytree,
+                SKX_FEATURES_OF_TREE,
+                tree_idx,
+                0,
+                self.tree_features,
+            )
         root = self._add_node()
         if root == NULL:
             return 1
@@ -478,7 +516,7 @@ cdef class TreeGrower:
             ):
                 return 1
         if self.n_nodes == 1:
-            memcpy(self.rows, self.all_rows, self.n_rows * sizeof(uint32_t))
+            memcpy(self.rows, self.given_rows, self.n_rows * sizeof(uint32_t))
         return 0
 
     cdef int _init_root(
@@ -544,7 +582,7 @@ cdef class TreeGrower:
             int64_t n_left, left_weight
             split_t* split
             # The root's rows are as they were given, those of other nodes in place.
-            const uint32_t* source = self.all_rows if node_idx == 0 else self.rows
+            const uint32_t* source = self.given_rows if node_idx == 0 else self.rows
         if self._add_node() == NULL or self._add_node() == NULL:
             return 1
         node = &self.nodes[node_idx]
@@ -604,7 +642,7 @@ cdef class TreeGrower:
         if quantized.weights == NULL:
             return self.n_rows
         for i in range(self.n_rows):
-            sum_weights += quantized.weights[self.all_rows[i]]
+            sum_weights += quantized.weights[self.given_rows[i]]
         return sum_weights
 
     cdef void _send_missing(
@@ -659,11 +697,10 @@ cdef class TreeGrower:
         """Mark the features that a node may be split on."""
         cdef:
             int n_features = self.matrix.binned.n_features
-            int feature, group, n_allowed = 0, n_drawn
-            uint64_t largest, node_idx = node - self.nodes
+            int feature, group
             const uint8_t* group_features
         if self.n_groups == 0:
-            memset(allowed, 1, n_features)
+            memcpy(allowed, self.tree_features, n_features)
         else:
             memset(allowed, 0, n_features)
             for group in range(self.n_groups):
@@ -671,24 +708,64 @@ cdef class TreeGrower:
                     group_features = self.groups + <int64_t> group * n_features
                     for feature in range(n_features):
                         allowed[feature] |= group_features[feature]
-        if self.max_features >= 1:
-            return
-        for feature in range(n_features):
-            if allowed[feature]:
-                self.keys[n_allowed] = skx_random(
-                    self.seed, SKX_FEATURES_OF_NODE, tree_idx, node_idx, feature
-                )
-                n_allowed += 1
-        if n_allowed == 0:
-            return
-        n_drawn = max(1, <int> ceil(self.max_features * n_allowed))
-        nth_element(
-            self.keys, self.keys + n_drawn - 1, self.keys + n_allowed
+            for feature in range(n_features):
+                allowed[feature] &= self.tree_features[feature]
+        if self.max_features < 1:
+            self._draw_features(
+                self.max_features,
+                SKX_FEATURES_OF_NODE,
+                tree_idx,
+                node - self.nodes,
+                allowed,
+            )
+
+    cdef inline uint64_t _draw_key(
+        self, uint64_t purpose, uint64_t tree_idx, uint64_t node_idx, int feature
+    ) noexcept nogil:
+        """Return a random key; the features with the smallest ones are drawn.
+
+        With weights it holds the bits of -log(u) / weight, which are ordered as the
+        numbers are: weighted sampling without replacement (Efraimidis and Spirakis,
+        "Weighted random sampling with a reservoir", 2006, algorithm A-ES, which draws
+        the largest u^(1 / weight)).
+        """
+        cdef uint64_t key = skx_random(
+            self.seed, purpose, tree_idx, node_idx, feature
         )
+        if self.feature_weights == NULL:
+            return key
+        return skx_bits(-skx_log1p(-skx_uniform(key)) / self.feature_weights[feature])
+
+    cdef void _draw_features(
+        self,
+        double share,
+        uint64_t purpose,
+        uint64_t tree_idx,
+        uint64_t node_idx,
+        uint8_t* allowed,
+    ) noexcept nogil:
+        """Keep a share of the allowed features, none of those of weight 0."""
+        cdef:
+            int n_features = self.matrix.binned.n_features
+            int feature, n_allowed = 0, n_keys = 0, n_drawn
+            uint64_t largest
+        for feature in range(n_features):
+            if not allowed[feature]:
+                continue
+            n_allowed += 1
+            if self.feature_weights != NULL and self.feature_weights[feature] == 0:
+                allowed[feature] = 0
+                continue
+            self.keys[n_keys] = self._draw_key(purpose, tree_idx, node_idx, feature)
+            n_keys += 1
+        n_drawn = max(1, <int> ceil(share * n_allowed))
+        if n_drawn >= n_keys:
+            return
+        nth_element(self.keys, self.keys + n_drawn - 1, self.keys + n_keys)
         largest = self.keys[n_drawn - 1]
         for feature in range(n_features):
-            if allowed[feature] and largest < skx_random(
-                self.seed, SKX_FEATURES_OF_NODE, tree_idx, node_idx, feature
+            if allowed[feature] and largest < self._draw_key(
+                purpose, tree_idx, node_idx, feature
             ):
                 allowed[feature] = 0
 
@@ -718,7 +795,7 @@ cdef class TreeGrower:
             job,
             &self.matrix.binned,
             quantized,
-            (self.all_rows if node == self.nodes else self.rows) + node.start,
+            (self.given_rows if node == self.nodes else self.rows) + node.start,
             node.stop - node.start,
             self.workspace,
             node.histogram,
@@ -885,7 +962,7 @@ cdef class TreeGrower:
 
         order = np.argsort(leaf_starts, kind="stable")
         self.leaf_nodes = leaf_nodes[order]
-        self.leaf_offsets = np.append(leaf_starts[order], len(self._rows))
+        self.leaf_offsets = np.append(leaf_starts[order], self.n_rows)
         cdef const int64_t[::1] offsets = self.leaf_offsets
         leaf_node = self.leaf_nodes
         fine.gradient_unit = quantized.quantized.leaf_gradient_unit

@@ -16,7 +16,14 @@ static inline uint64_t skx_mix(uint64_t x) {
 }
 
 // Distinct purposes draw independent numbers from the same keys.
-enum { SKX_FEATURES_OF_NODE = 1, SKX_CUT_OF_NODE = 2 };
+enum {
+    SKX_FEATURES_OF_NODE = 1,
+    SKX_FEATURES_OF_TREE = 2,
+    SKX_ROWS_OF_ROUND = 3,
+    SKX_DROPPED_ROUNDS = 4,
+    SKX_DROPS_ANY_ROUND = 5,
+    SKX_CUT_OF_NODE = 6,
+};
 
 static inline uint64_t skx_random(uint64_t seed, uint64_t purpose, uint64_t tree,
                                   uint64_t node, uint64_t item) {
@@ -29,4 +36,9 @@ static inline uint64_t skx_random(uint64_t seed, uint64_t purpose, uint64_t tree
 static inline uint32_t skx_scale(uint64_t bits, uint32_t n) {
     uint64_t low = (bits & UINT32_MAX) * n;
     return (uint32_t)(((bits >> 32) * n + (low >> 32)) >> 32);
+}
+
+// A number in (0, 1) from 64 random bits: the middle of one of 2^53 equal intervals.
+static inline double skx_uniform(uint64_t bits) {
+    return ((double)(bits >> 11) + 0.5) * 0x1p-53;
 }

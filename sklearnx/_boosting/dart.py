@@ -1,0 +1,147 @@
+"""DART: rounds that leave some of the earlier rounds out."""
+
+import math
+
+import numpy as np
+
+from sklearnx._boosting.booster import Booster
+from sklearnx._boosting.model import Tree
+from sklearnx._cython.boosting.binned_predicting import add_node_values
+from sklearnx._cython.common.random import (
+    DROPPED_ROUNDS,
+    DROPS_ANY_ROUND,
+    draw_uniform,
+)
+from sklearnx._cython.common.reductions import max_abs
+
+# Values of leaves are rounded to so many bits below the scale of the raw scores.
+VALUE_BITS = 42
+
+
+class DartBooster(Booster):
+    r"""Dropouts meet multiple additive regression trees.
+
+    Rashmi and Gilad-Bachrach, 2015, DART: Dropouts meet Multiple Additive Regression
+    Trees, AISTATS, Algorithm 1. A round leaves out k of the earlier rounds, drawn
+    independently, and fits its trees to the gradients at the scores of the others. The
+    new trees and those left out would then correct the same errors, so the new ones get
+    the factor :math:`\eta / (k + 1)`, with the learning rate :math:`\eta`, and those
+    left out :math:`k / (k + 1)`. A round may find nothing to leave out, and is one of
+    plain boosting then.
+
+    Scores are sums of trees that come and go. For them to have the same bits whatever
+    the history, values of leaves are multiples of a power of two, some 2^-42 of the
+    scale of the scores, whose sums are exact.
+
+    Parameters
+    ----------
+    drop_rate : float
+        Probability of an earlier round to be left out.
+    skip_drop : float
+        Probability of a round to leave nothing out.
+    max_drop : int or None
+        Largest number of rounds left out; None means no limit.
+    seed : int
+    **kwargs
+        Of `Booster`.
+    """
+
+    def __init__(self, *args, drop_rate, skip_drop, max_drop, seed, **kwargs):
+        self.drop_rate = drop_rate
+        self.skip_drop = skip_drop
+        self.max_drop = max_drop
+        self.seed = seed
+        self.factor = 1.0
+        self.changes = []
+        super().__init__(*args, **kwargs)
+
+    def _init_scores(self):
+        # Rounds change the values of earlier trees; the model given stays as it is.
+        self.model = self.model.extended([])
+        self.base = self.model.make_raw(len(self.train), self.train.offset)
+        self.sums = np.zeros_like(self.base)
+        self._start_matrix = None
+        if self.model.n_trees > 0:
+            # Codes of those trees' bins are not known.
+            self._start_matrix = self.train.to_matrix()
+            self.model.add_iterations(
+                self._start_matrix, self.sums, 0, self.model.n_iter, self.n_threads
+            )
+        self.raw = self.base + self.sums
+        self.scores_to_fit = self.raw
+        scale = 1.0
+        if self.loss.link == "identity":
+            scale = max_abs(self.train.y - self.base[0], self.n_threads)
+        self.unit = math.ldexp(1.0, max(math.frexp(scale)[1] - VALUE_BITS, -1000))
+
+    def boost(self, iteration):
+        dropped = self._draw_rounds(iteration)
+        n_dropped = len(dropped)
+        with self.timer.measure("dropping"):
+            restored = self._take_out(dropped, n_dropped / (n_dropped + 1))
+            np.add(self.base, self.sums, out=self.raw)
+        self.factor = self.learning_rate / (n_dropped + 1)
+        self._fit_round(iteration)
+        self.sums += restored
+        np.add(self.base, self.sums, out=self.raw)
+
+    def _shrink(self, values):
+        return self._round(self.factor * values)
+
+    def _round(self, values):
+        return np.rint(values / self.unit) * self.unit
+
+    def _draw_rounds(self, iteration):
+        """Return the earlier rounds to leave out."""
+        if draw_uniform(self.seed, DROPS_ANY_ROUND, iteration, 1) < self.skip_drop:
+            return np.empty(0, dtype=np.int64)
+        draws = draw_uniform(self.seed, DROPPED_ROUNDS, iteration, iteration)
+        dropped = np.flatnonzero(draws < self.drop_rate)
+        if self.max_drop is not None and len(dropped) > self.max_drop:
+            order = np.argsort(draws[dropped], kind="stable")
+            dropped = np.sort(dropped[order[: self.max_drop]])
+        return dropped
+
+    def _take_out(self, dropped, factor):
+        """Take rounds out of the sums, and scale their trees.
+
+        Returns what the scaled trees add to the sums once the round is over.
+        """
+        restored = np.zeros_like(self.sums)
+        self.changes = []
+        n_outputs = len(self.sums)
+        for iteration in dropped:
+            for output in range(n_outputs):
+                tree, leaves = self._find_tree(iteration, output)
+                values = -tree.nodes["value"]
+                add_node_values(leaves, values, self.sums[output], self.n_threads)
+                change = self._scale(tree, factor)
+                values = np.ascontiguousarray(tree.nodes["value"])
+                add_node_values(leaves, values, restored[output], self.n_threads)
+                self.changes.append((output, change))
+        return restored
+
+    def _find_tree(self, iteration, output):
+        """Return an earlier tree and the leaf of each training row."""
+        index = iteration - self.model.n_iter
+        if index < 0:
+            tree = self.model.tree(iteration, output)
+            return tree, tree.find_leaves(self._start_matrix, self.n_threads)
+        tree = self.trees[index * len(self.sums) + output]
+        return tree, tree.find_binned_leaves(self.matrix, self.n_threads)
+
+    def _scale(self, tree, factor):
+        """Scale the values of a tree; return one of the differences."""
+        leaf_nodes = np.flatnonzero(tree.nodes["feature"] < 0)
+        before = tree.nodes["value"][leaf_nodes]
+        values = self._round(factor * before)
+        tree.stats["value"] *= factor
+        tree.set_leaf_values(leaf_nodes, values)
+        change = Tree(tree.nodes.copy(), tree.stats, tree.bitsets)
+        change.nodes["value"][leaf_nodes] = values - before
+        return change
+
+    def update_scores(self, matrix, raw, offset):
+        for output, change in self.changes:
+            change.add_predictions(matrix, raw[output], self.n_threads)
+        super().update_scores(matrix, raw, offset)
