@@ -635,6 +635,21 @@ def test_sklearn_loss_with_other_classes_raises():
         make_loss(sklearn_loss.HalfGammaLoss()).check_target(np.array([-1.0]))
 
 
+def test_sklearn_loss_with_negative_hessians_raises():
+    class Concave(sklearn_loss.HalfSquaredError):
+        def gradient_hessian(self, *args, **kwargs):
+            gradient, hessian = super().gradient_hessian(*args, **kwargs)
+            hessian = np.ones_like(gradient)
+            hessian[-1] = -1e-9
+            return gradient, hessian
+
+    loss = make_loss(Concave())
+    assert isinstance(loss, ScikitLearnLoss)
+    message = r"Concave.gradient_hessian returned a negative hessian"
+    with pytest.raises(ValueError, match=message):
+        _compute_gradients(loss, np.zeros(5), np.ones((1, 5)))
+
+
 # ---- documentation -------------------------------------------------------------------
 
 
