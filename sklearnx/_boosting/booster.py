@@ -57,6 +57,20 @@ class Booster:
         self.gradients = np.empty_like(raw)
         self.hessians = None if loss.constant_hessian else np.empty_like(raw)
 
+    def get_state(self):
+        """Return what the next rounds need and trees and raw scores do not tell.
+
+        Returns
+        -------
+        state : dict
+            Numbers and arrays, and dicts of them, by name.
+        """
+        return {"loss": self.loss.get_state()}
+
+    def set_state(self, state):
+        """Go on from what `get_state` returned after an earlier round."""
+        self.loss.set_state(state["loss"])
+
     def boost(self, iteration):
         """Run one round and return its trees, one for each output."""
         with self.timer.measure("gradients"):

@@ -91,6 +91,16 @@ class History:
         for name, scores in evals.items():
             self.evals[name] = {metric: list(s) for metric, s in scores.items()}
 
+    def get_scores(self):
+        """Return the arrays of scores that `continue_from` goes on after."""
+        return {
+            **{name: np.asarray(s) for name, s in self.stopping_scores.items()},
+            "evals": {
+                name: {metric: np.asarray(s) for metric, s in scores.items()}
+                for name, scores in self.evals.items()
+            },
+        }
+
     def append(self):
         """Score all rows as they are now."""
         if self.stopping_scorer is not None:
@@ -109,6 +119,10 @@ class History:
         for scored in self._scored.values():
             scored.update(trees, self.n_threads)
         self.append()
+        return self.should_stop()
+
+    def should_stop(self):
+        """Whether the scores so far say that boosting is to end."""
         if self.stopping_scorer is None:
             return False
         judge = "validation" if "validation" in self._scored else "train"

@@ -1,5 +1,6 @@
 """Losses against scikit-learn's, finite differences and naive versions."""
 
+import json
 import pickle
 import re
 from pathlib import Path
@@ -588,6 +589,17 @@ def test_own_loss_with_a_link_that_does_not_fit_raises():
     assert make_loss(Loss()).link == "log"
     with pytest.raises(ValueError, match=r"Loss.link must be 'logit' for 2 classes"):
         make_loss(Loss(), n_classes=2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_state_is_all_that_a_round_leaves(name):
+    """So that a fit goes on from a snapshot as if it had not been stopped."""
+    loss, y, raw = _make_problem(name)
+    loss.compute_init_score(y)
+    loss.prepare_round(y, raw)
+    other = _make_loss(name)
+    other.set_state(json.loads(json.dumps(loss.get_state())))
+    assert vars(other) == vars(loss)
 
 
 # ---- scikit-learn's loss objects -----------------------------------------------------
