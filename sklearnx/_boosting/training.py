@@ -4,7 +4,7 @@ from sklearnx._boosting.timing import logger, visible_logs
 
 
 def run_rounds(
-    booster, model, history, callbacks, make_attributes, *, max_iter, verbose
+    booster, model, history, snapshot, callbacks, make_attributes, *, max_iter, verbose
 ):
     """Boost until `max_iter`, or until scores or a callback say to stop.
 
@@ -14,6 +14,7 @@ def run_rounds(
     model : BoostedTrees
         The model that the rounds add trees to.
     history : History
+    snapshot : Snapshot
     callbacks : RoundCallbacks
     make_attributes : callable
         ``make_attributes(model)`` returns the attributes of an estimator fitted with
@@ -33,6 +34,11 @@ def run_rounds(
         return make_attributes(model.extended(trees))
 
     with visible_logs(verbose):
+        if snapshot.is_resumed:
+            if verbose:
+                logger.info("Going on after %d rounds of the snapshot", model.n_iter)
+            if history.should_stop():
+                max_iter = model.n_iter
         for iteration in range(model.n_iter, max_iter):
             round_context = callbacks.begin_round()
             round_trees = booster.boost(iteration)
@@ -41,7 +47,13 @@ def run_rounds(
                 stops = history.update(round_trees)
             if verbose >= 2:
                 _log_round(f"{iteration + 1}/{max_iter}", round_trees, history)
-            if callbacks.end_round(round_context, make_current) or stops:
+            stops = callbacks.end_round(round_context, make_current) or stops
+            if snapshot.is_due(iteration + 1, stops or iteration + 1 == max_iter):
+                with booster.timer.measure("snapshots"):
+                    snapshot.save(
+                        model.extended(trees), history.get_scores(), booster.get_state()
+                    )
+            if stops:
                 break
         callbacks.end(make_current)
         if verbose:

@@ -13,8 +13,9 @@ encoder, however many there are.
 
 Gradients are summed as integers, so that a model has the same bits whatever the number
 of threads [3]_. The class is a subclass of scikit-learn's of the same name, with its
-parameters, attributes and messages; `n_jobs`, `handle_unknown`, `eval_metrics`{own} and
-the keywords of `fit` and `predict` that scikit-learn does not have are additions.
+parameters, attributes and messages; `n_jobs`, `handle_unknown`, `eval_metrics`,
+`snapshot`, `snapshot_interval`{own} and the keywords of `fit` and `predict` that
+scikit-learn does not have are additions.
 """
 
 _PARAMETERS = """
@@ -90,6 +91,15 @@ handle_unknown : {{'missing', 'error'}}, default='missing'
     What a level is that fit did not see: a missing value, or an error.
 eval_metrics : list of str or callable, default=None
     Scorers, or names of scorers, kept in `evals_result_` besides the loss.
+snapshot : str, os.PathLike or None, default=None
+    Path of a file that `fit` writes the rounds so far to, and goes on from if it is
+    there: a fit that was killed ends with the same bits as if it had not been. A file
+    of other data or parameters is refused with an error. After a fit that ends, the
+    file stays, so that the same fit returns the same model at once, and one with a
+    larger `max_iter` adds rounds.
+snapshot_interval : int, default=10
+    Number of rounds from one writing of `snapshot` to the next; the last round is
+    always written.
 """
 
 _ATTRIBUTES = """

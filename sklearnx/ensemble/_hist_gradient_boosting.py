@@ -70,6 +70,8 @@ class HistGradientBoostingRegressor(
         n_jobs=None,
         handle_unknown="missing",
         eval_metrics=None,
+        snapshot=None,
+        snapshot_interval=10,
     ):
         self.loss = loss
         self.quantile = quantile
@@ -96,6 +98,8 @@ class HistGradientBoostingRegressor(
         self.n_jobs = n_jobs
         self.handle_unknown = handle_unknown
         self.eval_metrics = eval_metrics
+        self.snapshot = snapshot
+        self.snapshot_interval = snapshot_interval
 
     def _encode_y(self, y):
         self.n_trees_per_iteration_ = 1
@@ -192,6 +196,8 @@ class HistGradientBoostingClassifier(
         n_jobs=None,
         handle_unknown="missing",
         eval_metrics=None,
+        snapshot=None,
+        snapshot_interval=10,
     ):
         self.loss = loss
         self.learning_rate = learning_rate
@@ -217,6 +223,8 @@ class HistGradientBoostingClassifier(
         self.n_jobs = n_jobs
         self.handle_unknown = handle_unknown
         self.eval_metrics = eval_metrics
+        self.snapshot = snapshot
+        self.snapshot_interval = snapshot_interval
 
     def _finalize_sample_weight(self, sample_weight, y):
         """Multiply the weights of rows by those of their classes."""
