@@ -73,6 +73,11 @@ def make_model(**params):
     return make_pipeline(columns.set_output(transform="pandas"), model)
 
 
+def compute_scores(y, proba):
+    """Return the log loss and the accuracy of probabilities of more than 50K."""
+    return log_loss(y, proba), accuracy_score(y == ">50K", proba > 0.5)
+
+
 def cross_validate_model(X, y):
     scores = cross_validate(
         make_model(), X, y, cv=5, scoring=["neg_log_loss", "accuracy", "roc_auc"]
@@ -227,11 +232,11 @@ def compare_with_peers(X_train, y_train, X_test, y_test):
     )
     print(f"  {'':<14}{'fit s':>8}{'predict s':>11}{'log loss':>10}{'accuracy':>10}")
     for name, proba in probabilities.items():
+        loss, accuracy = compute_scores(y_test, proba)
         print(
             f"  {name:<14}{statistics.median(fit_times[name]):8.2f}"
             f"{statistics.median(predict_times[name]):11.3f}"
-            f"{log_loss(y_test == '>50K', proba):10.4f}"
-            f"{accuracy_score(y_test == '>50K', proba > 0.5):10.4f}"
+            f"{loss:10.4f}{accuracy:10.4f}"
         )
 
 
@@ -352,11 +357,8 @@ def main(folder):
         "tuned": model,
         "default parameters": make_model().fit(X_train, y_train),
     }.items():
-        proba = fitted.predict_proba(X_test)[:, 1]
-        print(
-            f"  held-out rows, {label}: log loss {log_loss(y_test, proba):.4f}, "
-            f"accuracy {accuracy_score(y_test == '>50K', proba > 0.5):.4f}"
-        )
+        loss, accuracy = compute_scores(y_test, fitted.predict_proba(X_test)[:, 1])
+        print(f"  held-out rows, {label}: log loss {loss:.4f}, accuracy {accuracy:.4f}")
     print()
     compare_with_peers(X_train, y_train, X_test, y_test)
     print()

@@ -9,12 +9,34 @@ from sklearnx._cython.boosting.quantization import QuantizedGradients
 from sklearnx._cython.boosting.sampling import multiply_rows
 
 
+class Scores:
+    """Raw scores of some rows, which follow the growing model.
+
+    Parameters
+    ----------
+    sums : float64 array of shape (n_outputs, n_rows)
+        What rounds add trees to.
+    base : float64 array of shape (n_outputs, n_rows) or None
+        Scores before the first tree, if they are no part of the sums.
+
+    Attributes
+    ----------
+    raw : float64 array of shape (n_outputs, n_rows)
+        The scores: the sums themselves unless there is a base.
+    """
+
+    def __init__(self, sums, base=None):
+        self.sums = sums
+        self.base = base
+        self.raw = sums if base is None else base + sums
+
+
 class Booster:
     """Adds trees to a model, a round at a time; each corrects all those before it.
 
     Other ways of boosting override which scores a round's gradients are taken at
-    (`scores_to_fit`), what its trees are added to (`sums`), how their values shrink and
-    how the scores of the model follow.
+    (`scores_to_fit`), how the values of its trees shrink and what they are added to
+    (`make_scores`, `update_scores`).
 
     Parameters
     ----------
@@ -41,8 +63,8 @@ class Booster:
         Those added to the model.
     round_trees : list of Tree
         Those of the last round, one for each output.
-    raw : float64 array of shape (n_outputs, n_rows)
-        Raw scores of the training rows; rounds update it in place.
+    scores : Scores
+        Of the training rows; rounds update them in place.
     """
 
     def __init__(
@@ -74,14 +96,39 @@ class Booster:
         self.monotonic_cst = growth["monotonic_cst"]
         self.grower = TreeGrower(matrix, edges, n_threads=n_threads, **growth)
         self.quantized = QuantizedGradients(len(train), train.sample_weight)
-        self.gradients = np.empty_like(self.raw)
-        self.hessians = None if loss.constant_hessian else np.empty_like(self.raw)
+        self.gradients = np.empty_like(self.scores.raw)
+        self.hessians = None if loss.constant_hessian else np.empty_like(self.gradients)
 
     # -- what other ways of boosting override --
 
     def _init_scores(self):
-        self.raw = self.train.predict_raw(self.model, self.n_threads)
-        self.scores_to_fit = self.sums = self.raw
+        self.scores = self.make_scores(self.train)
+        self.scores_to_fit = self.scores.raw
+
+    def make_scores(self, rows, matrix=None):
+        """Return the scores of some rows by the model as it was given.
+
+        Parameters
+        ----------
+        rows : Rows
+        matrix : float array of shape (n_rows, n_features) or None
+            What ``rows.to_matrix()`` returned, if it has been called.
+        """
+        return Scores(rows.predict_raw(self.model, self.n_threads, matrix))
+
+    def get_state(self):
+        """Return what the next rounds need and trees and raw scores do not tell.
+
+        Returns
+        -------
+        state : dict
+            Numbers and arrays, and dicts of them, by name.
+        """
+        return {"loss": self.loss.get_state()}
+
+    def set_state(self, state):
+        """Go on from what `get_state` returned after an earlier round."""
+        self.loss.set_state(state["loss"])
 
     def boost(self, iteration):
         """Run one round: add a tree for each output."""
@@ -95,18 +142,16 @@ class Booster:
         """Return the model as it is now; later rounds leave it as it is."""
         return self.model.extended(self.trees)
 
-    def update_scores(self, matrix, raw, offset):
-        """Bring the raw scores of other rows up to date with the last round.
+    def update_scores(self, matrix, scores):
+        """Bring the scores of other rows up to date with the last round.
 
         Parameters
         ----------
-        matrix : float array of shape (n_other_rows, n_features)
-        raw : float64 array of shape (n_outputs, n_other_rows)
-            Scores after the round before; updated in place.
-        offset : float64 array of shape (n_outputs, n_other_rows) or None
-            Raw scores that the model is added to.
+        matrix : float array of shape (n_rows, n_features)
+        scores : Scores
+            What `make_scores` returned, after the round before; updated in place.
         """
-        for tree, plane in zip(self.round_trees, raw, strict=True):
+        for tree, plane in zip(self.round_trees, scores.sums, strict=True):
             tree.add_predictions(matrix, plane, self.n_threads)
 
     # -- steps of a round --
@@ -140,7 +185,7 @@ class Booster:
     def _multiply(self, sample, hessians, sample_weight):
         """Apply the multipliers of drawn rows; return hessians and leaves' weights."""
         if hessians is None:
-            hessians = np.ones_like(self.raw)
+            hessians = np.ones_like(self.gradients)
         for planes in (self.gradients, hessians):
             multiply_rows(planes, *sample, self.n_threads)
         if self.loss.refits_leaves:
@@ -160,7 +205,7 @@ class Booster:
                 self.n_threads,
             )
         with self.timer.measure("growing"):
-            tree_idx = iteration * len(self.raw) + output
+            tree_idx = iteration * len(self.gradients) + output
             tree = Tree(*self.grower.grow(self.quantized, tree_idx, rows))
         with self.timer.measure("leaf values"):
             leaves = self.grower.leaf_nodes
@@ -187,9 +232,9 @@ class Booster:
             values = self._shrink(values)
             tree.set_leaf_values(leaves, values)
             if rows is None:
-                self.grower.add_leaf_values(values, self.sums[output])
+                self.grower.add_leaf_values(values, self.scores.sums[output])
             else:
                 tree.add_binned_predictions(
-                    self.matrix, self.sums[output], self.n_threads
+                    self.matrix, self.scores.sums[output], self.n_threads
                 )
         return tree

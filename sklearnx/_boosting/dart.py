@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sklearnx._boosting.booster import Booster
+from sklearnx._boosting.booster import Booster, Scores
 from sklearnx._boosting.model import Tree
 from sklearnx._cython.boosting.binned_predicting import add_node_values
 from sklearnx._cython.common.random import (
@@ -58,32 +58,43 @@ class DartBooster(Booster):
     def _init_scores(self):
         # Rounds change the values of earlier trees; the model given stays as it is.
         self.model = self.model.extended([])
-        self.base = self.model.make_raw(len(self.train), self.train.offset)
-        self.sums = np.zeros_like(self.base)
+        base = self.model.make_raw(len(self.train), self.train.offset)
+        scale = 1.0
+        if self.loss.link == "identity":
+            scale = max_abs(self.train.y - base[0], self.n_threads)
+        self.unit = math.ldexp(1.0, max(math.frexp(scale)[1] - VALUE_BITS, -1000))
+        is_leaf = self.model.nodes["feature"] < 0
+        self.model.nodes["value"][is_leaf] = self._round(
+            self.model.nodes["value"][is_leaf]
+        )
         self._start_matrix = None
         if self.model.n_trees > 0:
             # Codes of those trees' bins are not known.
             self._start_matrix = self.train.to_matrix()
+        self.scores = self.make_scores(self.train, self._start_matrix)
+        self.scores_to_fit = self.scores.raw
+
+    def make_scores(self, rows, matrix=None):
+        base = self.model.make_raw(len(rows), rows.offset)
+        sums = np.zeros_like(base)
+        if self.model.n_trees > 0:
+            matrix = rows.to_matrix() if matrix is None else matrix
             self.model.add_iterations(
-                self._start_matrix, self.sums, 0, self.model.n_iter, self.n_threads
+                matrix, sums, 0, self.model.n_iter, self.n_threads
             )
-        self.raw = self.base + self.sums
-        self.scores_to_fit = self.raw
-        scale = 1.0
-        if self.loss.link == "identity":
-            scale = max_abs(self.train.y - self.base[0], self.n_threads)
-        self.unit = math.ldexp(1.0, max(math.frexp(scale)[1] - VALUE_BITS, -1000))
+        return Scores(sums, base)
 
     def boost(self, iteration):
+        scores = self.scores
         dropped = self._draw_rounds(iteration)
         n_dropped = len(dropped)
         with self.timer.measure("dropping"):
             restored = self._take_out(dropped, n_dropped / (n_dropped + 1))
-            np.add(self.base, self.sums, out=self.raw)
+            np.add(scores.base, scores.sums, out=scores.raw)
         self.factor = self.learning_rate / (n_dropped + 1)
         self._fit_round(iteration)
-        self.sums += restored
-        np.add(self.base, self.sums, out=self.raw)
+        scores.sums += restored
+        np.add(scores.base, scores.sums, out=scores.raw)
 
     def _shrink(self, values):
         return self._round(self.factor * values)
@@ -107,14 +118,14 @@ class DartBooster(Booster):
 
         Returns what the scaled trees add to the sums once the round is over.
         """
-        restored = np.zeros_like(self.sums)
+        restored = np.zeros_like(self.scores.sums)
         self.changes = []
-        n_outputs = len(self.sums)
+        n_outputs = len(restored)
         for iteration in dropped:
             for output in range(n_outputs):
                 tree, leaves = self._find_tree(iteration, output)
                 values = -tree.nodes["value"]
-                add_node_values(leaves, values, self.sums[output], self.n_threads)
+                add_node_values(leaves, values, self.scores.sums[output], self.n_threads)
                 change = self._scale(tree, factor)
                 values = np.ascontiguousarray(tree.nodes["value"])
                 add_node_values(leaves, values, restored[output], self.n_threads)
@@ -127,7 +138,7 @@ class DartBooster(Booster):
         if index < 0:
             tree = self.model.tree(iteration, output)
             return tree, tree.find_leaves(self._start_matrix, self.n_threads)
-        tree = self.trees[index * len(self.sums) + output]
+        tree = self.trees[index * len(self.scores.sums) + output]
         return tree, tree.find_binned_leaves(self.matrix, self.n_threads)
 
     def _scale(self, tree, factor):
@@ -141,7 +152,8 @@ class DartBooster(Booster):
         change.nodes["value"][leaf_nodes] = values - before
         return change
 
-    def update_scores(self, matrix, raw, offset):
+    def update_scores(self, matrix, scores):
         for output, change in self.changes:
-            change.add_predictions(matrix, raw[output], self.n_threads)
-        super().update_scores(matrix, raw, offset)
+            change.add_predictions(matrix, scores.sums[output], self.n_threads)
+        super().update_scores(matrix, scores)
+        np.add(scores.base, scores.sums, out=scores.raw)

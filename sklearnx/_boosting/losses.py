@@ -215,6 +215,14 @@ class Loss:
     ) -> None:
         """Set what depends on the current raw predictions, before each round."""
 
+    def get_state(self) -> dict[str, float]:
+        """Return the numbers that `prepare_round` has set, by attribute."""
+        return {}
+
+    def set_state(self, state: dict[str, float]) -> None:
+        """Set what `get_state` returned."""
+        vars(self).update(state)
+
     def compute_gradients(
         self,
         y: np.ndarray,
@@ -445,6 +453,9 @@ class HuberLoss(Loss):
 
     def prepare_round(self, y, raw, sample_weight=None, n_threads=1):
         self._set_delta(y - raw[0], sample_weight)
+
+    def get_state(self):
+        return {"delta": self.delta}
 
     def compute_init_score(self, y, sample_weight=None, n_threads=1, offset=None):
         residual = y if offset is None else y - offset[0]

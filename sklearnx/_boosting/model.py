@@ -122,6 +122,18 @@ class BoostedTrees:
         self.bitsets = np.empty(0, dtype=np.uint32)
         self.offsets = np.zeros(1, dtype=np.int64)
 
+    @classmethod
+    def from_arrays(cls, arrays):
+        """Return the model of which `get_arrays` returned these arrays."""
+        model = cls(arrays["init_score"])
+        vars(model).update(arrays)
+        model.is_average = bool(arrays["is_average"])
+        return model
+
+    def get_arrays(self):
+        """Return the arrays that the model consists of, by name."""
+        return {name: np.asarray(value) for name, value in vars(self).items()}
+
     @property
     def n_outputs(self):
         return len(self.init_score)

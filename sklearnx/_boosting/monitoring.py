@@ -11,30 +11,29 @@ class ScoredRows:
     Parameters
     ----------
     rows : Rows
-    raw : float64 array of shape (n_outputs, n_all_rows)
-        Raw scores.
+    scores : Scores
     matrix : float array of shape (n_all_rows, n_features) or None
-        What trees read; None if somebody else keeps `raw` up to date.
+        What trees read; None if somebody else keeps `scores` up to date.
     positions : int array or None
-        Where `rows` are in `raw`; None means that they are all of it.
+        Where `rows` are in `scores`; None means that they are all of it.
     """
 
-    def __init__(self, rows, raw, matrix=None, positions=None):
+    def __init__(self, rows, scores, matrix=None, positions=None):
         self.rows = rows
-        self._raw = raw
+        self._scores = scores
         self._matrix = matrix
         self._positions = positions
 
     @property
     def raw(self):
         if self._positions is None:
-            return self._raw
-        return np.ascontiguousarray(self._raw[:, self._positions])
+            return self._scores.raw
+        return np.ascontiguousarray(self._scores.raw[:, self._positions])
 
     def update(self, booster):
         """Bring the raw scores up to date with the last round of the booster."""
         if self._matrix is not None:
-            booster.update_scores(self._matrix, self._raw, self.rows.offset)
+            booster.update_scores(self._matrix, self._scores)
 
 
 class History:
@@ -90,6 +89,16 @@ class History:
         for name, scores in evals.items():
             self.evals[name] = {metric: list(s) for metric, s in scores.items()}
 
+    def get_scores(self):
+        """Return the arrays of scores that `continue_from` goes on after."""
+        return {
+            **{name: np.asarray(s) for name, s in self.stopping_scores.items()},
+            "evals": {
+                name: {metric: np.asarray(s) for metric, s in scores.items()}
+                for name, scores in self.evals.items()
+            },
+        }
+
     def append(self):
         """Score all rows as they are now."""
         if self.stopping_scorer is not None:
@@ -108,6 +117,10 @@ class History:
         for scored in self._scored.values():
             scored.update(booster)
         self.append()
+        return self.should_stop()
+
+    def should_stop(self):
+        """Whether the scores so far say that boosting is to end."""
         if self.stopping_scorer is None:
             return False
         judge = "validation" if "validation" in self._scored else "train"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearnx._boosting.booster import Booster
+from sklearnx._boosting.booster import Booster, Scores
 
 
 class ForestBooster(Booster):
@@ -18,29 +18,36 @@ class ForestBooster(Booster):
     """
 
     def _init_scores(self):
-        self.scores_to_fit = self.model.make_raw(len(self.train), self.train.offset)
-        self.sums = np.zeros_like(self.scores_to_fit)
-        self.raw = self.scores_to_fit.copy()
+        super()._init_scores()
+        self.scores_to_fit = self.scores.base
+
+    def make_scores(self, rows, matrix=None):
+        base = self.model.make_raw(len(rows), rows.offset)
+        scores = Scores(np.zeros_like(base), base)
         if self.model.n_trees > 0:
             self.model.summed().add_iterations(
-                self.train.to_matrix(), self.sums, 0, self.model.n_iter, self.n_threads
+                rows.to_matrix() if matrix is None else matrix,
+                scores.sums,
+                0,
+                self.model.n_iter,
+                self.n_threads,
             )
-            self._average(self.model.n_iter)
+            _average(scores, self.model.n_iter)
+        return scores
 
     def boost(self, iteration):
         self._fit_round(iteration)
-        self._average(iteration + 1)
-
-    def _average(self, n_iter):
-        np.divide(self.sums, n_iter, out=self.raw)
-        self.raw += self.scores_to_fit
+        _average(self.scores, iteration + 1)
 
     def _shrink(self, values):
         return values
 
-    def update_scores(self, matrix, raw, offset):
-        n_iter = self.model.n_iter + len(self.trees) // len(raw)
-        targets = self.model.make_raw(raw.shape[1], offset)
-        super().update_scores(matrix, targets, offset)
-        # The running mean of what single trees predict.
-        raw += (targets - raw) / n_iter
+    def update_scores(self, matrix, scores):
+        super().update_scores(matrix, scores)
+        n_outputs = len(scores.sums)
+        _average(scores, self.model.n_iter + len(self.trees) // n_outputs)
+
+
+def _average(scores, n_iter):
+    np.divide(scores.sums, n_iter, out=scores.raw)
+    scores.raw += scores.base

@@ -3,13 +3,16 @@
 from sklearnx._boosting.timing import logger, visible_logs
 
 
-def run_rounds(booster, history, callbacks, make_attributes, *, max_iter, verbose):
+def run_rounds(
+    booster, history, snapshot, callbacks, make_attributes, *, max_iter, verbose
+):
     """Boost until `max_iter`, or until scores or a callback say to stop.
 
     Parameters
     ----------
     booster : Booster
     history : History
+    snapshot : Snapshot
     callbacks : RoundCallbacks
     make_attributes : callable
         ``make_attributes(model)`` returns the attributes of an estimator fitted with
@@ -28,6 +31,11 @@ def run_rounds(booster, history, callbacks, make_attributes, *, max_iter, verbos
         return make_attributes(booster.make_model())
 
     with visible_logs(verbose):
+        if snapshot.is_resumed:
+            if verbose:
+                logger.info("Going on after %d rounds of the snapshot", booster.model.n_iter)
+            if history.should_stop():
+                max_iter = booster.model.n_iter
         for iteration in range(booster.model.n_iter, max_iter):
             round_context = callbacks.begin_round()
             booster.boost(iteration)
@@ -36,7 +44,13 @@ def run_rounds(booster, history, callbacks, make_attributes, *, max_iter, verbos
             if verbose >= 2:
                 number = f"{iteration + 1}/{max_iter}"
                 _log_round(number, booster.round_trees, history)
-            if callbacks.end_round(round_context, make_current) or stops:
+            stops = callbacks.end_round(round_context, make_current) or stops
+            if snapshot.is_due(iteration + 1, stops or iteration + 1 == max_iter):
+                with booster.timer.measure("snapshots"):
+                    snapshot.save(
+                        booster.make_model(), history.get_scores(), booster.get_state()
+                    )
+            if stops:
                 break
         callbacks.end(make_current)
         if verbose:

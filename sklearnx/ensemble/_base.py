@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -12,6 +13,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from sklearnx import __version__
 from sklearnx._boosting.binning import BinMapper
 from sklearnx._boosting.booster import Booster
 from sklearnx._boosting.callbacks import RoundCallbacks
@@ -19,11 +21,13 @@ from sklearnx._boosting.constraints import encode_interactions, encode_monotonic
 from sklearnx._boosting.dart import DartBooster
 from sklearnx._boosting.early_stopping import choose_scored_rows, split_rows
 from sklearnx._boosting.encoding import TableEncoder
+from sklearnx._boosting.fingerprints import describe, fingerprint_data
 from sklearnx._boosting.model import BoostedTrees
 from sklearnx._boosting.monitoring import History, ScoredRows
 from sklearnx._boosting.random_forest import ForestBooster
 from sklearnx._boosting.rows import Rows
 from sklearnx._boosting.sampling import SAMPLERS, make_sampler
+from sklearnx._boosting.snapshots import Snapshot
 from sklearnx._boosting.timing import StageTimer
 from sklearnx._boosting.training import run_rounds
 from sklearnx._compat import (
@@ -56,6 +60,15 @@ FITTED_ATTRIBUTES = (
     "n_features_in_",
     "n_trees_per_iteration_",
 )
+# Parameters that no round depends on: a fit may go on from a snapshot with others.
+FREE_PARAMETERS = {
+    "max_iter",
+    "n_jobs",
+    "snapshot",
+    "snapshot_interval",
+    "verbose",
+    "warm_start",  # by itself; the model that it goes on from is compared
+}
 
 
 class BaseHistGradientBoosting(CallbackSupportMixin):
@@ -109,6 +122,8 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         "drop_rate": [Interval(Real, 0, 1, closed="both")],
         "skip_drop": [Interval(Real, 0, 1, closed="both")],
         "max_drop": [Interval(Integral, 1, None, closed="left"), None],
+        "snapshot": [str, os.PathLike, None],
+        "snapshot_interval": [Interval(Integral, 1, None, closed="left")],
     }
 
     # -- fit --
@@ -167,9 +182,12 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid; the message names which.
+            If a parameter or the data are not valid, or not those of the snapshot; the
+            message names which.
         FloatingPointError
             If raw scores grow beyond what floating point holds.
+        OSError
+            If the snapshot cannot be read or written.
         """
         before = dict(self.__dict__)
         try:
@@ -192,6 +210,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
     def _fit(self, X, y, sample_weight, *, validation, init_score, eval_sets, groups):
         timer = StageTimer()
         n_threads = effective_n_threads(self.n_jobs)
+        snapshot = self._open_snapshot()
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         with timer.measure("reading"):
             is_warm = self.warm_start and self._is_fitted()
@@ -205,7 +224,10 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                     "training and the validation rows."
                 )
         self._check_boosting(is_warm)
-        self._draw_seeds(is_warm)
+        snapshot.require({"X": f"{len(rows)} rows of {self.n_features_in_} columns"})
+        if hasattr(self, "classes_"):
+            snapshot.require({"classes of y": describe(self.classes_)})
+        self._set_seeds(is_warm, snapshot)
         growth = self._make_growth_parameters()
 
         if self.early_stopping == "auto":
@@ -219,17 +241,9 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             and validation is None
             and self.validation_fraction is not None
         ):
-            train_positions, validation_positions = split_rows(
-                X,
-                rows.labels if hasattr(self, "classes_") else rows.y,
-                groups,
-                validation_fraction=self.validation_fraction,
-                stratify=hasattr(self, "classes_"),
-                seed=self._random_seed,
-            )
-            train = rows.take(train_positions)
-            validation = rows.take(validation_positions)
+            train, validation = self._split_rows(rows, X, groups, snapshot)
         train = train.drop_weightless()
+        followed = self._read_followed_rows(validation, eval_sets)
 
         with timer.measure("binning"):
             self._bin_mapper = BinMapper(self.max_bins, seed=self._random_seed)
@@ -238,26 +252,45 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             )
         with timer.measure("init score"):
             model = self._make_start_model(train, is_warm, n_threads)
+        if self.snapshot is not None:
+            with timer.measure("snapshots"):
+                data = fingerprint_data(
+                    matrix,
+                    self._bin_mapper.thresholds_,
+                    train,
+                    followed,
+                    model,
+                    [self._random_seed, self._feature_subsample_seed],
+                )
+                names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+                model = snapshot.resume(model, data, names)
         booster = self._make_booster(
             train, matrix, model, growth=growth, timer=timer, n_threads=n_threads
         )
-        history = self._make_history(
-            model, train, booster.raw, validation, eval_sets, is_warm, n_threads
-        )
+        history = self._make_history(booster, train, followed)
+        if snapshot.is_resumed:
+            history.continue_from(**snapshot.recall("scores"))
+        elif is_warm:
+            history.continue_from(
+                self.train_score_, self.validation_score_, self.evals_result_
+            )
+        else:
+            history.append()
+        if snapshot.is_resumed:
+            booster.set_state(snapshot.recall("state"))
         self._model = run_rounds(
             booster,
             history,
+            snapshot,
             RoundCallbacks(self, self.max_iter - model.n_iter, X, y, metadata),
             self._make_attributes,
             max_iter=self.max_iter,
             verbose=self.verbose,
         )
-        self.train_score_ = np.asarray(history.stopping_scores["train"])
-        self.validation_score_ = np.asarray(history.stopping_scores["validation"])
-        self.evals_result_ = {
-            name: {metric: np.asarray(scores) for metric, scores in metrics.items()}
-            for name, metrics in history.evals.items()
-        }
+        scores = history.get_scores()
+        self.train_score_ = scores["train"]
+        self.validation_score_ = scores["validation"]
+        self.evals_result_ = scores["evals"]
         return self
 
     def _make_attributes(self, model):
@@ -270,6 +303,25 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         return {**attributes, "_model": model}
 
     # -- steps of fit --
+
+    def _open_snapshot(self):
+        """Return the snapshot, compared with the parameters if there is a file."""
+        snapshot = Snapshot(self.snapshot, self.snapshot_interval)
+        if self.snapshot is not None:
+            parameters = self.get_params(deep=False)
+            snapshot.require(
+                {
+                    "estimator": type(self).__name__,
+                    "version of sklearnx": __version__,
+                    **{
+                        name: describe(value)
+                        for name, value in parameters.items()
+                        if name not in FREE_PARAMETERS
+                    },
+                }
+            )
+            snapshot.require_rounds(self.max_iter)
+        return snapshot
 
     def _read_training_rows(self, X, y, sample_weight, init_score, is_warm):
         """Check the training data; set the encoder, the loss and `classes_`."""
@@ -346,6 +398,36 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             *(*eval_set, None, None)[:4], f"init_score of eval_sets[{name!r}]"
         )
 
+    def _split_rows(self, rows, X, groups, snapshot):
+        """Return the rows to train on, and those set aside for early stopping."""
+        split = snapshot.recall("split")
+        if split is None:
+            split = split_rows(
+                X,
+                rows.labels if hasattr(self, "classes_") else rows.y,
+                groups,
+                validation_fraction=self.validation_fraction,
+                stratify=hasattr(self, "classes_"),
+                seed=self._random_seed,
+            )
+        if not isinstance(self.validation_fraction, Real):
+            # A splitter may split otherwise each time.
+            snapshot.keep("split", split)
+        train, validation = split
+        return rows.take(train), rows.take(validation)
+
+    def _read_followed_rows(self, validation, eval_sets):
+        """Return the rows that scores are kept of by name, as pairs of Rows, matrix."""
+        if not isinstance(eval_sets, Mapping | None):
+            raise ValueError(
+                "eval_sets must be a dict of tuples (X, y) by name, got "
+                f"{type(eval_sets).__name__}."
+            )
+        followed = {} if validation is None else {"validation": validation}
+        for name, eval_set in (eval_sets or {}).items():
+            followed[name] = self._read_eval_set(name, eval_set)
+        return {name: (rows, rows.to_matrix()) for name, rows in followed.items()}
+
     def _finalize_sample_weight(self, sample_weight, y):
         return sample_weight
 
@@ -406,10 +488,8 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             **options,
         )
 
-    def _make_history(
-        self, model, train, raw, validation, eval_sets, is_warm, n_threads
-    ):
-        """Return the scores to keep, those of the start model included."""
+    def _make_history(self, booster, train, followed):
+        """Return a history that follows these rows, without any scores."""
         scorer = None
         if self.do_early_stopping_:
             scorer = self.scoring
@@ -421,7 +501,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             stopping_scorer=scorer,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
-            n_threads=n_threads,
+            n_threads=booster.n_threads,
         )
         metrics = self._make_metrics()
         if self.do_early_stopping_:
@@ -431,32 +511,17 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                     train.y, stratify=hasattr(self, "classes_"), seed=self._random_seed
                 )
             history.watch(
-                "train", ScoredRows(train.take(positions), raw, positions=positions)
+                "train",
+                ScoredRows(train.take(positions), booster.scores, positions=positions),
             )
-            if validation is not None:
-                scored = self._make_scored_rows(model, validation, n_threads)
+        for name, (rows, matrix) in followed.items():
+            scored = ScoredRows(rows, booster.make_scores(rows, matrix), matrix)
+            if name == "validation" and len(metrics) == 1:
                 # Of the loss alone, `validation_score_` tells as much.
-                kept = metrics if len(metrics) > 1 else {}
-                history.watch("validation", scored, kept)
-        if not isinstance(eval_sets, Mapping | None):
-            raise ValueError(
-                "eval_sets must be a dict of tuples (X, y) by name, got "
-                f"{type(eval_sets).__name__}."
-            )
-        for name, eval_set in (eval_sets or {}).items():
-            rows = self._read_eval_set(name, eval_set)
-            history.watch(name, self._make_scored_rows(model, rows, n_threads), metrics)
-        if is_warm:
-            history.continue_from(
-                self.train_score_, self.validation_score_, self.evals_result_
-            )
-        else:
-            history.append()
+                history.watch(name, scored)
+            else:
+                history.watch(name, scored, metrics)
         return history
-
-    def _make_scored_rows(self, model, rows, n_threads):
-        matrix = rows.to_matrix()
-        return ScoredRows(rows, rows.predict_raw(model, n_threads, matrix), matrix)
 
     def _make_metrics(self):
         """Return the scorers kept in `evals_result_` by name, the loss first."""
@@ -479,13 +544,20 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             metrics[name] = check_scoring(self, scoring=metric)
         return metrics
 
-    def _draw_seeds(self, is_warm):
-        """Draw the seeds of all random choices; a warm start goes on with its own."""
+    def _set_seeds(self, is_warm, snapshot):
+        """Set the seeds of all random choices; a warm start goes on with its own."""
+        seeds = None
         if is_warm:
-            return
-        rng = check_random_state(self.random_state)
-        self._random_seed = rng.randint(np.iinfo(np.uint32).max, dtype="u8")
-        self._feature_subsample_seed = rng.randint(np.iinfo(np.uint32).max, dtype="u8")
+            seeds = [self._random_seed, self._feature_subsample_seed]
+        elif self.random_state is None:
+            # Drawn anew, they would be others.
+            seeds = snapshot.recall("seeds")
+        if seeds is None:
+            rng = check_random_state(self.random_state)
+            largest = np.iinfo(np.uint32).max
+            seeds = [rng.randint(largest, dtype="u8") for _ in range(2)]
+        snapshot.keep("seeds", seeds)
+        self._random_seed, self._feature_subsample_seed = seeds
 
     def _make_growth_parameters(self):
         """Return the keyword arguments of `TreeGrower`, all checked."""

@@ -154,6 +154,15 @@ skip_drop : float, default=0.5
     Of 'dart', the probability of an iteration to leave none of them out.
 max_drop : int or None, default=50
     Of 'dart', the largest number of iterations left out. None means no limit.
+snapshot : str, os.PathLike or None, default=None
+    Path of a file that `fit` writes the rounds so far to, and goes on from if it is
+    there: a fit that was killed ends with the same bits as if it had not been. A file
+    of other data or parameters is refused with an error. After a fit that ends, the
+    file stays, so that the same fit returns the same model at once, and one with a
+    larger `max_iter` adds rounds.
+snapshot_interval : int, default=10
+    Number of rounds from one writing of `snapshot` to the next; the last round is
+    always written.
 """
 
 _ATTRIBUTES = """

@@ -84,6 +84,8 @@ class HistGradientBoostingRegressor(
         drop_rate=0.1,
         skip_drop=0.5,
         max_drop=50,
+        snapshot=None,
+        snapshot_interval=10,
     ):
         self.loss = loss
         self.quantile = quantile
@@ -124,6 +126,8 @@ class HistGradientBoostingRegressor(
         self.drop_rate = drop_rate
         self.skip_drop = skip_drop
         self.max_drop = max_drop
+        self.snapshot = snapshot
+        self.snapshot_interval = snapshot_interval
 
     def _encode_y(self, y):
         self.n_trees_per_iteration_ = 1
@@ -234,6 +238,8 @@ class HistGradientBoostingClassifier(
         drop_rate=0.1,
         skip_drop=0.5,
         max_drop=50,
+        snapshot=None,
+        snapshot_interval=10,
     ):
         self.loss = loss
         self.learning_rate = learning_rate
@@ -273,6 +279,8 @@ class HistGradientBoostingClassifier(
         self.drop_rate = drop_rate
         self.skip_drop = skip_drop
         self.max_drop = max_drop
+        self.snapshot = snapshot
+        self.snapshot_interval = snapshot_interval
 
     def _finalize_sample_weight(self, sample_weight, y):
         """Multiply the weights of rows by those of their classes."""

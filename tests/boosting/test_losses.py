@@ -1,5 +1,6 @@
 """Losses against scikit-learn's, finite differences and naive versions."""
 
+import json
 import pickle
 import re
 from pathlib import Path
@@ -590,6 +591,17 @@ def test_own_loss_with_a_link_that_does_not_fit_raises():
         make_loss(Loss(), n_classes=2)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_state_is_all_that_a_round_leaves(name):
+    """So that a fit goes on from a snapshot as if it had not been stopped."""
+    loss, y, raw = _make_problem(name)
+    loss.compute_init_score(y)
+    loss.prepare_round(y, raw)
+    other = _make_loss(name)
+    other.set_state(json.loads(json.dumps(loss.get_state())))
+    assert vars(other) == vars(loss)
+
+
 # ---- scikit-learn's loss objects -----------------------------------------------------
 
 
@@ -633,6 +645,21 @@ def test_sklearn_loss_with_other_classes_raises():
         make_loss(sklearn_loss.HalfMultinomialLoss(n_classes=3), n_classes=4)
     with pytest.raises(ValueError, match="out of the range"):
         make_loss(sklearn_loss.HalfGammaLoss()).check_target(np.array([-1.0]))
+
+
+def test_sklearn_loss_with_negative_hessians_raises():
+    class Concave(sklearn_loss.HalfSquaredError):
+        def gradient_hessian(self, *args, **kwargs):
+            gradient, hessian = super().gradient_hessian(*args, **kwargs)
+            hessian = np.ones_like(gradient)
+            hessian[-1] = -1e-9
+            return gradient, hessian
+
+    loss = make_loss(Concave())
+    assert isinstance(loss, ScikitLearnLoss)
+    message = r"Concave.gradient_hessian returned a negative hessian"
+    with pytest.raises(ValueError, match=message):
+        _compute_gradients(loss, np.zeros(5), np.ones((1, 5)))
 
 
 # ---- documentation -------------------------------------------------------------------
