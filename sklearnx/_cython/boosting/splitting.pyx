@@ -52,6 +52,35 @@ cdef extern from "random.h" nogil:
     uint32_t skx_scale(uint64_t bits, uint32_t n)
     uint64_t SKX_CUT_OF_NODE
 
+cdef extern from "histogram_kernels.h" nogil:
+    void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
+
+cdef extern from "splitting_kernels.h" nogil:
+    int SKX_BINS_AT_A_TIME
+
+    ctypedef struct skx_plain_t:
+        double gradient_unit
+        double hessian_unit
+        double l2
+        double parent_loss
+        double min_child_weight
+        double rounding
+        int64_t sum_gradients
+        int64_t sum_hessians
+        int64_t n_samples
+        int64_t min_samples_leaf
+
+    ctypedef struct skx_left_t:
+        pass
+
+    void skx_sum_left(
+        const hist_bin_t* bins, int n_bins, hist_bin_t more, hist_bin_t* sum,
+        skx_left_t* left,
+    ) noexcept
+    void skx_compute_plain_gains(
+        const skx_plain_t* node, const skx_left_t* left, int n, double* gains
+    ) noexcept
+
 cdef enum:
     # Levels with fewer rows (by weight) are not sorted by their gradients, which would
     # be noise: they go right. The same constant smooths the key of the others.
@@ -421,6 +450,8 @@ cdef void find_split(
         )
     elif criterion.extra_trees:
         _find_random_split(binned, criterion, totals, &parent, bins, feature, split)
+    elif criterion.is_plain:
+        _find_plain_split(binned, criterion, totals, &parent, bins, feature, split)
     else:
         _find_numeric_split(binned, criterion, totals, &parent, bins, feature, split)
     if split.left_n_samples == 0:
@@ -517,6 +548,71 @@ cdef void _find_numeric_split(
             ):
                 split.bin = bin_idx
                 split.missing_left = True
+
+
+cdef void _find_plain_split(
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    const hist_bin_t* bins,
+    int feature,
+    split_t* split,
+) noexcept nogil:
+    """Do what `_find_numeric_split` does for the plain gain, many bins at a time."""
+    cdef:
+        int n_bins = binned.n_bins[feature], start = 0, n, i, best = -1
+        bint has_missing = binned.has_missing[feature] and bins[n_bins].n_samples > 0
+        bint missing_left = False
+        int n_split_points = n_bins if has_missing else n_bins - 1
+        hist_bin_t nothing, sum_left, sum_again
+        const hist_bin_t* missing = bins + n_bins
+        skx_plain_t node
+        skx_left_t left
+        double[256] gains  # SKX_BINS_AT_A_TIME
+        double[256] gains_missing_left
+    node.gradient_unit = criterion.gradient_unit
+    node.hessian_unit = criterion.hessian_unit
+    node.l2 = criterion.l2_regularization
+    node.parent_loss = parent.loss
+    node.min_child_weight = criterion.min_child_weight
+    node.rounding = ROUNDING
+    node.sum_gradients = totals.sum_gradients
+    node.sum_hessians = totals.sum_hessians
+    node.n_samples = totals.n_samples
+    node.min_samples_leaf = criterion.min_samples_leaf
+    memset(&nothing, 0, sizeof(hist_bin_t))
+    sum_left = nothing
+    while start < n_split_points:
+        n = min(n_split_points - start, <int> SKX_BINS_AT_A_TIME)
+        sum_again = sum_left
+        skx_sum_left(bins + start, n, nothing, &sum_left, &left)
+        skx_compute_plain_gains(&node, &left, n, gains)
+        if has_missing:
+            skx_sum_left(bins + start, n, missing[0], &sum_again, &left)
+            skx_compute_plain_gains(&node, &left, n, gains_missing_left)
+            if start + n == n_bins:
+                gains_missing_left[n - 1] = 0  # nothing would be on the right
+        for i in range(n):
+            if gains[i] > split.gain:
+                split.gain = gains[i]
+                best = start + i
+                missing_left = False
+            if has_missing and gains_missing_left[i] > split.gain:
+                split.gain = gains_missing_left[i]
+                best = start + i
+                missing_left = True
+        start += n
+    if best < 0:
+        return
+    split.bin = best
+    split.missing_left = missing_left
+    sum_left = missing[0] if missing_left else nothing
+    for i in range(best + 1):
+        skx_add_bin(&sum_left, bins[i])
+    split.left_gradients = sum_left.sum_gradients
+    split.left_hessians = sum_left.sum_hessians
+    split.left_n_samples = sum_left.n_samples
 
 
 cdef int _draw(

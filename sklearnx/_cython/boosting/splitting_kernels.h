@@ -1,0 +1,81 @@
+// The usual search, of a numeric feature where nothing but l2 restrains values, as loops
+// that compilers vectorise. The same operations in the same order as for one split.
+
+#pragma once
+
+#include "dtypes.h"
+#include "skx_math.h"
+
+enum { SKX_BINS_AT_A_TIME = 256 };
+
+// What is the same for all splits of a node.
+typedef struct {
+    double gradient_unit, hessian_unit;
+    double l2, parent_loss, min_child_weight, rounding;
+    int64_t sum_gradients, sum_hessians, n_samples, min_samples_leaf;
+} skx_plain_t;
+
+// Sums of what is left of the ends of some bins.
+typedef struct {
+    int64_t gradients[SKX_BINS_AT_A_TIME];
+    int64_t hessians[SKX_BINS_AT_A_TIME];
+    int64_t n_samples[SKX_BINS_AT_A_TIME];  // -1 after an empty bin: nothing new
+} skx_left_t;
+
+// INOUT: sum, of all bins before. OUT: left. `more` is added to each, but to no sum.
+static inline void skx_sum_left(
+    const hist_bin_t *bins, int n_bins, hist_bin_t more, hist_bin_t *sum,
+    skx_left_t *left) {
+    hist_bin_t s = *sum;
+    for (int i = 0; i < n_bins; ++i) {
+        s.sum_gradients += bins[i].sum_gradients;
+        s.sum_hessians += bins[i].sum_hessians;
+        s.n_samples += bins[i].n_samples;
+        left->gradients[i] = s.sum_gradients + more.sum_gradients;
+        left->hessians[i] = s.sum_hessians + more.sum_hessians;
+        left->n_samples[i] =
+            bins[i].n_samples == 0 ? -1 : s.n_samples + more.n_samples;
+    }
+    *sum = s;
+}
+
+// OUT: gains (n,), 0 where a split is not allowed.
+SKX_CLONES static void skx_compute_plain_gains(
+    const skx_plain_t *node, const skx_left_t *left, int n,
+    double *SKX_RESTRICT gains) {
+    const double gradient_unit = node->gradient_unit;
+    const double hessian_unit = node->hessian_unit;
+    const double l2 = node->l2, shrinkage = node->parent_loss * node->l2;
+    const double min_child_weight = node->min_child_weight;
+    const double rounding = node->rounding;
+    const int64_t sum_gradients = node->sum_gradients;
+    const int64_t sum_hessians = node->sum_hessians;
+    const int64_t min_samples = node->min_samples_leaf;
+    const int64_t max_samples = node->n_samples - min_samples;
+    for (int i = 0; i < n; ++i) {
+        const double left_gradient = (double)left->gradients[i] * gradient_unit;
+        const double right_gradient =
+            (double)(sum_gradients - left->gradients[i]) * gradient_unit;
+        const double left_hessian = (double)left->hessians[i] * hessian_unit;
+        const double right_hessian =
+            (double)(sum_hessians - left->hessians[i]) * hessian_unit;
+        const double left_curvature = left_hessian + l2;
+        const double right_curvature = right_hessian + l2;
+        const double sum_curvatures = left_curvature + right_curvature;
+        const double left_cross = left_gradient * right_curvature;
+        const double right_cross = right_gradient * left_curvature;
+        const double cross = left_cross - right_cross;
+        // Without l2 the last term is zero.
+        const double gain =
+            cross * cross / (left_curvature * right_curvature * sum_curvatures) -
+            shrinkage / sum_curvatures;
+        const skx_u64 is_allowed =
+            skx_mask(left->n_samples[i] >= min_samples) &
+            skx_mask(left->n_samples[i] <= max_samples) &
+            skx_mask(left_hessian >= min_child_weight) &
+            skx_mask(right_hessian >= min_child_weight) &
+            skx_mask(gain < HUGE_VAL) &
+            skx_mask(fabs(cross) > rounding * (fabs(left_cross) + fabs(right_cross)));
+        gains[i] = skx_select(is_allowed, gain, 0.0);
+    }
+}
