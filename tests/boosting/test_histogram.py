@@ -14,7 +14,7 @@ from tests.boosting._helpers import (
 )
 
 PACKED_MAX_ROWS = 2**13
-ROWS_PER_SLOT = 2**13
+ROWS_PER_SLOT = 2**12
 WEIGHTS = {
     "none": lambda rng, n: None,
     "integer": lambda rng, n: rng.integers(1, 5, size=n).astype(float),

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dtypes.h"
+#include "skx_math.h"
 
 // ---- sorting --------------------------------------------------------------------------
 //
@@ -250,20 +251,34 @@ struct skx_search_t {
         }
     }
 
-    // How many edges lie below each of some values, several at a time, so that the steps
-    // of one need not wait for those of another.
-    enum { N_AT_A_TIME = 8 };
-    void find(const value_t *values, int32_t *codes) const {
-        const value_t *first = edges.data();
-        for (int i = 0; i < N_AT_A_TIME; ++i) codes[i] = 0;
-        for (int step = n_steps - 1; step >= 0; --step) {
-            const int32_t half = 1 << step;
-            for (int i = 0; i < N_AT_A_TIME; ++i) {
-                codes[i] += (int32_t)(first[codes[i] + half - 1] < values[i]) << step;
-            }
+};
+
+enum { SKX_VALUES_AT_A_TIME = 512 };
+
+// How many edges lie below each value: all values take a step of the search, then the
+// next, so that none waits for its own last step.
+template <typename value_t>
+SKX_INLINE void skx_count_below(
+    const value_t *SKX_RESTRICT edges, int n_steps, const value_t *SKX_RESTRICT values,
+    int n, int32_t *SKX_RESTRICT counts) {
+    for (int i = 0; i < n; ++i) counts[i] = 0;
+    for (int step = n_steps - 1; step >= 0; --step) {
+        const int32_t half = (int32_t)1 << step;
+        for (int i = 0; i < n; ++i) {
+            counts[i] += (int32_t)(edges[counts[i] + half - 1] < values[i]) << step;
         }
     }
-};
+}
+
+SKX_CLONES static void skx_count_edges(
+    const skx_search_t<float> &search, const float *values, int n, int32_t *counts) {
+    skx_count_below(search.edges.data(), search.n_steps, values, n, counts);
+}
+
+SKX_CLONES static void skx_count_edges(
+    const skx_search_t<double> &search, const double *values, int n, int32_t *counts) {
+    skx_count_below(search.edges.data(), search.n_steps, values, n, counts);
+}
 
 // The codes of some columns of values: the number of inner edges below, n_bins for NaN.
 template <typename value_t>
@@ -295,15 +310,15 @@ struct skx_mapper_t {
         const int n_bins = binned->n_bins[features[column]];
         const char *first_value = values + column * column_stride;
         int any_missing = 0;
-        for (int64_t first = start; first < stop; first += search_t::N_AT_A_TIME) {
-            value_t some[search_t::N_AT_A_TIME] = {};
-            int32_t found[search_t::N_AT_A_TIME];
-            const int n = (int)std::min<int64_t>(search_t::N_AT_A_TIME, stop - first);
+        value_t some[SKX_VALUES_AT_A_TIME];
+        int32_t found[SKX_VALUES_AT_A_TIME];
+        for (int64_t first = start; first < stop; first += SKX_VALUES_AT_A_TIME) {
+            const int n = (int)std::min<int64_t>(SKX_VALUES_AT_A_TIME, stop - first);
             for (int i = 0; i < n; ++i) {
                 const int64_t row = rows == NULL ? first + i : rows[first + i];
                 memcpy(&some[i], first_value + row * row_stride, sizeof(value_t));
             }
-            search.find(some, found);
+            skx_count_edges(search, some, n, found);
             for (int i = 0; i < n; ++i) {
                 const int is_missing = some[i] != some[i];
                 any_missing |= is_missing;

@@ -49,7 +49,7 @@ cdef extern from "histogram_kernels.h" nogil:
     void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
 
 cdef enum:
-    ROWS_PER_SLOT = 1 << 13  # with fewer, a second slot costs more than it brings
+    ROWS_PER_SLOT = 1 << 12  # with fewer, a second slot costs more than it brings
     # Words that must be flushed more often are slower than adding to bins directly.
     MIN_ROWS_PER_FLUSH = 1 << 8
 

@@ -10,7 +10,7 @@ from sklearnx._cython.common.dtypes cimport MAX_NARROW_BINS
 # Columns that a block of rows holds: half a cache line.
 BLOCK_COLUMNS = 32
 # Columns of a part of a block.
-PART_COLUMNS = 8
+PART_COLUMNS = 16
 
 
 cdef class BinnedMatrix:
@@ -57,7 +57,11 @@ cdef class BinnedMatrix:
             np.empty((n_rows, _choose_stride(width)), dtype=np.uint8)
             for width in _split_evenly(len(narrow_features), BLOCK_COLUMNS)
         ]
-        self.columns = np.empty((len(narrow_features), n_rows), dtype=np.uint8)
+        # Partitions read a little beyond the last code.
+        columns = np.empty(len(narrow_features) * n_rows + 3, dtype=np.uint8)
+        self.columns = columns[: len(narrow_features) * n_rows].reshape(
+            len(narrow_features), n_rows
+        )
         self.wide = np.empty((len(wide_features), n_rows), dtype=wide_dtype)
         self.n_bins = n_bins
         self.offsets = np.concatenate(

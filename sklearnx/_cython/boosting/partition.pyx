@@ -16,10 +16,21 @@ from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.common.dtypes cimport binned_t
 from sklearnx._cython.common.threads cimport parallel_for
 
-ctypedef fused code_t:
-    uint8_t
-    uint16_t
-    uint32_t
+cdef extern from "partition_kernels.h" nogil:
+    int skx_count_first(const uint8_t* goes_left, int n_bins) noexcept
+    int64_t skx_split_narrow_rows(
+        const uint8_t* codes, int n_first, int n_bins, int64_t n_rows_in_all,
+        const uint8_t* goes_left, const uint32_t* rows, int64_t n_rows, uint32_t* left,
+        uint32_t* right,
+    ) noexcept
+    int64_t skx_split_rows16 "skx_split_rows"(
+        const uint16_t* codes, const uint8_t* goes_left, const uint32_t* rows,
+        int64_t n_rows, uint32_t* left, uint32_t* right,
+    ) noexcept
+    int64_t skx_split_rows32 "skx_split_rows"(
+        const uint32_t* codes, const uint8_t* goes_left, const uint32_t* rows,
+        int64_t n_rows, uint32_t* left, uint32_t* right,
+    ) noexcept
 
 cdef enum:
     ROWS_PER_CHUNK = 1 << 13
@@ -30,6 +41,7 @@ cdef struct job_t:
     const binned_t* binned
     int feature
     const uint8_t* goes_left
+    int n_first
     const int64_t* weights
     const uint32_t* source
     uint32_t* rows
@@ -111,6 +123,7 @@ cdef int64_t partition_rows(
     job.binned = binned
     job.feature = feature
     job.goes_left = goes_left
+    job.n_first = skx_count_first(goes_left, binned.n_bins[feature])
     job.weights = weights
     job.source = source
     job.rows = rows
@@ -139,42 +152,48 @@ cdef void _split_chunk(void* context, int chunk) noexcept nogil:
         int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
         int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
         int64_t first = binned.positions[job.feature] * binned.n_rows
-        int64_t i, sum_weights = 0
+        int64_t i, n_left, sum_weights = 0
+        # Of one chunk alone those that go left are where they belong.
+        uint32_t* left = (
+            job.rows if job.n_rows <= ROWS_PER_CHUNK else job.left_buffer + start
+        )
     if not binned.is_wide[job.feature]:
-        job.n_left[chunk] = _split_rows(binned.columns + first, job, start, stop)
+        n_left = skx_split_narrow_rows(
+            binned.columns + first,
+            job.n_first,
+            binned.n_bins[job.feature],
+            binned.n_rows,
+            job.goes_left,
+            job.source + start,
+            stop - start,
+            left,
+            job.right_buffer + start,
+        )
     elif binned.wide16 != NULL:
-        job.n_left[chunk] = _split_rows(binned.wide16 + first, job, start, stop)
+        n_left = skx_split_rows16(
+            binned.wide16 + first,
+            job.goes_left,
+            job.source + start,
+            stop - start,
+            left,
+            job.right_buffer + start,
+        )
     else:
-        job.n_left[chunk] = _split_rows(binned.wide32 + first, job, start, stop)
+        n_left = skx_split_rows32(
+            binned.wide32 + first,
+            job.goes_left,
+            job.source + start,
+            stop - start,
+            left,
+            job.right_buffer + start,
+        )
+    job.n_left[chunk] = n_left
     if job.weights != NULL:
-        for i in range(start, start + job.n_left[chunk]):
-            sum_weights += job.weights[job.left_buffer[i]]
+        for i in range(n_left):
+            sum_weights += job.weights[left[i]]
         job.left_weights[chunk] = sum_weights
     else:
-        job.left_weights[chunk] = job.n_left[chunk]
-
-
-cdef int64_t _split_rows(
-    const code_t* codes, job_t* job, int64_t start, int64_t stop
-) noexcept nogil:
-    """Write both children without a branch: the row goes to both, one of them stays."""
-    cdef:
-        int64_t i
-        uint32_t row
-        uint8_t left
-        const uint8_t* goes_left = job.goes_left
-        const uint32_t* rows = job.source
-        uint32_t* left_rows = job.left_buffer + start
-        uint32_t* right_rows = job.right_buffer + start
-        uint32_t* first = left_rows
-    for i in range(start, stop):
-        row = rows[i]
-        left = goes_left[codes[row]]
-        left_rows[0] = row
-        right_rows[0] = row
-        left_rows += left
-        right_rows += 1 - left
-    return left_rows - first
+        job.left_weights[chunk] = n_left
 
 
 cdef void _join_chunk(void* context, int chunk) noexcept nogil:
@@ -186,9 +205,10 @@ cdef void _join_chunk(void* context, int chunk) noexcept nogil:
         int64_t first_left = job.n_left[chunk]
         int64_t last_left = total if stop == job.n_rows else job.n_left[chunk + 1]
         int64_t n_left = last_left - first_left
-    memcpy(
-        job.rows + first_left, job.left_buffer + start, n_left * sizeof(uint32_t)
-    )
+    if job.n_rows > ROWS_PER_CHUNK:
+        memcpy(
+            job.rows + first_left, job.left_buffer + start, n_left * sizeof(uint32_t)
+        )
     memcpy(
         job.rows + total + (start - first_left),
         job.right_buffer + start,

@@ -1,0 +1,88 @@
+// Splitting a stretch of rows in two, in order, without a branch.
+
+#pragma once
+
+#include <stdint.h>
+
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#include <immintrin.h>
+#define SKX_HAS_AVX512_CODE 1
+#else
+#define SKX_HAS_AVX512_CODE 0
+#endif
+
+// A row is written to both sides, and stays on one: the other is overwritten.
+// goes_left: 0 or 1 by code. left may be rows. Returns how many go left.
+template <typename code_t>
+static int64_t skx_split_rows(
+    const code_t *codes, const uint8_t *goes_left, const uint32_t *rows, int64_t n_rows,
+    uint32_t *left, uint32_t *right) {
+    int64_t n_left = 0;
+    for (int64_t i = 0; i < n_rows; ++i) {
+        const uint32_t row = rows[i];
+        const int64_t goes = goes_left[codes[row]];
+        right[i - n_left] = row;
+        left[n_left] = row;
+        n_left += goes;
+    }
+    return n_left;
+}
+
+#if SKX_HAS_AVX512_CODE
+// The same, 16 rows at a time, where codes below `n_first` go left, and `missing` (256 if
+// it does not). Reads three bytes beyond the last code.
+__attribute__((target("avx512f,avx512bw,avx512vl,popcnt"))) static int64_t
+skx_split_rows_avx512(
+    const uint8_t *codes, int n_first, int missing, const uint8_t *goes_left,
+    const uint32_t *rows, int64_t n_rows, uint32_t *left, uint32_t *right) {
+    const __m512i firsts = _mm512_set1_epi32(n_first);
+    const __m512i missings = _mm512_set1_epi32(missing);
+    const __m512i byte = _mm512_set1_epi32(255);
+    int64_t n_left = 0, i = 0;
+    for (; i + 16 <= n_rows; i += 16) {
+        const __m512i row = _mm512_loadu_si512(rows + i);
+        const __m512i code =
+            _mm512_and_si512(_mm512_i32gather_epi32(row, codes, 1), byte);
+        const __mmask16 goes = _mm512_cmplt_epu32_mask(code, firsts) |
+                               _mm512_cmpeq_epu32_mask(code, missings);
+        _mm512_storeu_si512(
+            right + i - n_left, _mm512_maskz_compress_epi32((__mmask16)~goes, row));
+        _mm512_storeu_si512(left + n_left, _mm512_maskz_compress_epi32(goes, row));
+        n_left += _mm_popcnt_u32(goes);
+    }
+    // `right` holds i - n_left rows so far.
+    const int64_t n_rest = skx_split_rows(
+        codes, goes_left, rows + i, n_rows - i, left + n_left, right + i - n_left);
+    return n_left + n_rest;
+}
+#endif
+
+// How many codes from the first on go left, if those and at most the missing one do; -1
+// otherwise. goes_left: (n_bins + 1,), missing last.
+static inline int skx_count_first(const uint8_t *goes_left, int n_bins) {
+    int n_first = 0;
+    while (n_first < n_bins && goes_left[n_first]) ++n_first;
+    for (int code = n_first; code < n_bins; ++code) {
+        if (goes_left[code]) return -1;
+    }
+    return n_first;
+}
+
+// Split by narrow codes. n_first is what skx_count_first returned; a gather reads row
+// numbers as signed, so that there may not be more than 2^31 of them.
+static inline int64_t skx_split_narrow_rows(
+    const uint8_t *codes, int n_first, int n_bins, int64_t n_rows_in_all,
+    const uint8_t *goes_left, const uint32_t *rows, int64_t n_rows, uint32_t *left,
+    uint32_t *right) {
+#if SKX_HAS_AVX512_CODE
+    static const bool has_avx512 = __builtin_cpu_supports("avx512f") &&
+                                   __builtin_cpu_supports("avx512bw") &&
+                                   __builtin_cpu_supports("avx512vl");
+    if (has_avx512 && n_first >= 0 && n_rows_in_all <= INT32_MAX) {
+        return skx_split_rows_avx512(
+            codes, n_first, goes_left[n_bins] ? n_bins : 256, goes_left, rows, n_rows,
+            left, right);
+    }
+#endif
+    return skx_split_rows(codes, goes_left, rows, n_rows, left, right);
+}
