@@ -180,10 +180,46 @@ static inline double skx_weight_of(const skx_item_t<key_t> &item) {
     return item.weight;
 }
 
+// The same as skx_choose_edges where all values weigh 1 and none is heavy: quantiles are
+// then found at their places. Returns whether it is so.
+template <typename key_t>
+static bool skx_choose_edges_of_light(
+    const std::vector<key_t> &keys, int max_bins, std::vector<double> *edges) {
+    const int64_t n = keys.size(), share = n / max_bins;
+    if (share == 0) return false;
+    int64_t n_heavy = 0;
+    for (int64_t i = 0; i + share < n; ++i) n_heavy += keys[i] == keys[i + share];
+    if (n_heavy > 0) return false;
+    // Values that fill a bin each are a case of few values.
+    int64_t n_distinct = 1;
+    for (int64_t i = 1; i < n && n_distinct <= max_bins; ++i) {
+        n_distinct += keys[i] != keys[i - 1];
+    }
+    if (n_distinct <= max_bins) return false;
+    for (int64_t k = 1; k < max_bins; ++k) {
+        const int64_t place = (k * n + max_bins - 1) / max_bins - 1;
+        int64_t end = place + 1;
+        while (end < n && keys[end] == keys[place]) ++end;
+        if (end == n) break;
+        const double lower = skx_from_key(keys[place]);
+        const double edge = skx_middle(
+            lower, end * max_bins == k * n ? skx_from_key(keys[end]) : lower);
+        if (edges->empty() || edge > edges->back()) edges->push_back(edge);
+    }
+    return true;
+}
+
+template <typename key_t>
+static bool skx_choose_edges_of_light(
+    const std::vector<skx_item_t<key_t>> &, int, std::vector<double> *) {
+    return false;
+}
+
 template <typename item_t>
 static std::vector<double> skx_edges_of_sorted(
     const std::vector<item_t> &items, int max_bins) {
-    std::vector<double> distinct, weights;
+    std::vector<double> distinct, weights, edges;
+    if (skx_choose_edges_of_light(items, max_bins, &edges)) return edges;
     double total = 0, before = 0;
     const size_t n = items.size();
     for (size_t i = 0; i < n; ++i) {
@@ -231,16 +267,19 @@ static bool skx_find_edges(
 
 // ---- codes ----------------------------------------------------------------------------
 
-// Edges of one feature for a search without branches: 2^n_steps - 1 of them, in the type
-// of the values.
+// Edges of one feature in the type of the values: a power of two of them less one, for a
+// search without branches, and again as 16 lots of 16, with the last of each lot.
 template <typename value_t>
 struct skx_search_t {
+    enum { N_LOTS = 16, PER_LOT = 16 };
     std::vector<value_t> edges;
+    value_t last_of_lots[N_LOTS];
     int n_steps = 0;
 
     skx_search_t(const double *inner_edges, int n_edges) {
         while ((1 << n_steps) - 1 < n_edges) ++n_steps;
-        edges.assign(((size_t)1 << n_steps), std::numeric_limits<value_t>::infinity());
+        const size_t n = std::max((size_t)1 << n_steps, (size_t)(N_LOTS * PER_LOT));
+        edges.assign(n, std::numeric_limits<value_t>::infinity());
         for (int i = 0; i < n_edges; ++i) {
             // The largest value not above the edge: what lies above one lies above both.
             value_t edge = (value_t)inner_edges[i];
@@ -249,8 +288,12 @@ struct skx_search_t {
             }
             edges[i] = edge;
         }
+        for (int lot = 0; lot < N_LOTS; ++lot) {
+            last_of_lots[lot] = edges[lot * PER_LOT + PER_LOT - 1];
+        }
     }
 
+    bool has_lots() const { return edges.size() == N_LOTS * PER_LOT; }
 };
 
 enum { SKX_VALUES_AT_A_TIME = 512 };
@@ -258,11 +301,12 @@ enum { SKX_VALUES_AT_A_TIME = 512 };
 // How many edges lie below each value: all values take a step of the search, then the
 // next, so that none waits for its own last step.
 template <typename value_t>
-SKX_INLINE void skx_count_below(
-    const value_t *SKX_RESTRICT edges, int n_steps, const value_t *SKX_RESTRICT values,
-    int n, int32_t *SKX_RESTRICT counts) {
+static void skx_count_edges_by_steps(
+    const skx_search_t<value_t> &search, const value_t *values, int n,
+    int32_t *counts) {
+    const value_t *edges = search.edges.data();
     for (int i = 0; i < n; ++i) counts[i] = 0;
-    for (int step = n_steps - 1; step >= 0; --step) {
+    for (int step = search.n_steps - 1; step >= 0; --step) {
         const int32_t half = (int32_t)1 << step;
         for (int i = 0; i < n; ++i) {
             counts[i] += (int32_t)(edges[counts[i] + half - 1] < values[i]) << step;
@@ -270,14 +314,60 @@ SKX_INLINE void skx_count_below(
     }
 }
 
-SKX_CLONES static void skx_count_edges(
-    const skx_search_t<float> &search, const float *values, int n, int32_t *counts) {
-    skx_count_below(search.edges.data(), search.n_steps, values, n, counts);
+#if SKX_HAS_X86_CODE
+// The same of at most 256 edges: one comparison with the ends of the lots, one within
+// the lot. Where all lots end below the value, it is above all edges but the last, which
+// is infinite.
+__attribute__((target("avx2,popcnt"))) static inline int skx_count_16_below(
+    const float *edges, __m256 value) {
+    const __m256 low = _mm256_cmp_ps(_mm256_loadu_ps(edges), value, _CMP_LT_OQ);
+    const __m256 high = _mm256_cmp_ps(_mm256_loadu_ps(edges + 8), value, _CMP_LT_OQ);
+    return _mm_popcnt_u32(
+        (unsigned)_mm256_movemask_ps(low) | (unsigned)_mm256_movemask_ps(high) << 8);
 }
 
-SKX_CLONES static void skx_count_edges(
+__attribute__((target("avx2,popcnt"))) static inline int skx_count_16_below(
+    const double *edges, __m256d value) {
+    unsigned below = 0;
+    for (int i = 0; i < 16; i += 4) {
+        const __m256d some = _mm256_cmp_pd(_mm256_loadu_pd(edges + i), value, _CMP_LT_OQ);
+        below |= (unsigned)_mm256_movemask_pd(some) << i;
+    }
+    return _mm_popcnt_u32(below);
+}
+
+__attribute__((target("avx2,popcnt"))) static void skx_count_edges_avx2(
+    const skx_search_t<float> &search, const float *values, int n, int32_t *counts) {
+    for (int i = 0; i < n; ++i) {
+        const __m256 value = _mm256_set1_ps(values[i]);
+        const int start = 16 * skx_count_16_below(search.last_of_lots, value);
+        counts[i] = start + skx_count_16_below(search.edges.data() + start, value);
+    }
+}
+
+__attribute__((target("avx2,popcnt"))) static void skx_count_edges_avx2(
     const skx_search_t<double> &search, const double *values, int n, int32_t *counts) {
-    skx_count_below(search.edges.data(), search.n_steps, values, n, counts);
+    for (int i = 0; i < n; ++i) {
+        const __m256d value = _mm256_set1_pd(values[i]);
+        const int start = 16 * skx_count_16_below(search.last_of_lots, value);
+        counts[i] = start + skx_count_16_below(search.edges.data() + start, value);
+    }
+}
+#endif
+
+template <typename value_t>
+static void skx_count_edges(
+    const skx_search_t<value_t> &search, const value_t *values, int n,
+    int32_t *counts) {
+#if SKX_HAS_X86_CODE
+    static const bool has_avx2 =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+    if (has_avx2 && search.has_lots()) {
+        skx_count_edges_avx2(search, values, n, counts);
+        return;
+    }
+#endif
+    skx_count_edges_by_steps(search, values, n, counts);
 }
 
 // The codes of some columns of values: the number of inner edges below, n_bins for NaN.

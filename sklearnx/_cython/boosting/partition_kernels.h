@@ -4,12 +4,7 @@
 
 #include <stdint.h>
 
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-#include <immintrin.h>
-#define SKX_HAS_AVX512_CODE 1
-#else
-#define SKX_HAS_AVX512_CODE 0
-#endif
+#include "skx_math.h"
 
 // A row is written to both sides, and stays on one: the other is overwritten.
 // goes_left: 0 or 1 by code. left may be rows. Returns how many go left.
@@ -28,7 +23,7 @@ static int64_t skx_split_rows(
     return n_left;
 }
 
-#if SKX_HAS_AVX512_CODE
+#if SKX_HAS_X86_CODE
 // The same, 16 rows at a time, where codes below `n_first` go left, and `missing` (256 if
 // it does not). Reads three bytes beyond the last code.
 __attribute__((target("avx512f,avx512bw,avx512vl,popcnt"))) static int64_t
@@ -74,7 +69,7 @@ static inline int64_t skx_split_narrow_rows(
     const uint8_t *codes, int n_first, int n_bins, int64_t n_rows_in_all,
     const uint8_t *goes_left, const uint32_t *rows, int64_t n_rows, uint32_t *left,
     uint32_t *right) {
-#if SKX_HAS_AVX512_CODE
+#if SKX_HAS_X86_CODE
     static const bool has_avx512 = __builtin_cpu_supports("avx512f") &&
                                    __builtin_cpu_supports("avx512bw") &&
                                    __builtin_cpu_supports("avx512vl");

@@ -50,6 +50,16 @@ typedef uint64_t skx_u64;
 #define SKX_CLONES
 #endif
 
+// Whether functions may be written for one kind of x86-64 processor, and chosen at run
+// time.
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__)) && \
+    !defined(__CUDACC__) && !defined(__CUDACC_RTC__)
+#define SKX_HAS_X86_CODE 1
+#include <immintrin.h>
+#else
+#define SKX_HAS_X86_CODE 0
+#endif
+
 #if defined(_MSC_VER)
 #define SKX_RESTRICT __restrict
 #else
