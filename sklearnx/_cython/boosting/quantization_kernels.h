@@ -54,63 +54,81 @@ SKX_INLINE int64_t skx_pack(int64_t gradient, int64_t hessian) {
            (hessian << PACKED_HESSIAN_SHIFT) + 1;
 }
 
-// The usual case: no weights, 12 bits, one word. Adds absolute fine values to the sums.
-SKX_CLONES static void skx_quantize_plain(
+// Write words of rows, and add their absolute fine values to the sums. The flags are
+// constants where it is called, so that each case is a loop of its own.
+SKX_INLINE void skx_quantize_rows(
     const skx_quantize_t *args, int64_t start, int64_t stop, int64_t *sum_gradients,
-    int64_t *sum_hessians) {
+    int64_t *sum_hessians, int has_hessians, int has_factors, int is_narrow) {
     const double *SKX_RESTRICT gradients = args->gradients;
     const double *SKX_RESTRICT hessians = args->hessians;
+    const double *SKX_RESTRICT factors = args->factors;
     int64_t *SKX_RESTRICT words = args->words;
     const double gradient_scale = args->gradient_scale;
     const double hessian_scale = args->hessian_scale;
     const int gradient_shift = args->gradient_shift;
     const int hessian_shift = args->hessian_shift;
+    // Locals, lest threads write to neighbouring sums with every row.
     int64_t sum_g = 0, sum_h = 0;
-    if (hessians == NULL) {
-        for (int64_t i = start; i < stop; ++i) {
-            const int64_t g = skx_round(gradients[i] * gradient_scale);
-            sum_g += g < 0 ? -g : g;
-            words[i] = skx_pack(skx_narrow(g, gradient_shift, PACKED_MAX_GRADIENT), 1);
+    for (int64_t i = start; i < stop; ++i) {
+        double gradient = gradients[i], hessian = has_hessians ? hessians[i] : 1.0;
+        if (has_factors) {
+            gradient *= factors[i];
+            hessian *= factors[i];
         }
-        sum_h = stop - start;
-    } else {
-        for (int64_t i = start; i < stop; ++i) {
-            const int64_t g = skx_round(gradients[i] * gradient_scale);
-            const int64_t h = skx_round(hessians[i] * hessian_scale);
-            sum_g += g < 0 ? -g : g;
-            sum_h += h;
+        const int64_t g = skx_round(gradient * gradient_scale);
+        const int64_t h = skx_round(hessian * hessian_scale);
+        sum_g += g < 0 ? -g : g;
+        sum_h += h;
+        if (is_narrow) {
             words[i] = skx_pack(
                 skx_narrow(g, gradient_shift, PACKED_MAX_GRADIENT),
                 skx_narrow(h, hessian_shift, PACKED_MAX_HESSIAN));
+        } else {
+            words[2 * i] = g;
+            words[2 * i + 1] = h * (INT64_C(1) << PAIR_HESSIAN_SHIFT) + 1;
         }
     }
     *sum_gradients += sum_g;
     *sum_hessians += sum_h;
 }
 
-// Every other case.
-static void skx_quantize_general(
+#define SKX_DEFINE_QUANTIZE(NAME, HAS_HESSIANS, HAS_FACTORS, IS_NARROW)                \
+    SKX_CLONES static void skx_quantize_##NAME(                                        \
+        const skx_quantize_t *args, int64_t start, int64_t stop,                       \
+        int64_t *sum_gradients, int64_t *sum_hessians) {                               \
+        skx_quantize_rows(                                                             \
+            args, start, stop, sum_gradients, sum_hessians, HAS_HESSIANS, HAS_FACTORS, \
+            IS_NARROW);                                                                \
+    }
+
+SKX_DEFINE_QUANTIZE(wide, 0, 0, 0)
+SKX_DEFINE_QUANTIZE(narrow, 0, 0, 1)
+SKX_DEFINE_QUANTIZE(wide_weighted, 0, 1, 0)
+SKX_DEFINE_QUANTIZE(narrow_weighted, 0, 1, 1)
+SKX_DEFINE_QUANTIZE(wide_hessians, 1, 0, 0)
+SKX_DEFINE_QUANTIZE(narrow_hessians, 1, 0, 1)
+SKX_DEFINE_QUANTIZE(wide_hessians_weighted, 1, 1, 0)
+SKX_DEFINE_QUANTIZE(narrow_hessians_weighted, 1, 1, 1)
+
+// Integer weights multiply what has been rounded, once to fine values, and again to 12
+// bits.
+static void skx_quantize_repeated(
     const skx_quantize_t *args, int64_t start, int64_t stop, int64_t *sum_gradients,
     int64_t *sum_hessians) {
+    int64_t sum_g = 0, sum_h = 0;
     for (int64_t i = start; i < stop; ++i) {
+        const int64_t repetitions = args->factors[i] > 0 ? (int64_t)args->factors[i] : 0;
         const double hessian = args->hessians == NULL ? 1.0 : args->hessians[i];
-        int64_t g = skx_fine(
-            args->gradients[i], args->gradient_scale, args->factors,
-            args->integer_weights, i);
-        int64_t h = skx_fine(
-            hessian, args->hessian_scale, args->factors, args->integer_weights, i);
-        *sum_gradients += g < 0 ? -g : g;
-        *sum_hessians += h;
+        int64_t g = skx_round(args->gradients[i] * args->gradient_scale);
+        int64_t h = skx_round(hessian * args->hessian_scale);
+        sum_g += repetitions * (g < 0 ? -g : g);
+        sum_h += repetitions * h;
         if (args->gradient_shift > 0) {
-            int64_t repetitions = 1;
-            if (args->factors != NULL && args->integer_weights) {
-                repetitions = args->factors[i] > 0 ? (int64_t)args->factors[i] : 1;
-            }
-            g = repetitions * skx_narrow(
-                g / repetitions, args->gradient_shift, PACKED_MAX_GRADIENT);
-            h = repetitions * skx_narrow(
-                h / repetitions, args->hessian_shift, PACKED_MAX_HESSIAN);
+            g = skx_narrow(g, args->gradient_shift, PACKED_MAX_GRADIENT);
+            h = skx_narrow(h, args->hessian_shift, PACKED_MAX_HESSIAN);
         }
+        g *= repetitions;
+        h *= repetitions;
         if (args->n_words == 1) {
             args->words[i] = skx_pack(g, h);
         } else {
@@ -118,16 +136,26 @@ static void skx_quantize_general(
             args->words[2 * i + 1] = h * (INT64_C(1) << PAIR_HESSIAN_SHIFT) + 1;
         }
     }
+    *sum_gradients += sum_g;
+    *sum_hessians += sum_h;
 }
 
 static inline void skx_quantize(
     const skx_quantize_t *args, int64_t start, int64_t stop, int64_t *sum_gradients,
     int64_t *sum_hessians) {
-    if (args->factors == NULL && args->n_words == 1) {
-        skx_quantize_plain(args, start, stop, sum_gradients, sum_hessians);
-    } else {
-        skx_quantize_general(args, start, stop, sum_gradients, sum_hessians);
+    typedef void (*kernel_t)(
+        const skx_quantize_t *, int64_t, int64_t, int64_t *, int64_t *);
+    static const kernel_t kernels[2][2][2] = {
+        {{skx_quantize_wide, skx_quantize_narrow},
+         {skx_quantize_wide_weighted, skx_quantize_narrow_weighted}},
+        {{skx_quantize_wide_hessians, skx_quantize_narrow_hessians},
+         {skx_quantize_wide_hessians_weighted, skx_quantize_narrow_hessians_weighted}},
+    };
+    kernel_t kernel = skx_quantize_repeated;
+    if (args->factors == NULL || !args->integer_weights) {
+        kernel = kernels[args->hessians != NULL][args->factors != NULL][args->n_words == 1];
     }
+    kernel(args, start, stop, sum_gradients, sum_hessians);
 }
 
 // Add the fine values of some rows.
