@@ -77,7 +77,7 @@ cdef extern from "splitting_kernels.h" nogil:
         const hist_bin_t* bins, int n_bins, hist_bin_t more, hist_bin_t* sum,
         skx_left_t* left,
     ) noexcept
-    void skx_compute_plain_gains(
+    double skx_compute_plain_gains(
         const skx_plain_t* node, const skx_left_t* left, int n, double* gains
     ) noexcept
 
@@ -569,6 +569,7 @@ cdef void _find_plain_split(
         const hist_bin_t* missing = bins + n_bins
         skx_plain_t node
         skx_left_t left
+        double gain
         double[256] gains  # SKX_BINS_AT_A_TIME
         double[256] gains_missing_left
     node.gradient_unit = criterion.gradient_unit
@@ -587,21 +588,25 @@ cdef void _find_plain_split(
         n = min(n_split_points - start, <int> SKX_BINS_AT_A_TIME)
         sum_again = sum_left
         skx_sum_left(bins + start, n, nothing, &sum_left, &left)
-        skx_compute_plain_gains(&node, &left, n, gains)
+        gain = skx_compute_plain_gains(&node, &left, n, gains)
         if has_missing:
             skx_sum_left(bins + start, n, missing[0], &sum_again, &left)
-            skx_compute_plain_gains(&node, &left, n, gains_missing_left)
-            if start + n == n_bins:
-                gains_missing_left[n - 1] = 0  # nothing would be on the right
-        for i in range(n):
-            if gains[i] > split.gain:
-                split.gain = gains[i]
-                best = start + i
-                missing_left = False
-            if has_missing and gains_missing_left[i] > split.gain:
-                split.gain = gains_missing_left[i]
-                best = start + i
-                missing_left = True
+            # After the last bin nothing would be on the right.
+            gain = max(
+                gain,
+                skx_compute_plain_gains(
+                    &node, &left, n - (start + n == n_bins), gains_missing_left
+                ),
+            )
+        if gain > split.gain:
+            split.gain = gain
+            i = 0
+            while gains[i] != gain and not (
+                has_missing and gains_missing_left[i] == gain
+            ):
+                i += 1
+            best = start + i
+            missing_left = gains[i] != gain
         start += n
     if best < 0:
         return

@@ -24,23 +24,28 @@ typedef struct {
 
 // INOUT: sum, of all bins before. OUT: left. `more` is added to each, but to no sum.
 static inline void skx_sum_left(
-    const hist_bin_t *bins, int n_bins, hist_bin_t more, hist_bin_t *sum,
-    skx_left_t *left) {
-    hist_bin_t s = *sum;
+    const hist_bin_t *SKX_RESTRICT bins, int n_bins, hist_bin_t more, hist_bin_t *sum,
+    skx_left_t *SKX_RESTRICT left) {
+    int64_t gradients = sum->sum_gradients + more.sum_gradients;
+    int64_t hessians = sum->sum_hessians + more.sum_hessians;
+    int64_t n_samples = sum->n_samples + more.n_samples;
     for (int i = 0; i < n_bins; ++i) {
-        s.sum_gradients += bins[i].sum_gradients;
-        s.sum_hessians += bins[i].sum_hessians;
-        s.n_samples += bins[i].n_samples;
-        left->gradients[i] = s.sum_gradients + more.sum_gradients;
-        left->hessians[i] = s.sum_hessians + more.sum_hessians;
-        left->n_samples[i] =
-            bins[i].n_samples == 0 ? -1 : s.n_samples + more.n_samples;
+        gradients += bins[i].sum_gradients;
+        hessians += bins[i].sum_hessians;
+        n_samples += bins[i].n_samples;
+        left->gradients[i] = gradients;
+        left->hessians[i] = hessians;
+        // All ones for an empty bin, without a branch.
+        left->n_samples[i] = n_samples | -(int64_t)(bins[i].n_samples == 0);
     }
-    *sum = s;
+    sum->sum_gradients = gradients - more.sum_gradients;
+    sum->sum_hessians = hessians - more.sum_hessians;
+    sum->n_samples = n_samples - more.n_samples;
 }
 
-// OUT: gains (n,), 0 where a split is not allowed.
-SKX_CLONES static void skx_compute_plain_gains(
+// OUT: gains (n,), not positive where a split is not allowed. Returns the largest of
+// them and 0. (Doubles above 0 are ordered as the integers of the same bits.)
+SKX_CLONES static double skx_compute_plain_gains(
     const skx_plain_t *node, const skx_left_t *left, int n,
     double *SKX_RESTRICT gains) {
     const double gradient_unit = node->gradient_unit;
@@ -52,6 +57,7 @@ SKX_CLONES static void skx_compute_plain_gains(
     const int64_t sum_hessians = node->sum_hessians;
     const int64_t min_samples = node->min_samples_leaf;
     const int64_t max_samples = node->n_samples - min_samples;
+    int64_t largest = 0;
     for (int i = 0; i < n; ++i) {
         const double left_gradient = (double)left->gradients[i] * gradient_unit;
         const double right_gradient =
@@ -77,5 +83,8 @@ SKX_CLONES static void skx_compute_plain_gains(
             skx_mask(gain < HUGE_VAL) &
             skx_mask(fabs(cross) > rounding * (fabs(left_cross) + fabs(right_cross)));
         gains[i] = skx_select(is_allowed, gain, 0.0);
+        const int64_t bits = (int64_t)skx_bits(gains[i]);
+        largest = bits > largest ? bits : largest;
     }
+    return skx_from_bits((skx_u64)largest);
 }
