@@ -150,15 +150,18 @@ class BoostedTrees:
         """Return a model with these trees after its own."""
         model = BoostedTrees(self.init_score, self.is_average)
         sizes = [len(tree.nodes) for tree in trees]
-        n_words = len(self.bitsets)
-        nodes = []
-        for tree in trees:
-            moved = tree.nodes.copy()
-            moved["bitset"][moved["bitset"] >= 0] += n_words
-            n_words += len(tree.bitsets)
-            nodes.append(moved)
-        model.nodes = np.concatenate([self.nodes, *nodes])
-        model.stats = np.concatenate([self.stats, *(tree.stats for tree in trees)])
+        model.nodes = _join([self.nodes, *(tree.nodes for tree in trees)])
+        model.stats = _join([self.stats, *(tree.stats for tree in trees)])
+        n_words = np.cumsum(
+            [0, len(self.bitsets)] + [len(tree.bitsets) for tree in trees]
+        )
+        if n_words[-1] > 0:
+            # Splits on categories find their levels among those of all trees.
+            first_words = np.repeat(n_words[:-1], [len(self.nodes), *sizes])
+            has_levels = model.nodes["bitset"] >= 0
+            model.nodes["bitset"][has_levels] += first_words[has_levels].astype(
+                np.int32
+            )
         model.bitsets = np.concatenate(
             [self.bitsets, *(tree.bitsets for tree in trees)]
         )
@@ -296,3 +299,13 @@ class BoostedTrees:
             features, weights=self.stats["gain"][is_split], minlength=n_features
         )
         return gains, np.bincount(features, minlength=n_features)
+
+
+def _join(arrays):
+    """Concatenate structured arrays of one type.
+
+    As plain bytes: NumPy takes long to find the common type of structures.
+    """
+    dtype = arrays[0].dtype
+    raw = np.dtype((np.void, dtype.itemsize))
+    return np.concatenate([array.view(raw) for array in arrays]).view(dtype)

@@ -14,12 +14,24 @@ class StageTimer:
     def __init__(self):
         self.seconds = {}
 
-    @contextmanager
     def measure(self, stage):
-        """Add the time of the block to a stage."""
-        start = perf_counter()
-        yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - start
+        """Return a context that adds the time of its block to a stage."""
+        return _Stage(self.seconds, stage)
+
+
+class _Stage:
+    """A context as a class: as a generator it would take longer than short stages."""
+
+    def __init__(self, seconds, stage):
+        self._seconds = seconds
+        self._stage = stage
+
+    def __enter__(self):
+        self._start = perf_counter()
+
+    def __exit__(self, *error):
+        seconds = self._seconds.get(self._stage, 0.0)
+        self._seconds[self._stage] = seconds + perf_counter() - self._start
 
 
 @contextmanager

@@ -428,6 +428,14 @@ cdef class TreeGrower:
     cdef int _threads_for_rows(self, int64_t n_rows) noexcept nogil:
         return self.n_threads if n_rows >= MIN_ROWS_FOR_THREADS else 1
 
+    cdef int _threads_for_updates(self, int64_t n_rows) noexcept nogil:
+        """Return how many threads a histogram of so many rows, and its search, get."""
+        cdef:
+            const binned_t* binned = &self.matrix.binned
+            int64_t n_updates = n_rows * binned.n_features
+        n_updates += binned.offsets[binned.n_features] * UPDATES_PER_BIN
+        return self.n_threads if n_updates >= MIN_UPDATES_FOR_THREADS else 1
+
     # -- nodes and histograms --
 
     cdef void _clear_nodes(self) noexcept nogil:
@@ -773,7 +781,9 @@ cdef class TreeGrower:
         self, grown_t* node, const quantized_t* quantized
     ) noexcept nogil:
         """Build the histogram of a node from its rows; return non-zero if it fails."""
-        cdef search_t search
+        cdef:
+            search_t search
+            int n_threads = self._threads_for_updates(node.stop - node.start)
         node.histogram = self._acquire_histogram()
         if node.histogram == NULL:
             return 1
@@ -782,9 +792,9 @@ cdef class TreeGrower:
         search.subtracts = False
         search.allowed[0] = search.allowed[1] = NULL
         self._plan_histogram(&search.histogram, node, quantized)
-        parallel_for(_add_rows, &search, search.histogram.n_tasks, self.n_threads)
+        parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
         parallel_for(
-            _search_feature, &search, self.matrix.binned.n_features, self.n_threads
+            _search_feature, &search, self.matrix.binned.n_features, n_threads
         )
         return 0
 
@@ -819,8 +829,8 @@ cdef class TreeGrower:
             search_t search
             grown_t* node
             split_t* candidate
-            int i, feature, n_threads = 1
-            int64_t n_updates = binned.offsets[binned.n_features] * UPDATES_PER_BIN
+            int i, feature, n_threads
+            int64_t n_rows = 0
         search.binned = binned
         search.criterion = &self.criterion
         search.nodes[0] = first
@@ -835,7 +845,7 @@ cdef class TreeGrower:
             if first.histogram == NULL:
                 return 1
             self._plan_histogram(&search.histogram, first, quantized)
-            n_updates += (first.stop - first.start) * binned.n_features
+            n_rows = first.stop - first.start
         for i in range(2):
             node = search.nodes[i]
             search.allowed[i] = NULL
@@ -843,8 +853,7 @@ cdef class TreeGrower:
             if node != NULL and self._is_splittable(node):
                 search.allowed[i] = self.allowed + i * binned.n_features
                 self._allow_features(node, tree_idx, search.allowed[i])
-        if n_updates >= MIN_UPDATES_FOR_THREADS:
-            n_threads = self.n_threads
+        n_threads = self._threads_for_updates(n_rows)
         if search.adds_rows and search.histogram.n_slots == 1:
             parallel_for(
                 _add_rows_and_search, &search, search.histogram.n_tasks, n_threads
@@ -962,7 +971,10 @@ cdef class TreeGrower:
 
         order = np.argsort(leaf_starts, kind="stable")
         self.leaf_nodes = leaf_nodes[order]
-        self.leaf_offsets = np.append(leaf_starts[order], self.n_rows)
+        leaf_offsets = np.empty(n_leaves + 1, dtype=np.int64)
+        leaf_offsets[:n_leaves] = leaf_starts[order]
+        leaf_offsets[n_leaves] = self.n_rows
+        self.leaf_offsets = leaf_offsets
         cdef const int64_t[::1] offsets = self.leaf_offsets
         leaf_node = self.leaf_nodes
         fine.gradient_unit = quantized.quantized.leaf_gradient_unit
