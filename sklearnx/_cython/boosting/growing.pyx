@@ -649,6 +649,8 @@ cdef class TreeGrower:
         cdef int64_t i, sum_weights = 0
         if quantized.weights == NULL:
             return self.n_rows
+        if self.n_rows == self.matrix.binned.n_rows:
+            return quantized.sum_weights
         for i in range(self.n_rows):
             sum_weights += quantized.weights[self.given_rows[i]]
         return sum_weights

@@ -15,7 +15,7 @@ Other weights multiply before rounding.
 
 import numpy as np
 
-from libc.math cimport INFINITY, ceil, fabs, floor, frexp, ldexp, log2
+from libc.math cimport INFINITY, ceil, floor, frexp, ldexp, log2
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
@@ -33,6 +33,10 @@ from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "quantization_kernels.h" nogil:
     double skx_find_max(const double* values, int64_t start, int64_t stop) noexcept
+    double skx_find_max_weighted(
+        const double* values, const double* weights, bint integer_weights,
+        int64_t start, int64_t stop,
+    ) noexcept
     void skx_quantize(
         const skx_quantize_t* args, int64_t start, int64_t stop,
         int64_t* sum_gradients, int64_t* sum_hessians,
@@ -100,12 +104,14 @@ cdef class QuantizedGradients:
             PAIR_HESSIAN_BITS - 1 - n_weight_bits,
         )
         self.quantized.weights = NULL
+        self.quantized.sum_weights = n_rows
         if weights is not None:
             if not self.integer_weights:
                 weight_scale = _find_scale(weights.max(), self.n_leaf_bits)
             self.fixed_weights = np.rint(weights * weight_scale).astype(np.int64)
             fixed_weights = self.fixed_weights
             self.quantized.weights = &fixed_weights[0]
+            self.quantized.sum_weights = self.fixed_weights.sum()
             if not self.integer_weights:
                 # In units of their mean: twice the weights are not twice the rows.
                 weight_unit = n_rows / <double> self.fixed_weights.sum()
@@ -316,38 +322,30 @@ cdef double _find_scale(double max_value, int n_bits):
     return ldexp(1, min(n_bits - exponent, 1000))
 
 
-cdef inline double _effective_weight(const skx_quantize_t* args, int64_t i) noexcept nogil:
-    """Return what multiplies before rounding: 0 for rows left out by their weight."""
-    if args.integer_weights:
-        return 1.0 if args.factors[i] > 0 else 0.0
-    return args.factors[i]
-
-
 cdef void _find_max_of_chunk(void* context, int chunk) noexcept nogil:
     cdef:
         job_t* job = <job_t*> context
         const skx_quantize_t* args = &job.args
-        int64_t i, start = <int64_t> chunk * ROWS_PER_CHUNK
+        int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
         int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
-        double max_gradient = 0, max_hessian = 1, value, weight
-        bint all_finite
+        double max_gradient, max_hessian = 1
     if args.factors == NULL:
         max_gradient = skx_find_max(args.gradients, start, stop)
         if args.hessians != NULL:
             max_hessian = skx_find_max(args.hessians, start, stop)
-        all_finite = max_gradient < INFINITY and max_hessian < INFINITY
     else:
-        max_hessian = 0
-        all_finite = True
-        for i in range(start, stop):
-            weight = _effective_weight(args, i)
-            value = fabs(args.gradients[i]) * weight
-            max_gradient = max(max_gradient, value)
-            all_finite &= value < INFINITY
-            value = weight if args.hessians == NULL else args.hessians[i] * weight
-            max_hessian = max(max_hessian, value)
-            all_finite &= value < INFINITY
-    job.max_gradients[chunk] = max_gradient if all_finite else INFINITY
+        max_gradient = skx_find_max_weighted(
+            args.gradients, args.factors, args.integer_weights, start, stop
+        )
+        if args.hessians != NULL:
+            max_hessian = skx_find_max_weighted(
+                args.hessians, args.factors, args.integer_weights, start, stop
+            )
+        elif not args.integer_weights:
+            max_hessian = skx_find_max(args.factors, start, stop)
+    if not (max_gradient < INFINITY and max_hessian < INFINITY):
+        max_gradient = INFINITY
+    job.max_gradients[chunk] = max_gradient
     job.max_hessians[chunk] = max_hessian
 
 

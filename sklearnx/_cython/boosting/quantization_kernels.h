@@ -39,6 +39,27 @@ SKX_CLONES static double skx_find_max(
     return skx_from_bits((skx_u64)largest);
 }
 
+// The same of values times weights, or, of integer weights, of values whose is not zero.
+SKX_CLONES static double skx_find_max_weighted(
+    const double *SKX_RESTRICT values, const double *SKX_RESTRICT weights,
+    int integer_weights, int64_t start, int64_t stop) {
+    int64_t largest = 0;
+    if (integer_weights) {
+        for (int64_t i = start; i < stop; ++i) {
+            const skx_u64 bits = skx_bits(values[i]) & skx_mask(weights[i] > 0);
+            const int64_t magnitude = (int64_t)(bits & ~(UINT64_C(1) << 63));
+            largest = magnitude > largest ? magnitude : largest;
+        }
+    } else {
+        for (int64_t i = start; i < stop; ++i) {
+            const skx_u64 bits = skx_bits(values[i] * weights[i]);
+            const int64_t magnitude = (int64_t)(bits & ~(UINT64_C(1) << 63));
+            largest = magnitude > largest ? magnitude : largest;
+        }
+    }
+    return skx_from_bits((skx_u64)largest);
+}
+
 // Round to a grid of 2^shift, ties up, and clip. The bias makes what is shifted positive,
 // since few machines can shift 64 signed bits in vectors.
 SKX_INLINE int64_t skx_narrow(int64_t fine, int shift, int64_t largest) {

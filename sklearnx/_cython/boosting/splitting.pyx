@@ -40,7 +40,6 @@ from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
-from libcpp.algorithm cimport sort
 
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
@@ -72,6 +71,12 @@ cdef extern from "splitting_kernels.h" nogil:
 
     ctypedef struct skx_left_t:
         pass
+
+    ctypedef struct skx_level_t:
+        double key
+        int32_t level
+
+    void skx_sort_levels(skx_level_t* levels, int n_levels) noexcept
 
     void skx_sum_left(
         const hist_bin_t* bins, int n_bins, hist_bin_t more, hist_bin_t* sum,
@@ -105,11 +110,6 @@ cdef struct parent_t:
     double held  # K(G)
     double value  # v
     double rows_per_hessian
-
-
-cdef struct level_t:
-    double key
-    int32_t level
 
 
 def find(
@@ -219,12 +219,6 @@ def find(
     if split.gain <= 0:
         return None
     return {**split, "goes_left": np.asarray(goes_left)}
-
-
-cdef bint _comes_before(const level_t& a, const level_t& b) noexcept nogil:
-    if a.key != b.key:
-        return a.key < b.key
-    return a.level < b.level
 
 
 cdef bint has_plain_gain(const criterion_t* criterion) noexcept nogil:
@@ -707,7 +701,7 @@ cdef int _sort_levels(
     const totals_t* totals,
     const hist_bin_t* bins,
     int feature,
-    level_t* levels,
+    skx_level_t* levels,
 ) noexcept nogil:
     """Sort levels with enough support by their smoothed value; return how many.
 
@@ -732,7 +726,7 @@ cdef int _sort_levels(
         )
         levels[n_levels].level = level
         n_levels += 1
-    sort(levels, levels + n_levels, &_comes_before)
+    skx_sort_levels(levels, n_levels)
     return n_levels
 
 
@@ -759,8 +753,8 @@ cdef void _find_categorical_split(
         double penalty
         int64_t sum_gradients, sum_hessians, n_samples
         const hist_bin_t* bin_
-        level_t* levels = <level_t*> malloc(
-            (binned.n_bins[feature] + 1) * sizeof(level_t)
+        skx_level_t* levels = <skx_level_t*> malloc(
+            (binned.n_bins[feature] + 1) * sizeof(skx_level_t)
         )
     if levels == NULL:
         split.feature = -1
@@ -816,14 +810,14 @@ cdef bint write_left_levels(
         int i, n_levels, code, feature = split.feature
         int n_bins = binned.n_bins[feature]
         const hist_bin_t* bins = histogram + binned.offsets[feature]
-        level_t* levels
+        skx_level_t* levels
     memset(goes_left, 0, n_bins + 1)
     if not split.is_categorical:
         for code in range(split.bin + 1):
             goes_left[code] = 1
         goes_left[n_bins] = split.missing_left
         return True
-    levels = <level_t*> malloc((n_bins + 1) * sizeof(level_t))
+    levels = <skx_level_t*> malloc((n_bins + 1) * sizeof(skx_level_t))
     if levels == NULL:
         return False
     n_levels = _sort_levels(binned, criterion, totals, bins, feature, levels)

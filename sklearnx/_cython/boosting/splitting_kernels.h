@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <algorithm>
+
 #include "dtypes.h"
 #include "skx_math.h"
 
@@ -87,4 +89,16 @@ SKX_CLONES static double skx_compute_plain_gains(
         largest = bits > largest ? bits : largest;
     }
     return skx_from_bits((skx_u64)largest);
+}
+
+// A level of a category, and what it is sorted by.
+typedef struct {
+    double key;
+    int32_t level;
+} skx_level_t;
+
+static inline void skx_sort_levels(skx_level_t *levels, int n_levels) {
+    std::sort(levels, levels + n_levels, [](const skx_level_t &a, const skx_level_t &b) {
+        return a.key < b.key || (a.key == b.key && a.level < b.level);
+    });
 }

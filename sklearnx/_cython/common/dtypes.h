@@ -85,6 +85,7 @@ typedef struct {
     int integer_weights;       // whether factors multiply after rounding
     double gradient_scale, hessian_scale;
     const int64_t *weights;    // (n_rows,) of the rows, or NULL when all are 1
+    int64_t sum_weights;       // of all rows
     double gradient_unit, hessian_unit;  // real value of 1 in a histogram
     double leaf_gradient_unit, leaf_hessian_unit, weight_unit;
     double row_weight;         // real weight that counts as one row

@@ -61,6 +61,7 @@ cdef extern from "dtypes.h" nogil:
         double gradient_scale
         double hessian_scale
         const int64_t* weights
+        int64_t sum_weights
         double gradient_unit
         double hessian_unit
         double leaf_gradient_unit
