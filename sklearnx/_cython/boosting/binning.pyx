@@ -78,9 +78,8 @@ def gather_columns(const floating[:, :] X, const int64_t[::1] rows, int n_thread
 
     IN: X with any strides, rows (n_rows,).
     """
-    out = np.empty(
-        (X.shape[1], rows.shape[0]), dtype=np.float32 if floating is float else np.float64
-    )
+    dtype = np.float32 if floating is float else np.float64
+    out = np.empty((X.shape[1], rows.shape[0]), dtype=dtype)
     cdef:
         floating[:, ::1] view = out
         gather_t job

@@ -97,8 +97,8 @@ STATS_DTYPE = np.dtype(
 cdef enum:
     HISTOGRAM_BUDGET = 1 << 29  # bytes
     MIN_HISTOGRAMS = 8  # whatever the budget
-    # Work that a second thread is worth being woken for, in updates of a bin; a bin that
-    # is gathered, subtracted and searched twice costs about as much as so many of them.
+    # Work that a second thread is worth being woken for, in updates of a bin; a bin
+    # that is gathered, subtracted and searched twice costs about as much as 8 of them.
     MIN_UPDATES_FOR_THREADS = 1 << 15
     UPDATES_PER_BIN = 8
     MIN_ROWS_FOR_THREADS = 1 << 15

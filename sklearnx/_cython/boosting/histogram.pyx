@@ -3,10 +3,10 @@
     rows --add_rows--> words of bins, some columns and some rows a task
     words --finish_feature--> bins of the histogram, a feature a task
 
-Of few rows, threads share out parts of blocks, which need no merge. Of many rows, which
-cost more to find, a task takes whole blocks; where there are fewer of those than threads
-the rows are cut into slots, each with words of its own. All sums are integers, hence
-neither the cut nor the order of addition changes a bit.
+Of few rows, threads share out parts of blocks, which need no merge. Of many rows,
+which cost more to find, a task takes whole blocks; where there are fewer of those than
+threads the rows are cut into slots, each with words of its own. All sums are integers,
+hence neither the cut nor the order of addition changes a bit.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """The rows of a grown tree's leaves: their sums, and the update of their raw scores.
 
-The rows of a leaf are ascending, but scattered over the data. To visit them leaf by leaf
-would load every cache line of the data once for each leaf that has a row in it; so the
-data is visited chunk by chunk, and in a chunk leaf by leaf.
+The rows of a leaf are ascending, but scattered over the data. To visit them leaf by
+leaf would load every cache line of the data once for each leaf that has a row in it; so
+the data is visited chunk by chunk, and in a chunk leaf by leaf.
 
     leaf 0   | 1 4   | 9     | 13 14 |
     leaf 1   | 0 2 3 | 7 8   | 12    |

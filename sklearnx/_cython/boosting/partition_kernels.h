@@ -31,7 +31,7 @@ skx_split_rows_avx512(
     const uint8_t *codes, int n_first, int missing, const uint8_t *goes_left,
     const uint32_t *rows, int64_t n_rows, uint32_t *left, uint32_t *right) {
     const __m512i firsts = _mm512_set1_epi32(n_first);
-    const __m512i missings = _mm512_set1_epi32(missing);
+    const __m512i missing_code = _mm512_set1_epi32(missing);
     const __m512i byte = _mm512_set1_epi32(255);
     int64_t n_left = 0, i = 0;
     for (; i + 16 <= n_rows; i += 16) {
@@ -39,7 +39,7 @@ skx_split_rows_avx512(
         const __m512i code =
             _mm512_and_si512(_mm512_i32gather_epi32(row, codes, 1), byte);
         const __mmask16 goes = _mm512_cmplt_epu32_mask(code, firsts) |
-                               _mm512_cmpeq_epu32_mask(code, missings);
+                               _mm512_cmpeq_epu32_mask(code, missing_code);
         _mm512_storeu_si512(
             right + i - n_left, _mm512_maskz_compress_epi32((__mmask16)~goes, row));
         _mm512_storeu_si512(left + n_left, _mm512_maskz_compress_epi32(goes, row));

@@ -4,8 +4,8 @@
                    (38 bits: 2^24 rows of them can be summed in 64 bits)
     fine values    --shift, round--> 12-bit gradients and hessians
 
-Leaves sum the fine values. Histograms sum the 12-bit ones, a row's gradient, hessian and
-count in one word; where 12 bits would flatten the ordinary rows (heavy tails, rare
+Leaves sum the fine values. Histograms sum the 12-bit ones, a row's gradient, hessian
+and count in one word; where 12 bits would flatten the ordinary rows (heavy tails, rare
 events, few rows) they sum the fine ones, in two words. Which of the two is decided once
 a round, from order-free sums, see `MIN_STEPS`.
 
