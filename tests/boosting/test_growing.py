@@ -75,7 +75,8 @@ class Problem:
 
     def check(self, **options):
         """Compare both; return the arrays."""
-        slow_options = {k: v for k, v in options.items() if k != "histogram_budget"}
+        fast_only = ("histogram_budget", "n_threads")
+        slow_options = {k: v for k, v in options.items() if k not in fast_only}
         expected = self.grow_slowly(**slow_options)
         grower, (nodes, stats, bitsets) = self.grow(**options)
         assert len(nodes) == len(stats) == len(expected)
@@ -477,3 +478,13 @@ def test_weight_is_repetition():
     np.testing.assert_array_equal(nodes, other_nodes)
     np.testing.assert_array_equal(bitsets, other_bitsets)
     np.testing.assert_array_equal(stats["gain"], other_stats["gain"])
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+def test_many_rows(n_threads):
+    # Rows for several tasks of every stage; leaves whose rows are all in one of them.
+    problem = Problem(150_000, [60, 255, 7], missing=0.01)
+    problem.codes[:, 0] = np.arange(150_000) // 2500
+    problem.matrix = make_matrix(problem.codes, [60, 255, 7])
+    problem.gradients = problem.gradients + (problem.codes[:, 0] % 9 == 0)
+    problem.check(max_leaf_nodes=12, n_threads=n_threads)

@@ -14,6 +14,7 @@ from tests.boosting._helpers import (
 )
 
 PACKED_MAX_ROWS = 2**13
+PAIR_MAX_ROWS = 2**12
 ROWS_PER_SLOT = 2**12
 WEIGHTS = {
     "none": lambda rng, n: None,
@@ -87,6 +88,65 @@ def test_all_rows_in_one_bin(n_rows, code, kind, sign):
     repeats = 1 if weights is None else 3
     assert np.abs(fixed.gradients).max() == repeats * (2**11 - 1)
     assert fixed.hessians.max() == repeats * (2**12 - 1)
+
+
+@pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize("kind", ["none", "integer", "real"])
+@pytest.mark.parametrize(
+    "n_rows", [PAIR_MAX_ROWS - 1, PAIR_MAX_ROWS, PAIR_MAX_ROWS + 1, 30_001]
+)
+def test_all_fine_values_in_one_bin(n_rows, kind, code):
+    # Too heavy a tail for 12 bits, so that the largest 38-bit values meet in one bin.
+    gradients = np.full(n_rows, -1 + 2.0**-30)
+    hessians = np.full(n_rows, 1 - 2.0**-30)
+    gradients[::1000] *= 1e-6
+    gradients[0] = 2.0**20
+    weights = WEIGHTS[kind](np.random.default_rng(0), n_rows)
+    n_bins = [4, 300, 4]
+    codes = np.full((n_rows, 3), code)
+    quantized = check_build(
+        codes, n_bins, gradients, hessians, weights, np.arange(n_rows)
+    )
+    assert quantized.words.shape == (n_rows, 2)
+    fixed = oracle.quantize(gradients, hessians, weights)
+    assert fixed.hessians.max() >= 2**37
+
+
+@pytest.mark.parametrize("has_tail", [False, True])
+@pytest.mark.parametrize("largest", [1, 2, 31, 32, 33, 100, 1000, 2**17])
+def test_integer_weights(largest, has_tail):
+    # In one word, in two, or too heavy for words.
+    rng = np.random.default_rng(0)
+    n_rows = 20_000
+    n_bins = [3, 200, 300]
+    weights = rng.integers(1, largest, size=n_rows, endpoint=True).astype(float)
+    weights[rng.integers(0, n_rows)] = largest
+    gradients = rng.normal(size=n_rows)
+    if has_tail:
+        gradients[0] = 1e7
+    codes = make_codes(rng, n_rows, n_bins)
+    codes[:, 0] = 1
+    hessians = rng.uniform(0.05, 0.25, n_rows)
+    quantized = check_build(
+        codes, n_bins, gradients, hessians, weights, np.arange(n_rows)
+    )
+    assert quantized.words.shape[1] == 1 + (has_tail or largest > 32)
+
+
+@pytest.mark.parametrize("n_columns", [*range(1, 35), 64, 65, 100])
+@pytest.mark.parametrize("kind", ["none", "outlier"])
+def test_numbers_of_columns(kind, n_columns):
+    rng = np.random.default_rng(0)
+    n_rows = 9000
+    n_bins = [2 + 9 * i % 254 for i in range(n_columns)]
+    codes = make_codes(rng, n_rows, n_bins)
+    gradients = rng.normal(size=n_rows)
+    if kind == "outlier":
+        gradients[0] = 1e9
+    rows = np.flatnonzero(rng.random(n_rows) < 0.9)
+    for n_threads in (1, 2):
+        check_build(codes, n_bins, gradients, None, None, rows, n_threads)
+        check_build(codes, n_bins, gradients, None, None, rows[:500], n_threads)
 
 
 def test_signs_alternate_in_one_bin():
