@@ -69,7 +69,7 @@ class ThreadPool {
     // workers may still join it, and how many tasks nobody has taken.
     enum { TASK_BITS = 24, HELPER_BITS = 8 };
     enum { MAX_TASKS = (1 << TASK_BITS) - 1, MAX_HELPERS = (1 << HELPER_BITS) - 1 };
-    enum { MAX_LOOKING = 20 };  // microseconds
+    enum { MAX_LOOKING = 50 };  // microseconds
 
     static std::uint64_t pack(std::uint32_t job, int n_helpers, int n_tasks) {
         return ((std::uint64_t)job << (TASK_BITS + HELPER_BITS)) |
