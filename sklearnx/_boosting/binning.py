@@ -76,7 +76,9 @@ class BinMapper:
                 values = table.dense[:, features[0] : features[-1] + 1]
                 columns = gather_columns(values, rows, n_threads)
             else:
-                columns = np.stack([table.column(feature)[rows] for feature in features])
+                columns = np.stack(
+                    [table.column(feature)[rows] for feature in features]
+                )
             found = find_edges(columns, weights, self.max_bins, n_threads)
             for feature, feature_edges in zip(features, found, strict=True):
                 edges[feature] = feature_edges

@@ -125,7 +125,9 @@ class DartBooster(Booster):
             for output in range(n_outputs):
                 tree, leaves = self._find_tree(iteration, output)
                 values = -tree.nodes["value"]
-                add_node_values(leaves, values, self.scores.sums[output], self.n_threads)
+                add_node_values(
+                    leaves, values, self.scores.sums[output], self.n_threads
+                )
                 change = self._scale(tree, factor)
                 values = np.ascontiguousarray(tree.nodes["value"])
                 add_node_values(leaves, values, restored[output], self.n_threads)

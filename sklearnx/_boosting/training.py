@@ -33,7 +33,9 @@ def run_rounds(
     with visible_logs(verbose):
         if snapshot.is_resumed:
             if verbose:
-                logger.info("Going on after %d rounds of the snapshot", booster.model.n_iter)
+                logger.info(
+                    "Going on after %d rounds of the snapshot", booster.model.n_iter
+                )
             if history.should_stop():
                 max_iter = booster.model.n_iter
         for iteration in range(booster.model.n_iter, max_iter):

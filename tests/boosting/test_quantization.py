@@ -51,7 +51,9 @@ def check(gradients, hessians, weights, n_threads=1):
     np.testing.assert_array_equal(quantized.gradients, fixed.gradients)
     np.testing.assert_array_equal(quantized.hessians, fixed.hessians)
     np.testing.assert_array_equal(quantized.counts, 1)
-    fits_one_word = not quantized.integer_weights or weights is None or max(weights) <= 32
+    fits_one_word = (
+        not quantized.integer_weights or weights is None or max(weights) <= 32
+    )
     assert quantized.words.shape[1] == (
         1 if quantized.is_narrow and fits_one_word else 2
     )
