@@ -1,5 +1,8 @@
 """What all growth policies have in common."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -47,3 +50,11 @@ def test_second_tree_is_as_the_first(policy):
     again = list_batches(frontier, gains, 2)
     for batch, expected in zip(again, first, strict=True):
         np.testing.assert_array_equal(batch, expected)
+
+
+def test_code_of_the_page_on_growth_policies_runs():
+    page = Path(__file__).parents[2] / "doc" / "how_to_add_a_growth_policy.md"
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        exec(block, names)
+    assert "batches" in names
