@@ -22,6 +22,7 @@ from sklearnx._boosting.dart import DartBooster
 from sklearnx._boosting.early_stopping import choose_scored_rows, split_rows
 from sklearnx._boosting.encoding import TableEncoder
 from sklearnx._boosting.fingerprints import describe, fingerprint_data
+from sklearnx._boosting.growth import GROW_POLICIES
 from sklearnx._boosting.model import BoostedTrees
 from sklearnx._boosting.monitoring import History, ScoredRows
 from sklearnx._boosting.random_forest import ForestBooster
@@ -124,6 +125,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         "max_drop": [Interval(Integral, 1, None, closed="left"), None],
         "snapshot": [str, os.PathLike, None],
         "snapshot_interval": [Interval(Integral, 1, None, closed="left")],
+        "grow_policy": [StrOptions(set(GROW_POLICIES))],
     }
 
     # -- fit --
@@ -567,6 +569,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             )
         groups = self._check_interaction_cst(self.n_features_in_)
         return {
+            "grow_policy": GROW_POLICIES[self.grow_policy],
             "max_leaf_nodes": self.max_leaf_nodes or 0,
             "max_depth": self.max_depth or 0,
             "min_samples_leaf": self.min_samples_leaf,

@@ -6,8 +6,8 @@ _SUMMARY = """
 Gradient boosting of histogram trees for {task}.
 
 Features are cut into at most `max_bins` bins, trees grow leaf by leaf, the one
-with the largest gain first [1]_, [2]_. Missing values go to the side of a split that
-suits them;
+with the largest gain first [1]_, [2]_, or level by level. Missing values go to the side
+of a split that suits them;
 categories, from strings or a frame's category columns, are split by value without an
 encoder, however many there are.
 
@@ -163,6 +163,18 @@ snapshot : str, os.PathLike or None, default=None
 snapshot_interval : int, default=10
     Number of rounds from one writing of `snapshot` to the next; the last round is
     always written.
+grow_policy : {{'leafwise', 'depthwise', 'symmetric'}}, default='leafwise'
+    Which node of a tree is split next.
+
+    - 'leafwise': the one with the largest gain [2]_.
+    - 'depthwise': those of the highest level, as in XGBoost [9]_. If more of them can
+      be split than `max_leaf_nodes` allows, those with the largest gains are.
+    - 'symmetric': all nodes of a level by the same split, the one with the largest sum
+      of gains, as in CatBoost [10]_. A node to which it brings nothing or whose
+      children would be too small is not split by it, and takes part in the next level.
+      There are at most `max_depth` levels and ``floor(log2(max_leaf_nodes))``: 4 by
+      default, 6 with ``max_leaf_nodes=64``. With `max_features` below 1, features are
+      drawn for each level, and with `extra_trees` the random splits are.
 """
 
 _ATTRIBUTES = """
@@ -215,6 +227,9 @@ _REFERENCES = """
    trees", AISTATS (2015).
 .. [8] Geurts, Ernst and Wehenkel, "Extremely randomized trees", Machine Learning 63
    (2006).
+.. [9] Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD (2016).
+.. [10] Prokhorenkova et al., "CatBoost: unbiased boosting with categorical features",
+   NeurIPS (2018).
 """
 
 _TEXTS = {

@@ -86,6 +86,7 @@ class HistGradientBoostingRegressor(
         max_drop=50,
         snapshot=None,
         snapshot_interval=10,
+        grow_policy="leafwise",
     ):
         self.loss = loss
         self.quantile = quantile
@@ -128,6 +129,7 @@ class HistGradientBoostingRegressor(
         self.max_drop = max_drop
         self.snapshot = snapshot
         self.snapshot_interval = snapshot_interval
+        self.grow_policy = grow_policy
 
     def _encode_y(self, y):
         self.n_trees_per_iteration_ = 1
@@ -240,6 +242,7 @@ class HistGradientBoostingClassifier(
         max_drop=50,
         snapshot=None,
         snapshot_interval=10,
+        grow_policy="leafwise",
     ):
         self.loss = loss
         self.learning_rate = learning_rate
@@ -281,6 +284,7 @@ class HistGradientBoostingClassifier(
         self.max_drop = max_drop
         self.snapshot = snapshot
         self.snapshot_interval = snapshot_interval
+        self.grow_policy = grow_policy
 
     def _finalize_sample_weight(self, sample_weight, y):
         """Multiply the weights of rows by those of their classes."""

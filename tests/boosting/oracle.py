@@ -434,6 +434,34 @@ def find_split(
     return best
 
 
+def list_shared_candidates(root, is_categorical, criterion, node, sum_weights, keys):
+    """Return the codes on the left of all splits of a level, and their penalty.
+
+    `root` is the histogram of the root and the feature, `node` the root; `keys` are
+    those of a random cut.
+    """
+    n_bins = len(root) - 1
+    if is_categorical:
+        levels = _sort_levels(root, node.sums, criterion, sum_weights)
+        half = range(1, (len(levels) + 1) // 2 + 1)
+        candidates = [levels[:n] for n in half] + [levels[-n:] for n in half]
+        if criterion.extra_trees and levels:
+            n = len(levels)
+            cut = 1 + (draw(*keys) * max(n - 1, 1) >> 64)
+            candidates = [levels[:cut] if cut <= max(n // 2, 1) else levels[cut:]]
+        n_costly = max(len(levels) - N_FREE_LEVELS, 0)
+        return candidates, LEVEL_PENALTY * criterion.row_weight * n_costly
+    used = np.flatnonzero(root[:-1, 2])
+    lasts = range(int(used[0]), n_bins) if len(used) else []
+    if criterion.extra_trees:
+        has_missing = bool(root[n_bins, 2] > 0)
+        n = int(used[-1] - used[0]) + has_missing if len(used) else 0
+        lasts = [int(used[0]) + (draw(*keys) * n >> 64)] if n else []
+    return [
+        [*range(last + 1), *missing] for last in lasts for missing in ([], [n_bins])
+    ], 0.0
+
+
 def _sort_levels(histogram, node, criterion, sum_weights):
     """Return the levels with enough support, sorted by their smoothed value."""
     unit = sum_weights / int(node[1]) if node[1] > 0 else 0.0
@@ -467,7 +495,7 @@ class Node:
     bounds: tuple = (-math.inf, math.inf)
     groups: list | None = None
     split: Split | None = None
-    left: int = -1
+    left: int = 0  # the left child, 0 of a leaf
 
 
 def grow(
@@ -477,6 +505,7 @@ def grow(
     fixed,
     *,
     rows=None,
+    grow_policy="leafwise",
     max_leaf_nodes=31,
     max_depth=0,
     max_features=1.0,
@@ -488,7 +517,10 @@ def grow(
     tree_idx=0,
     **terms,
 ):
-    """Return the nodes of a tree, grown leaf-wise; the arguments are `TreeGrower`'s."""
+    """Return the nodes of a tree; the arguments are `TreeGrower`'s.
+
+    `grow_policy` is 'leafwise', 'depthwise' or 'symmetric'.
+    """
     terms = {"min_samples_leaf": 20, **terms}
     n_features = len(n_bins)
     if monotonic_cst is not None and not np.any(monotonic_cst):
@@ -522,25 +554,30 @@ def grow(
             tree_features, colsample_bytree, FEATURES_OF_TREE, tree_idx, 0
         )
 
-    def list_features(node_idx, node):
+    def list_features(key, *nodes):
+        """Return the features that any of some nodes may be split on."""
         features = tree_features
         if interaction_groups is not None:
-            is_open = np.any([interaction_groups[g] for g in node.groups], axis=0)
+            groups = [g for node in nodes for g in node.groups]
+            is_open = np.any([interaction_groups[g] for g in groups], axis=0)
             features = [f for f in features if is_open[f]]
         if max_features < 1:
             features = draw_features(
-                features, max_features, FEATURES_OF_NODE, tree_idx, node_idx
+                features, max_features, FEATURES_OF_NODE, tree_idx, key
             )
         return features
 
-    def search(node_idx):
-        node = nodes[node_idx]
-        if (
+    def is_splittable(node):
+        return not (
             (max_depth and node.depth >= max_depth)
             or node.sums[2] < 2 * criterion.min_samples_leaf
             or int(node.sums[1]) * criterion.hessian_unit
             < 2 * criterion.min_child_weight
-        ):
+        )
+
+    def search(node_idx):
+        node = nodes[node_idx]
+        if not is_splittable(node):
             return
         histogram = build_histogram(codes, n_bins, fixed, node.rows)
         for feature in list_features(node_idx, node):
@@ -557,17 +594,8 @@ def grow(
             if split and split.gain > (node.split.gain if node.split else 0):
                 node.split = split
 
-    n_groups = 0 if interaction_groups is None else len(interaction_groups)
-    all_rows = np.arange(len(codes)) if rows is None else np.asarray(rows)
-    nodes = [make_node(all_rows, groups=list(range(n_groups)))]
-    nodes[0].draws_to = criterion.compute_value(nodes[0].sums)
-    search(0)
-    n_leaves = 1
-    while not max_leaf_nodes or n_leaves < max_leaf_nodes:
-        waiting = [i for i, node in enumerate(nodes) if node.split and node.left < 0]
-        if not waiting:
-            break
-        node = nodes[max(waiting, key=lambda i: (nodes[i].split.gain, -i))]
+    def split_node(node):
+        """Make the children of a node that has a split."""
         split = node.split
         goes_left = split.goes_left[codes[node.rows, split.feature]].astype(bool)
         groups = node.groups
@@ -586,10 +614,118 @@ def grow(
         if not split.has_missing:
             split.goes_left[-1] = left.sum_weights > right.sum_weights
         node.left = len(nodes)
-        nodes += [left, right]
-        n_leaves += 1
-        search(node.left)
-        search(node.left + 1)
+        nodes.extend([left, right])
+
+    def grow_by_node():
+        n_splits_left = max_leaf_nodes - 1 if max_leaf_nodes else math.inf
+        search(0)
+        while n_splits_left > 0:
+            waiting = [
+                i for i, node in enumerate(nodes) if node.split and not node.left
+            ]
+            if not waiting:
+                break
+            n_popped = 1
+            if grow_policy == "depthwise":
+                depth = min(nodes[i].depth for i in waiting)
+                waiting = [i for i in waiting if nodes[i].depth == depth]
+                n_popped = min(len(waiting), n_splits_left)
+            waiting.sort(key=lambda i: (-nodes[i].split.gain, i))
+            for i in sorted(waiting[:n_popped]):
+                split_node(nodes[i])
+                search(nodes[i].left)
+                search(nodes[i].left + 1)
+            n_splits_left -= n_popped
+
+    def find_gain(node, feature, left_codes, penalty):
+        """Return the gain of one split of one node, and its left sums."""
+        histogram = build_histogram(codes, n_bins, fixed, node.rows)[feature]
+        left = histogram[left_codes].sum(axis=0)
+        share = float(node.sums[1]) / float(nodes[0].sums[1])
+        cst = 0
+        if monotonic_cst is not None and not is_categorical[feature]:
+            cst = int(monotonic_cst[feature])
+        gain = criterion.compute_gain(
+            left,
+            node.sums,
+            node.sum_weights * fixed.weight_unit,
+            node.draws_to,
+            node.bounds,
+            cst,
+            penalty * share,
+        )
+        return gain, left
+
+    def find_shared_split(key, level):
+        """Return the feature, codes and penalty of the largest sum of gains."""
+        best, found = 0, None
+        roots = build_histogram(codes, n_bins, fixed, nodes[0].rows)
+        for feature in list_features(key, *level):
+            members = [node for node in level if feature in list_own_features(node)]
+            candidates, penalty = list_shared_candidates(
+                roots[feature],
+                is_categorical[feature],
+                criterion,
+                nodes[0],
+                nodes[0].sum_weights * fixed.weight_unit,
+                (seed, CUT_OF_NODE, tree_idx, key, feature),
+            )
+            for left_codes in candidates:
+                gain = 0.0
+                for node in members:
+                    gain += find_gain(node, feature, left_codes, penalty)[0]
+                if best < gain < math.inf:
+                    best, found = gain, (feature, left_codes, penalty)
+        return found
+
+    def list_own_features(node):
+        if not n_groups:
+            return range(n_features)
+        is_open = np.any([interaction_groups[g] for g in node.groups], axis=0)
+        return np.flatnonzero(is_open).tolist()
+
+    def grow_by_level():
+        n_levels = int(math.log2(max_leaf_nodes)) if max_leaf_nodes else 10**9
+        n_levels = min(n_levels, max_depth or n_levels)
+        # In the order in which their gains are added up.
+        level = [0] if is_splittable(nodes[0]) else []
+        for key in range(n_levels):
+            found = find_shared_split(key, [nodes[i] for i in level]) if level else None
+            if found is None:
+                break
+            feature, left_codes, penalty = found
+            n = n_bins[feature]
+            popped, level = sorted(level), []
+            for i in popped:
+                node = nodes[i]
+                gain, left = find_gain(node, feature, left_codes, penalty)
+                if gain == 0 or feature not in list_own_features(node):
+                    level.append(i)
+                    continue
+                goes_left = np.zeros(n + 1, dtype=np.uint8)
+                goes_left[left_codes] = 1
+                last = max([c for c in left_codes if c < n], default=-1)
+                if is_categorical[feature]:
+                    last = -1
+                node.split = Split(gain, feature, goes_left, last, left, True)
+                split_node(node)
+                children = [node.left, node.left + 1]
+                children.sort(key=lambda c: nodes[c].sums[2])
+                level += [c for c in children if is_splittable(nodes[c])]
+            split = [nodes[i] for i in popped if nodes[i].left]
+            if not any((codes[node.rows, feature] == n).any() for node in split):
+                weights = [
+                    sum(nodes[node.left + side].sum_weights for node in split)
+                    for side in (0, 1)
+                ]
+                for node in split:
+                    node.split.goes_left[-1] = weights[0] > weights[1]
+
+    n_groups = 0 if interaction_groups is None else len(interaction_groups)
+    all_rows = np.arange(len(codes)) if rows is None else np.asarray(rows)
+    nodes = [make_node(all_rows, groups=list(range(n_groups)))]
+    nodes[0].draws_to = criterion.compute_value(nodes[0].sums)
+    (grow_by_level if grow_policy == "symmetric" else grow_by_node)()
 
     fine = replace(criterion, gradient_unit=fixed.units[2], hessian_unit=fixed.units[3])
     values = {0: 0.0}
@@ -598,7 +734,7 @@ def grow(
         sums = [column[node.rows].sum() for column in columns]
         n_rows = node.sum_weights * fixed.weight_unit if i else math.inf
         value = fine.compute_value(sums, node.bounds, n_rows, values[i])
-        if node.left < 0:
+        if not node.left:
             node.value = value
         else:
             values[node.left] = values[node.left + 1] = value

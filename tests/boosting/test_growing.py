@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sklearnx._boosting.growth import GROW_POLICIES
 from sklearnx._cython.boosting.growing import TreeGrower
 from sklearnx._cython.boosting.predicting import find_leaves
 from tests.boosting import oracle
@@ -52,11 +53,28 @@ class Problem:
             "decades": 10 ** rng.uniform(-6, 6, size=n_rows),
         }[weights]
 
-    def grow(self, *, n_threads=1, tree_idx=0, rows=None, **options):
+    def grow(
+        self,
+        *,
+        grow_policy="leafwise",
+        n_threads=1,
+        tree_idx=0,
+        rows=None,
+        **options,
+    ):
         """Return the grower and what it grew."""
-        grower = TreeGrower(self.matrix, self.edges, n_threads=n_threads, **options)
-        quantized = make_quantized(self.gradients, self.hessians, self.weights)
-        return grower, grower.grow(quantized, tree_idx, rows)
+        grower = TreeGrower(
+            self.matrix,
+            self.edges,
+            grow_policy=GROW_POLICIES[grow_policy],
+            n_threads=n_threads,
+            **options,
+        )
+        return grower, grower.grow(self.make_quantized(), tree_idx, rows)
+
+    def make_quantized(self):
+        """Return QuantizedGradients."""
+        return make_quantized(self.gradients, self.hessians, self.weights)
 
     def grow_arrays(self, **options):
         """Return what the grower grew."""
@@ -82,7 +100,7 @@ class Problem:
         assert len(nodes) == len(stats) == len(expected)
         for i, node in enumerate(expected):
             self._check_node(nodes[i], stats[i], bitsets, node)
-        leaves = [i for i, node in enumerate(expected) if node.left < 0]
+        leaves = [i for i, node in enumerate(expected) if not node.left]
         assert sorted(grower.leaf_nodes.tolist()) == leaves
         assert grower.leaf_offsets[-1] == len(grower.leaf_rows)
         for leaf, start, stop in zip(
@@ -96,10 +114,10 @@ class Problem:
         return nodes, stats, bitsets
 
     def _check_node(self, node, stats, bitsets, expected):
-        assert node["left"] == (expected.left if expected.left >= 0 else 0)
+        assert node["left"] == expected.left
         assert stats["n_samples"] == expected.sums[2]
         assert stats["depth"] == expected.depth
-        if expected.left < 0:
+        if not expected.left:
             assert node["feature"] == -1
             assert node["value"] == stats["value"] == expected.value
             assert stats["gain"] == 0
@@ -138,6 +156,7 @@ PROBLEMS = st.fixed_dictionaries(
 )
 OPTIONS = st.fixed_dictionaries(
     {
+        "grow_policy": st.sampled_from(sorted(GROW_POLICIES)),
         "max_leaf_nodes": st.sampled_from([0, 2, 5, 31]),
         "max_depth": st.sampled_from([0, 1, 3]),
         "min_samples_leaf": st.sampled_from([1, 2, 7]),
@@ -398,6 +417,8 @@ def test_second_tree_is_as_the_first():
         {"max_features": 0.4},
         {"monotonic": True},
         {"extra_trees": True, "path_smoothing": 10.0},
+        {"grow_policy": "depthwise"},
+        {"grow_policy": "symmetric", "max_leaf_nodes": 32},
         {"l1_regularization": 5.0, "max_delta_step": 0.5},
     ],
 )
@@ -412,7 +433,7 @@ def test_threads(options, weights):
     for n_threads in N_THREADS:
         grower, arrays = problem.grow(n_threads=n_threads, **options)
         raw = np.zeros(len(problem.codes))
-        grower.add_leaf_values(np.arange(1.0, 32.0), raw)
+        grower.add_leaf_values(np.arange(1.0, 1.0 + len(grower.leaf_nodes)), raw)
         arrays = (*arrays, raw, grower.leaf_rows, grower.leaf_nodes)
         assert raw.min() >= 1
         if expected is None:
@@ -421,10 +442,13 @@ def test_threads(options, weights):
             np.testing.assert_array_equal(array, other)
 
 
+@pytest.mark.parametrize("grow_policy", GROW_POLICIES)
 @pytest.mark.parametrize("weights", ["none", "integer"])
-def test_rows_are_where_prediction_sends_them(weights):
+def test_rows_are_where_prediction_sends_them(weights, grow_policy):
     problem = Problem(5000, [20, 300, 40], [2], weights=weights)
-    grower, (nodes, _, bitsets) = problem.grow(min_samples_leaf=3)
+    grower, (nodes, _, bitsets) = problem.grow(
+        grow_policy=grow_policy, min_samples_leaf=3
+    )
     n_bins = np.array(problem.n_bins)
     X = np.where(problem.codes == n_bins, np.nan, problem.codes.astype(float))
     leaves = np.empty((len(X), 1), dtype=np.int32)

@@ -2,18 +2,23 @@ from libc.stdint cimport int32_t
 
 
 cdef struct candidate_t:
-    double priority
+    double gain
     int32_t node
 
 
-cdef struct frontier_t:
-    candidate_t* heap
-    int n_candidates
-    int capacity
+cdef class Frontier:
+    cdef readonly int max_leaf_nodes, max_depth
+    # Whether the nodes of a batch are split alike; their gains are then found for the
+    # batch, and pushed as 0.
+    cdef readonly bint shares_split
+    # Whether the batch popped last is the tree's last: nobody asks for its children.
+    cdef readonly bint is_last
+    cdef int n_splits_left
+    cdef candidate_t* waiting
+    cdef int n_waiting, capacity
+    cdef int32_t* batch  # the nodes popped last
 
-
-cdef bint push_candidate(
-    frontier_t* frontier, double priority, int32_t node
-) noexcept nogil
-
-cdef int32_t pop_candidate(frontier_t* frontier) noexcept nogil
+    cdef void start(self) noexcept nogil
+    cdef bint push(self, double gain, int32_t node) noexcept nogil
+    cdef int pop(self) noexcept nogil
+    cdef int take(self, int n_nodes) noexcept nogil

@@ -1,7 +1,10 @@
 """Grow one tree: the loop over nodes, compiled and without the GIL.
 
-    pop the best node -> partition its rows -> histogram of the smaller child from rows,
-    of the larger by subtraction -> best splits -> push the children
+    pop a batch of nodes; of each: partition its rows -> histogram of the smaller child
+    from rows, of the larger by subtraction -> best splits -> push the children
+
+Which nodes are popped is up to the growth policy, a `Frontier`. Where a batch shares a
+split, it is sought when the batch is popped, from gains that its nodes added before.
 
 A node's histogram lives while the node waits in the frontier; the larger child takes
 over its parent's. Above a budget of memory histograms are dropped and both children
@@ -10,17 +13,19 @@ built from rows: the same integers either way.
 
 import numpy as np
 
-from libc.math cimport INFINITY, ceil
+from libc.math cimport INFINITY
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
-from libcpp.algorithm cimport nth_element
 
-from sklearnx._cython.boosting.frontier cimport (
-    frontier_t,
-    pop_candidate,
-    push_candidate,
+from sklearnx._cython.boosting.features cimport (
+    close_groups,
+    draw_features,
+    feature_rules_t,
+    open_features,
+    start_features,
 )
+from sklearnx._cython.boosting.frontier cimport Frontier
 from sklearnx._cython.boosting.histogram cimport (
     add_rows,
     allocate_workspace,
@@ -32,10 +37,28 @@ from sklearnx._cython.boosting.histogram cimport (
     plan_histogram,
     workspace_t,
 )
+from sklearnx._cython.boosting.histogram_pool cimport (
+    acquire_histogram,
+    empty_pool,
+    fill_pool,
+    histogram_pool_t,
+    is_over_budget,
+    release_histogram,
+)
 from sklearnx._cython.boosting.leaves cimport add_to_leaves, sum_leaves
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.boosting.partition cimport partition_rows
 from sklearnx._cython.boosting.quantization cimport QuantizedGradients
+from sklearnx._cython.boosting.shared_splitting cimport (
+    add_split_gains,
+    allocate_shared_search,
+    find_shared_split,
+    free_shared_search,
+    mark_shared_left_codes,
+    shared_search_t,
+    start_shared_search,
+    take_shared_split,
+)
 from sklearnx._cython.boosting.splitting cimport (
     compute_node_value,
     criterion_t,
@@ -53,22 +76,12 @@ from sklearnx._cython.common.dtypes cimport (
 )
 from sklearnx._cython.common.threads cimport parallel_for
 
+from sklearnx._cython.boosting.leafwise import Leafwise
+
 cdef extern from "histogram_kernels.h" nogil:
     void skx_subtract_bins(
         hist_bin_t* bins, const hist_bin_t* less, int64_t n_bins
     ) noexcept
-
-cdef extern from "random.h" nogil:
-    uint64_t skx_random(
-        uint64_t seed, uint64_t purpose, uint64_t tree, uint64_t node, uint64_t item
-    )
-    double skx_uniform(uint64_t bits)
-    uint64_t SKX_FEATURES_OF_NODE
-    uint64_t SKX_FEATURES_OF_TREE
-
-cdef extern from "skx_math.h" nogil:
-    double skx_log1p(double x)
-    uint64_t skx_bits(double x)
 
 # The struct node_t. Its padding is a field, since NumPy drops what is not.
 NODE_DTYPE = np.dtype(
@@ -96,7 +109,6 @@ STATS_DTYPE = np.dtype(
 
 cdef enum:
     HISTOGRAM_BUDGET = 1 << 29  # bytes
-    MIN_HISTOGRAMS = 8  # whatever the budget
     # Work that a second thread is worth being woken for, in updates of a bin; a bin
     # that is gathered, subtracted and searched twice costs about as much as 8 of them.
     MIN_UPDATES_FOR_THREADS = 1 << 15
@@ -127,6 +139,7 @@ cdef struct search_t:
     grown_t* nodes[2]
     uint8_t* allowed[2]  # NULL: the node is not searched
     split_t* splits[2]  # best of each feature
+    shared_search_t* shared  # not NULL: gains are added here instead
 
 
 cdef void _search_feature(void* context, int feature) noexcept nogil:
@@ -145,6 +158,16 @@ cdef void _search_feature(void* context, int feature) noexcept nogil:
         )
     for i in range(2):
         if search.allowed[i] == NULL or not search.allowed[i][feature]:
+            continue
+        if search.shared != NULL:
+            add_split_gains(
+                search.shared,
+                search.binned,
+                search.criterion,
+                &search.nodes[i].totals,
+                search.nodes[i].histogram,
+                feature,
+            )
             continue
         find_split(
             search.binned,
@@ -180,6 +203,8 @@ cdef class TreeGrower:
     matrix : BinnedMatrix
     thresholds : float64 array of shape (n_bins in all,)
         Upper edge of each bin, in the order of a histogram.
+    grow_policy : type, default=Leafwise
+        Class of the `Frontier`.
     max_leaf_nodes, max_depth : int
         0 means no limit.
     min_samples_leaf : int
@@ -205,32 +230,29 @@ cdef class TreeGrower:
     cdef:
         BinnedMatrix matrix
         readonly int n_threads
-        int max_leaf_nodes, max_depth, n_groups
-        double max_features, colsample_bytree
-        uint64_t seed
+        int max_depth
         criterion_t criterion
+        feature_rules_t rules
         workspace_t* workspace
         # Nodes of the tree that grows.
         grown_t* nodes
         int n_nodes, capacity
-        frontier_t frontier
-        # Histograms that no node uses at present.
-        hist_bin_t** free_histograms
-        int n_free_histograms, n_histograms, max_histograms
+        Frontier frontier
+        # Where the nodes of a batch share a split.
+        shared_search_t* shared
+        int n_batches
+        histogram_pool_t histograms
         object _all_rows, _rows, _left_buffer, _right_buffer
         object _thresholds, _monotonic_cst, _interaction_groups
-        object _splits, _allowed, _keys, _tree_features, _feature_weights
+        object _splits, _allowed, _keys, _tree_features, _feature_weights, _shared_left
         # The same arrays, for code without the GIL.
         const uint32_t* given_rows  # of the tree that grows
         uint32_t* rows
         uint32_t* left_buffer
         uint32_t* right_buffer
-        const uint8_t* groups
         split_t* splits
         uint8_t* allowed
-        uint64_t* keys
-        uint8_t* tree_features  # drawn for the tree that grows
-        const double* feature_weights  # NULL: all alike
+        uint8_t* shared_left  # by code of the shared split's feature
         int64_t n_rows
         # Rows of the last tree's leaves, for the update of raw scores.
         readonly object leaf_nodes, leaf_offsets
@@ -238,13 +260,16 @@ cdef class TreeGrower:
     def __cinit__(self):
         self.workspace = NULL
         self.nodes = NULL
-        self.free_histograms = NULL
+        self.histograms.n_free = 0
+        self.histograms.free_ones = NULL
+        self.shared = NULL
 
     def __init__(
         self,
         BinnedMatrix matrix,
         thresholds,
         *,
+        grow_policy=Leafwise,
         max_leaf_nodes=31,
         max_depth=0,
         min_samples_leaf=20,
@@ -275,11 +300,8 @@ cdef class TreeGrower:
         n_features = matrix.n_features
         self.matrix = matrix
         self.n_threads = n_threads
-        self.max_leaf_nodes = max_leaf_nodes
+        self.frontier = grow_policy(max_leaf_nodes=max_leaf_nodes, max_depth=max_depth)
         self.max_depth = max_depth
-        self.max_features = max_features
-        self.colsample_bytree = colsample_bytree
-        self.seed = seed
         rows = np.arange(matrix.n_rows, dtype=np.uint32)
         self._all_rows = rows
         self._rows = np.empty_like(rows)
@@ -309,53 +331,54 @@ cdef class TreeGrower:
         self.criterion.is_plain = has_plain_gain(&self.criterion)
         self.criterion.extra_trees = extra_trees
         self.criterion.seed = seed
-        self._interaction_groups = interaction_groups
-        self.n_groups = 0
-        if interaction_groups is not None:
-            groups = interaction_groups
-            self.groups = &groups[0, 0]
-            self.n_groups = len(interaction_groups)
         self._splits = np.empty((2, n_features * sizeof(split_t)), dtype=np.uint8)
         self._allowed = np.empty((2, n_features), dtype=np.uint8)
-        self._keys = np.empty(n_features, dtype=np.uint64)
         bytes_view = self._splits
         self.splits = <split_t*> &bytes_view[0, 0]
         bytes_view = self._allowed
         self.allowed = &bytes_view[0, 0]
-        keys_view = self._keys
-        self.keys = &keys_view[0]
         self.workspace = allocate_workspace(
             &matrix.binned, choose_n_slots(&matrix.binned, self.n_rows, n_threads)
         )
         self._tree_features = np.empty(n_features, dtype=np.uint8)
         mask_view = self._tree_features
-        self.tree_features = &mask_view[0]
+        self._keys = np.empty(n_features, dtype=np.uint64)
+        keys_view = self._keys
+        self.rules.n_features = n_features
+        self.rules.colsample_bytree = colsample_bytree
+        self.rules.max_features = max_features
+        self.rules.seed = seed
+        self.rules.tree_features = &mask_view[0]
+        self.rules.keys = &keys_view[0]
+        self.rules.weights = NULL
         self._feature_weights = feature_weights
-        self.feature_weights = NULL
         if feature_weights is not None:
             weights_view = feature_weights
-            self.feature_weights = &weights_view[0]
-        self.max_histograms = max(
-            MIN_HISTOGRAMS,
-            histogram_budget
-            // (matrix.binned.offsets[n_features] * sizeof(hist_bin_t)),
-        )
-        self.free_histograms = <hist_bin_t**> calloc(
-            self.max_histograms + 4, sizeof(hist_bin_t*)
-        )
-        if self.workspace == NULL or self.free_histograms == NULL:
+            self.rules.weights = &weights_view[0]
+        self.rules.n_groups = 0
+        self._interaction_groups = interaction_groups
+        if interaction_groups is not None:
+            groups = interaction_groups
+            self.rules.groups = &groups[0, 0]
+            self.rules.n_groups = len(interaction_groups)
+        if self.workspace == NULL or not fill_pool(
+            &self.histograms, matrix.binned.offsets[n_features], histogram_budget
+        ):
             raise MemoryError()
+        if self.frontier.shares_split:
+            self._shared_left = np.empty(max(matrix.n_bins) + 1, dtype=np.uint8)
+            mask_view = self._shared_left
+            self.shared_left = &mask_view[0]
+            self.shared = allocate_shared_search(&matrix.binned)
+            if self.shared == NULL:
+                raise MemoryError()
 
     def __dealloc__(self):
-        cdef int i
         self._clear_nodes()
         free(self.nodes)
-        free(self.frontier.heap)
-        if self.free_histograms != NULL:
-            for i in range(self.n_free_histograms):
-                free(self.free_histograms[i])
-        free(self.free_histograms)
+        empty_pool(&self.histograms)
         free_workspace(self.workspace)
+        free_shared_search(self.shared)
 
     def grow(self, QuantizedGradients quantized, int64_t tree_idx, rows=None):
         """Grow a tree.
@@ -384,12 +407,13 @@ cdef class TreeGrower:
         self.criterion.weight_unit = quantized.quantized.weight_unit
         self.criterion.row_weight = quantized.quantized.row_weight
         self.criterion.tree_idx = tree_idx
+        start_features(&self.rules, tree_idx)
         cdef const uint32_t[::1] given_rows = self._all_rows if rows is None else rows
         cdef const quantized_t* gradients = &quantized.quantized
         self.n_rows = given_rows.shape[0]
         self.given_rows = &given_rows[0]
         with nogil:
-            failed = self._grow(gradients, tree_idx)
+            failed = self._grow(gradients)
         if failed:
             self._clear_nodes()
             raise MemoryError("not enough memory to grow a tree")
@@ -436,18 +460,17 @@ cdef class TreeGrower:
         n_updates += binned.offsets[binned.n_features] * UPDATES_PER_BIN
         return self.n_threads if n_updates >= MIN_UPDATES_FOR_THREADS else 1
 
-    # -- nodes and histograms --
+    # -- nodes --
 
     cdef void _clear_nodes(self) noexcept nogil:
         cdef int i
         for i in range(self.n_nodes):
-            self._release_histogram(&self.nodes[i])
+            release_histogram(&self.histograms, &self.nodes[i].histogram)
             free(self.nodes[i].goes_left)
             free(self.nodes[i].groups)
             self.nodes[i].goes_left = NULL
             self.nodes[i].groups = NULL
         self.n_nodes = 0
-        self.frontier.n_candidates = 0
 
     cdef grown_t* _add_node(self) noexcept nogil:
         cdef:
@@ -465,80 +488,51 @@ cdef class TreeGrower:
         self.n_nodes += 1
         return &self.nodes[self.n_nodes - 1]
 
-    cdef hist_bin_t* _acquire_histogram(self) noexcept nogil:
-        cdef hist_bin_t* histogram
-        if self.n_free_histograms > 0:
-            self.n_free_histograms -= 1
-            histogram = self.free_histograms[self.n_free_histograms]
-        else:
-            histogram = <hist_bin_t*> malloc(
-                self.matrix.binned.offsets[self.matrix.binned.n_features]
-                * sizeof(hist_bin_t)
-            )
-        if histogram != NULL:
-            self.n_histograms += 1
-        return histogram
-
-    cdef void _release_histogram(self, grown_t* node) noexcept nogil:
-        if node.histogram == NULL:
-            return
-        self.n_histograms -= 1
-        if self.n_free_histograms < self.max_histograms:
-            self.free_histograms[self.n_free_histograms] = node.histogram
-            self.n_free_histograms += 1
-        else:
-            free(node.histogram)
-        node.histogram = NULL
-
     # -- growth --
 
-    cdef int _grow(self, const quantized_t* quantized, int64_t tree_idx) noexcept nogil:
+    cdef int _grow(self, const quantized_t* quantized) noexcept nogil:
         """Grow the tree; return non-zero if memory runs out."""
         cdef:
             grown_t* root
-            int32_t popped
-            int n_leaves = 1
+            int i, n_popped, failed = 0
         self._clear_nodes()
-        memset(self.tree_features, 1, self.matrix.binned.n_features)
-        if self.colsample_bytree < 1:
-            self._draw_features(
-                self.colsample_bytree,
-                SKX_FEATURES_OF_TREE,
-                tree_idx,
-                0,
-                self.tree_features,
-            )
+        self.frontier.start()
+        self.n_batches = 0
         root = self._add_node()
         if root == NULL:
             return 1
         root.stop = self.n_rows
-        if self._init_root(root, quantized, tree_idx):
-            return 1
-        while self.max_leaf_nodes == 0 or n_leaves < self.max_leaf_nodes:
-            popped = pop_candidate(&self.frontier)
-            if popped < 0:
+        failed = self._init_root(root, quantized)
+        while not failed:
+            n_popped = self.frontier.pop()
+            if n_popped == 0:
                 break
-            n_leaves += 1
-            if self._split_node(
-                popped, quantized, tree_idx, n_leaves == self.max_leaf_nodes
-            ):
-                return 1
+            if self.shared != NULL:
+                failed = self._split_alike(n_popped, quantized)
+            else:
+                for i in range(n_popped):
+                    failed = self._split_node(self.frontier.batch[i], quantized)
+                    if failed:
+                        break
+            self.n_batches += 1
+        if failed:
+            return 1
         if self.n_nodes == 1:
             memcpy(self.rows, self.given_rows, self.n_rows * sizeof(uint32_t))
         return 0
 
     cdef int _init_root(
-        self, grown_t* root, const quantized_t* quantized, int64_t tree_idx
+        self, grown_t* root, const quantized_t* quantized
     ) noexcept nogil:
         cdef:
             const binned_t* binned = &self.matrix.binned
             hist_bin_t* bin_
             int64_t bin_idx
-        if self.n_groups > 0:
-            root.groups = <uint8_t*> malloc(self.n_groups)
+        if self.rules.n_groups > 0:
+            root.groups = <uint8_t*> malloc(self.rules.n_groups)
             if root.groups == NULL:
                 return 1
-            memset(root.groups, 1, self.n_groups)
+            memset(root.groups, 1, self.rules.n_groups)
         root.totals.lower_bound = -INFINITY
         root.totals.upper_bound = INFINITY
         if self._build_histogram(root, quantized):
@@ -559,7 +553,11 @@ cdef class TreeGrower:
             INFINITY,
         )
         if self._is_splittable(root):
-            return self._search(root, NULL, quantized, tree_idx)
+            if self.shared != NULL:
+                start_shared_search(
+                    self.shared, binned, &self.criterion, &root.totals, root.histogram
+                )
+            return self._search(root, NULL, quantized)
         return 0
 
     cdef bint _is_splittable(self, const grown_t* node) noexcept nogil:
@@ -572,12 +570,95 @@ cdef class TreeGrower:
             >= 2 * self.criterion.min_child_weight
         )
 
+    cdef int _split_alike(
+        self, int n_popped, const quantized_t* quantized
+    ) noexcept nogil:
+        """Split the popped nodes by one split; return non-zero if it fails.
+
+        A node to which it brings nothing is left whole, and waits for the next one.
+        """
+        cdef:
+            int i, n_codes
+            int64_t left_weight = 0, right_weight = 0
+            bint has_missing = False
+            uint8_t* missing_left
+            int32_t node_idx
+            grown_t* node
+            split_t split
+        self._find_shared_split(n_popped, &split)
+        if split.gain <= 0:
+            return 0
+        n_codes = self.matrix.binned.n_bins[split.feature] + 1
+        mark_shared_left_codes(
+            self.shared, &self.matrix.binned, &split, self.shared_left
+        )
+        for i in range(n_popped):
+            node_idx = self.frontier.batch[i]
+            node = &self.nodes[node_idx]
+            if node.histogram == NULL and self._build_histogram(node, quantized):
+                return 1
+            open_features(&self.rules, node.groups, self.allowed)
+            if not self.allowed[split.feature] or not take_shared_split(
+                self.shared,
+                &self.matrix.binned,
+                &self.criterion,
+                &node.totals,
+                node.histogram,
+                self.shared_left,
+                &split,
+                &node.split,
+            ):
+                if self.frontier.is_last:
+                    release_histogram(&self.histograms, &node.histogram)
+                elif self._search(node, NULL, quantized):
+                    return 1
+                continue
+            node.goes_left = <uint8_t*> malloc(n_codes)
+            if node.goes_left == NULL:
+                return 1
+            memcpy(node.goes_left, self.shared_left, n_codes)
+            self._note_missing(node)
+            if self._split_node(node_idx, quantized):
+                return 1
+            node = &self.nodes[node_idx]
+            has_missing |= node.has_missing
+            left_weight += self.nodes[node.left].totals.sum_weights
+            right_weight += self.nodes[node.left + 1].totals.sum_weights
+        # Where only some of the nodes, or none, have missing values.
+        missing_left = self.shared_left + n_codes - 1
+        if not has_missing:
+            missing_left[0] = left_weight > right_weight
+        for i in range(n_popped):
+            node = &self.nodes[self.frontier.batch[i]]
+            if node.left >= 0:
+                node.goes_left[n_codes - 1] = missing_left[0]
+        return 0
+
+    cdef void _find_shared_split(self, int n_popped, split_t* split) noexcept nogil:
+        """Find the split of the popped nodes; its gain is 0 if there is none."""
+        cdef:
+            grown_t* node
+            int i, feature, n_features = self.matrix.binned.n_features
+            uint8_t* allowed = self.allowed + n_features
+        memset(allowed, 0, n_features)
+        # Without groups all nodes have the same features.
+        for i in range(n_popped if self.rules.n_groups > 0 else 1):
+            node = &self.nodes[self.frontier.batch[i]]
+            open_features(&self.rules, node.groups, self.allowed)
+            for feature in range(n_features):
+                allowed[feature] |= self.allowed[feature]
+        draw_features(&self.rules, self.n_batches, allowed)
+        find_shared_split(
+            self.shared,
+            &self.matrix.binned,
+            &self.criterion,
+            allowed,
+            self.n_batches,
+            split,
+        )
+
     cdef int _split_node(
-        self,
-        int32_t node_idx,
-        const quantized_t* quantized,
-        int64_t tree_idx,
-        bint is_last,
+        self, int32_t node_idx, const quantized_t* quantized
     ) noexcept nogil:
         """Make the children of a node and, unless it is the last split, search them."""
         cdef:
@@ -631,10 +712,17 @@ cdef class TreeGrower:
         left.totals.node_idx = self.n_nodes - 2
         right.totals.node_idx = self.n_nodes - 1
         self._set_bounds(node, left, right)
-        if self.n_groups > 0 and self._set_groups(node, left, right):
-            return 1
-        if is_last or not (self._is_splittable(left) or self._is_splittable(right)):
-            self._release_histogram(node)
+        if self.rules.n_groups > 0:
+            left.groups = <uint8_t*> malloc(self.rules.n_groups)
+            right.groups = <uint8_t*> malloc(self.rules.n_groups)
+            if left.groups == NULL or right.groups == NULL:
+                return 1
+            close_groups(&self.rules, node.groups, split.feature, left.groups)
+            close_groups(&self.rules, node.groups, split.feature, right.groups)
+        if self.frontier.is_last or not (
+            self._is_splittable(left) or self._is_splittable(right)
+        ):
+            release_histogram(&self.histograms, &node.histogram)
             return 0
 
         smaller, larger = left, right
@@ -642,7 +730,7 @@ cdef class TreeGrower:
             smaller, larger = right, left
         larger.histogram = node.histogram
         node.histogram = NULL
-        return self._search(smaller, larger, quantized, tree_idx)
+        return self._search(smaller, larger, quantized)
 
     cdef int64_t _sum_weights(self, const quantized_t* quantized) noexcept nogil:
         """Return the weight of all rows, in fixed point."""
@@ -654,6 +742,11 @@ cdef class TreeGrower:
         for i in range(self.n_rows):
             sum_weights += quantized.weights[self.given_rows[i]]
         return sum_weights
+
+    cdef void _note_missing(self, grown_t* node) noexcept nogil:
+        """Note whether a node has missing values, while it has its histogram."""
+        cdef int64_t stop = self.matrix.binned.offsets[node.split.feature + 1]
+        node.has_missing = node.histogram[stop - 1].n_samples > 0
 
     cdef void _send_missing(
         self, grown_t* node, const grown_t* left, const grown_t* right
@@ -682,103 +775,6 @@ cdef class TreeGrower:
             left.totals.lower_bound = middle
             right.totals.upper_bound = middle
 
-    cdef int _set_groups(
-        self, const grown_t* node, grown_t* left, grown_t* right
-    ) noexcept nogil:
-        """Close the interaction groups that lack the feature just split on."""
-        cdef:
-            int group
-            const uint8_t* has_feature = self.groups + node.split.feature
-        left.groups = <uint8_t*> malloc(self.n_groups)
-        right.groups = <uint8_t*> malloc(self.n_groups)
-        if left.groups == NULL or right.groups == NULL:
-            return 1
-        for group in range(self.n_groups):
-            left.groups[group] = (
-                node.groups[group]
-                and has_feature[<int64_t> group * self.matrix.binned.n_features]
-            )
-            right.groups[group] = left.groups[group]
-        return 0
-
-    cdef void _allow_features(
-        self, const grown_t* node, int64_t tree_idx, uint8_t* allowed
-    ) noexcept nogil:
-        """Mark the features that a node may be split on."""
-        cdef:
-            int n_features = self.matrix.binned.n_features
-            int feature, group
-            const uint8_t* group_features
-        if self.n_groups == 0:
-            memcpy(allowed, self.tree_features, n_features)
-        else:
-            memset(allowed, 0, n_features)
-            for group in range(self.n_groups):
-                if node.groups[group]:
-                    group_features = self.groups + <int64_t> group * n_features
-                    for feature in range(n_features):
-                        allowed[feature] |= group_features[feature]
-            for feature in range(n_features):
-                allowed[feature] &= self.tree_features[feature]
-        if self.max_features < 1:
-            self._draw_features(
-                self.max_features,
-                SKX_FEATURES_OF_NODE,
-                tree_idx,
-                node - self.nodes,
-                allowed,
-            )
-
-    cdef inline uint64_t _draw_key(
-        self, uint64_t purpose, uint64_t tree_idx, uint64_t node_idx, int feature
-    ) noexcept nogil:
-        """Return a random key; the features with the smallest ones are drawn.
-
-        With weights it holds the bits of -log(u) / weight, which are ordered as the
-        numbers are: weighted sampling without replacement (Efraimidis and Spirakis,
-        "Weighted random sampling with a reservoir", 2006, algorithm A-ES, which draws
-        the largest u^(1 / weight)).
-        """
-        cdef uint64_t key = skx_random(
-            self.seed, purpose, tree_idx, node_idx, feature
-        )
-        if self.feature_weights == NULL:
-            return key
-        return skx_bits(-skx_log1p(-skx_uniform(key)) / self.feature_weights[feature])
-
-    cdef void _draw_features(
-        self,
-        double share,
-        uint64_t purpose,
-        uint64_t tree_idx,
-        uint64_t node_idx,
-        uint8_t* allowed,
-    ) noexcept nogil:
-        """Keep a share of the allowed features, none of those of weight 0."""
-        cdef:
-            int n_features = self.matrix.binned.n_features
-            int feature, n_allowed = 0, n_keys = 0, n_drawn
-            uint64_t largest
-        for feature in range(n_features):
-            if not allowed[feature]:
-                continue
-            n_allowed += 1
-            if self.feature_weights != NULL and self.feature_weights[feature] == 0:
-                allowed[feature] = 0
-                continue
-            self.keys[n_keys] = self._draw_key(purpose, tree_idx, node_idx, feature)
-            n_keys += 1
-        n_drawn = max(1, <int> ceil(share * n_allowed))
-        if n_drawn >= n_keys:
-            return
-        nth_element(self.keys, self.keys + n_drawn - 1, self.keys + n_keys)
-        largest = self.keys[n_drawn - 1]
-        for feature in range(n_features):
-            if allowed[feature] and largest < self._draw_key(
-                purpose, tree_idx, node_idx, feature
-            ):
-                allowed[feature] = 0
-
     cdef int _build_histogram(
         self, grown_t* node, const quantized_t* quantized
     ) noexcept nogil:
@@ -786,10 +782,11 @@ cdef class TreeGrower:
         cdef:
             search_t search
             int n_threads = self._threads_for_updates(node.stop - node.start)
-        node.histogram = self._acquire_histogram()
+        node.histogram = acquire_histogram(&self.histograms)
         if node.histogram == NULL:
             return 1
         search.binned = &self.matrix.binned
+        search.shared = NULL
         search.adds_rows = True
         search.subtracts = False
         search.allowed[0] = search.allowed[1] = NULL
@@ -819,22 +816,21 @@ cdef class TreeGrower:
         grown_t* first,
         grown_t* second,
         const quantized_t* quantized,
-        int64_t tree_idx,
     ) noexcept nogil:
-        """Find the best splits of the root, or of two children; push those with one.
+        """Find the best splits of one node, or of two children; push those with one.
 
-        The root has its histogram. Of children, `first` is the smaller and gets one,
-        `second` has their parent's, if that was kept.
+        A single node has its histogram. Of children, `first` is the smaller and gets
+        one, `second` has their parent's, if that was kept.
         """
         cdef:
             const binned_t* binned = &self.matrix.binned
             search_t search
             grown_t* node
-            split_t* candidate
-            int i, feature, n_threads
+            int i, n_threads
             int64_t n_rows = 0
         search.binned = binned
         search.criterion = &self.criterion
+        search.shared = self.shared
         search.nodes[0] = first
         search.nodes[1] = second
         search.adds_rows = search.subtracts = False
@@ -843,7 +839,7 @@ cdef class TreeGrower:
             search.subtracts = second.histogram != NULL
             if not search.subtracts and self._build_histogram(second, quantized):
                 return 1
-            first.histogram = self._acquire_histogram()
+            first.histogram = acquire_histogram(&self.histograms)
             if first.histogram == NULL:
                 return 1
             self._plan_histogram(&search.histogram, first, quantized)
@@ -854,7 +850,9 @@ cdef class TreeGrower:
             search.splits[i] = self.splits + i * binned.n_features
             if node != NULL and self._is_splittable(node):
                 search.allowed[i] = self.allowed + i * binned.n_features
-                self._allow_features(node, tree_idx, search.allowed[i])
+                open_features(&self.rules, node.groups, search.allowed[i])
+                if self.shared == NULL:
+                    draw_features(&self.rules, node - self.nodes, search.allowed[i])
         n_threads = self._threads_for_updates(n_rows)
         if search.adds_rows and search.histogram.n_slots == 1:
             parallel_for(
@@ -868,38 +866,48 @@ cdef class TreeGrower:
             node = search.nodes[i]
             if node == NULL:
                 continue
-            if search.allowed[i] != NULL:
-                for feature in range(binned.n_features):
-                    if not search.allowed[i][feature]:
-                        continue
-                    candidate = &search.splits[i][feature]
-                    if candidate.feature < 0:
-                        return 1
-                    if candidate.gain > node.split.gain:
-                        node.split = candidate[0]
-            if node.split.gain > 0:
-                node.goes_left = <uint8_t*> malloc(
-                    binned.n_bins[node.split.feature] + 1
-                )
-                if node.goes_left == NULL or not write_left_levels(
-                    binned,
-                    &self.criterion,
-                    &node.totals,
-                    node.histogram,
-                    &node.split,
-                    node.goes_left,
-                ):
+            if search.allowed[i] == NULL:
+                release_histogram(&self.histograms, &node.histogram)
+                continue
+            if self.shared == NULL:
+                if self._choose_split(node, search.allowed[i], search.splits[i]):
                     return 1
-                feature = node.split.feature
-                node.has_missing = (
-                    node.histogram[binned.offsets[feature + 1] - 1].n_samples > 0
-                )
-                if not push_candidate(
-                    &self.frontier, node.split.gain, <int32_t> (node - self.nodes)
-                ):
-                    return 1
-            if node.split.gain <= 0 or self.n_histograms > self.max_histograms:
-                self._release_histogram(node)
+                if node.split.gain <= 0:
+                    release_histogram(&self.histograms, &node.histogram)
+                    continue
+            if not self.frontier.push(node.split.gain, <int32_t> (node - self.nodes)):
+                return 1
+            if is_over_budget(&self.histograms):
+                release_histogram(&self.histograms, &node.histogram)
+        return 0
+
+    cdef int _choose_split(
+        self, grown_t* node, const uint8_t* allowed, const split_t* splits
+    ) noexcept nogil:
+        """Take the best of a node's splits; return non-zero if memory ran out."""
+        cdef:
+            const binned_t* binned = &self.matrix.binned
+            int feature
+        for feature in range(binned.n_features):
+            if not allowed[feature]:
+                continue
+            if splits[feature].feature < 0:
+                return 1
+            if splits[feature].gain > node.split.gain:
+                node.split = splits[feature]
+        if node.split.gain <= 0:
+            return 0
+        node.goes_left = <uint8_t*> malloc(binned.n_bins[node.split.feature] + 1)
+        if node.goes_left == NULL or not write_left_levels(
+            binned,
+            &self.criterion,
+            &node.totals,
+            node.histogram,
+            &node.split,
+            node.goes_left,
+        ):
+            return 1
+        self._note_missing(node)
         return 0
 
     # -- result --

@@ -39,6 +39,21 @@ cdef struct totals_t:
     int32_t node_idx
 
 
+# What gains need of the node that is split, in real numbers.
+cdef struct parent_t:
+    double loss  # at its best value, with the opposite sign; all that is plain needs
+    double held  # K(G)
+    double value  # v
+    double rows_per_hessian
+
+
+cdef extern from "splitting_kernels.h" nogil:
+    # A level of a category, and what it is sorted by.
+    ctypedef struct skx_level_t:
+        double key
+        int32_t level
+
+
 cdef bint has_plain_gain(const criterion_t* criterion) noexcept nogil
 
 cdef double compute_node_value(
@@ -66,5 +81,58 @@ cdef bint write_left_levels(
     const totals_t* totals,
     const hist_bin_t* histogram,
     const split_t* split,
+    uint8_t* goes_left,
+) noexcept nogil
+
+# ---- parts of a search, for `shared_splitting` ----
+
+cdef void describe_parent(
+    const criterion_t* criterion, const totals_t* totals, parent_t* parent
+) noexcept nogil
+
+cdef double measure_split(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    double penalty,
+    int64_t left_gradients,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+) noexcept nogil
+
+cdef void set_child_values(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    split_t* split,
+) noexcept nogil
+
+cdef int draw_cut(
+    const criterion_t* criterion, int32_t node_idx, int feature, int n
+) noexcept nogil
+
+cdef int draw_left_levels(
+    const criterion_t* criterion, int32_t node_idx, int feature, int n_levels
+) noexcept nogil
+
+cdef int sort_levels(
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const hist_bin_t* bins,
+    int feature,
+    skx_level_t* levels,
+) noexcept nogil
+
+cdef double compute_level_penalty(
+    const criterion_t* criterion, int n_levels
+) noexcept nogil
+
+cdef void mark_left_codes(
+    const binned_t* binned,
+    const split_t* split,
+    const skx_level_t* levels,
+    int n_levels,
     uint8_t* goes_left,
 ) noexcept nogil

@@ -72,10 +72,6 @@ cdef extern from "splitting_kernels.h" nogil:
     ctypedef struct skx_left_t:
         pass
 
-    ctypedef struct skx_level_t:
-        double key
-        int32_t level
-
     void skx_sort_levels(skx_level_t* levels, int n_levels) noexcept
 
     void skx_sum_left(
@@ -102,14 +98,6 @@ cdef double ROUNDING = 1e-14
 # times the weight of a row, to the regularisation of the children when the gain, not
 # the value, is computed.
 cdef double LEVEL_PENALTY = 0.2
-
-
-# What gains need of the node that is split, in real numbers.
-cdef struct parent_t:
-    double loss  # at its best value, with the opposite sign; all that is plain needs
-    double held  # K(G)
-    double value  # v
-    double rows_per_hessian
 
 
 def find(
@@ -418,23 +406,8 @@ cdef void find_split(
     """
     cdef:
         const hist_bin_t* bins = histogram + binned.offsets[feature]
-        double gradient = totals.sum_gradients * criterion.gradient_unit
-        double curvature = (
-            totals.sum_hessians * criterion.hessian_unit + criterion.l2_regularization
-        )
         parent_t parent
-    parent.loss = gradient * gradient / curvature
-    parent.held = _hold_gradient(criterion, gradient)
-    parent.value = compute_node_value(
-        criterion,
-        totals.sum_gradients,
-        totals.sum_hessians,
-        totals.sum_weights * criterion.weight_unit,
-        totals.value,
-        totals.lower_bound,
-        totals.upper_bound,
-    )
-    parent.rows_per_hessian = _compute_rows_per_hessian(criterion, totals)
+    describe_parent(criterion, totals, &parent)
     memset(split, 0, sizeof(split_t))
     split.feature = feature
     split.gain = criterion.min_split_gain  # to be exceeded
@@ -451,6 +424,39 @@ cdef void find_split(
     if split.left_n_samples == 0:
         split.gain = 0
         return
+    set_child_values(criterion, totals, &parent, split)
+
+
+cdef void describe_parent(
+    const criterion_t* criterion, const totals_t* totals, parent_t* parent
+) noexcept nogil:
+    """Write what gains need of a node. OUT: parent."""
+    cdef:
+        double gradient = totals.sum_gradients * criterion.gradient_unit
+        double curvature = (
+            totals.sum_hessians * criterion.hessian_unit + criterion.l2_regularization
+        )
+    parent.loss = gradient * gradient / curvature
+    parent.held = _hold_gradient(criterion, gradient)
+    parent.value = compute_node_value(
+        criterion,
+        totals.sum_gradients,
+        totals.sum_hessians,
+        totals.sum_weights * criterion.weight_unit,
+        totals.value,
+        totals.lower_bound,
+        totals.upper_bound,
+    )
+    parent.rows_per_hessian = _compute_rows_per_hessian(criterion, totals)
+
+
+cdef void set_child_values(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    split_t* split,
+) noexcept nogil:
+    """Write the values of a split's children. IN: its sums of the left one."""
     split.left_value = compute_node_value(
         criterion,
         split.left_gradients,
@@ -469,6 +475,34 @@ cdef void find_split(
         totals.lower_bound,
         totals.upper_bound,
     )
+
+
+cdef double measure_split(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    double penalty,
+    int64_t left_gradients,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+) noexcept nogil:
+    """Return the gain of one split, 0 if the node may not be split so."""
+    cdef split_t split
+    split.gain = criterion.min_split_gain
+    if not _try_split(
+        criterion,
+        totals,
+        parent,
+        monotonic_cst,
+        penalty,
+        left_gradients,
+        left_hessians,
+        left_n_samples,
+        &split,
+    ):
+        return 0
+    return split.gain
 
 
 cdef double _compute_rows_per_hessian(
@@ -614,8 +648,8 @@ cdef void _find_plain_split(
     split.left_n_samples = sum_left.n_samples
 
 
-cdef int _draw(
-    const criterion_t* criterion, const totals_t* totals, int feature, int n
+cdef int draw_cut(
+    const criterion_t* criterion, int32_t node_idx, int feature, int n
 ) noexcept nogil:
     """Return the random integer below `n` of a node and a feature."""
     return skx_scale(
@@ -623,11 +657,19 @@ cdef int _draw(
             criterion.seed,
             SKX_CUT_OF_NODE,
             criterion.tree_idx,
-            totals.node_idx,
+            node_idx,
             feature,
         ),
         n,
     )
+
+
+cdef int draw_left_levels(
+    const criterion_t* criterion, int32_t node_idx, int feature, int n_levels
+) noexcept nogil:
+    """Return a random `n_left_levels` of sorted levels, at least one."""
+    cdef int n_left = 1 + draw_cut(criterion, node_idx, feature, max(n_levels - 1, 1))
+    return n_left - n_levels if n_left > max(n_levels // 2, 1) else n_left
 
 
 cdef void _find_random_split(
@@ -661,7 +703,9 @@ cdef void _find_random_split(
         last -= 1
     if last - first + has_missing <= 0:
         return
-    cut = first + _draw(criterion, totals, feature, last - first + has_missing)
+    cut = first + draw_cut(
+        criterion, totals.node_idx, feature, last - first + has_missing
+    )
     for bin_idx in range(first, cut + 1):
         sum_gradients += bins[bin_idx].sum_gradients
         sum_hessians += bins[bin_idx].sum_hessians
@@ -695,7 +739,7 @@ cdef void _find_random_split(
             split.missing_left = True
 
 
-cdef int _sort_levels(
+cdef int sort_levels(
     const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,
@@ -730,6 +774,13 @@ cdef int _sort_levels(
     return n_levels
 
 
+cdef double compute_level_penalty(
+    const criterion_t* criterion, int n_levels
+) noexcept nogil:
+    """Return what sorting so many levels adds to the regularisation of children."""
+    return LEVEL_PENALTY * criterion.row_weight * max(n_levels - N_FREE_LEVELS, 0)
+
+
 cdef void _find_categorical_split(
     const binned_t* binned,
     const criterion_t* criterion,
@@ -759,12 +810,10 @@ cdef void _find_categorical_split(
     if levels == NULL:
         split.feature = -1
         return
-    n_levels = _sort_levels(binned, criterion, totals, bins, feature, levels)
-    penalty = LEVEL_PENALTY * criterion.row_weight * max(n_levels - N_FREE_LEVELS, 0)
+    n_levels = sort_levels(binned, criterion, totals, bins, feature, levels)
+    penalty = compute_level_penalty(criterion, n_levels)
     if criterion.extra_trees and n_levels > 0:
-        n_drawn = 1 + _draw(criterion, totals, feature, max(n_levels - 1, 1))
-        if n_drawn > max(n_levels // 2, 1):
-            n_drawn -= n_levels
+        n_drawn = draw_left_levels(criterion, totals.node_idx, feature, n_levels)
     for direction in range(2):
         sum_gradients = 0
         sum_hessians = 0
@@ -807,25 +856,38 @@ cdef bint write_left_levels(
     there is no memory left.
     """
     cdef:
-        int i, n_levels, code, feature = split.feature
-        int n_bins = binned.n_bins[feature]
+        int n_levels = 0, feature = split.feature
         const hist_bin_t* bins = histogram + binned.offsets[feature]
-        skx_level_t* levels
+        skx_level_t* levels = NULL
+    if split.is_categorical:
+        levels = <skx_level_t*> malloc((binned.n_bins[feature] + 1) * sizeof(skx_level_t))
+        if levels == NULL:
+            return False
+        n_levels = sort_levels(binned, criterion, totals, bins, feature, levels)
+    mark_left_codes(binned, split, levels, n_levels, goes_left)
+    free(levels)
+    return True
+
+
+cdef void mark_left_codes(
+    const binned_t* binned,
+    const split_t* split,
+    const skx_level_t* levels,
+    int n_levels,
+    uint8_t* goes_left,
+) noexcept nogil:
+    """Write the same, of a category from its sorted levels."""
+    cdef:
+        int i, code
+        int n_bins = binned.n_bins[split.feature]
     memset(goes_left, 0, n_bins + 1)
     if not split.is_categorical:
         for code in range(split.bin + 1):
             goes_left[code] = 1
         goes_left[n_bins] = split.missing_left
-        return True
-    levels = <skx_level_t*> malloc((n_bins + 1) * sizeof(skx_level_t))
-    if levels == NULL:
-        return False
-    n_levels = _sort_levels(binned, criterion, totals, bins, feature, levels)
-    if split.n_left_levels > 0:
+    elif split.n_left_levels > 0:
         for i in range(split.n_left_levels):
             goes_left[levels[i].level] = 1
     else:
         for i in range(n_levels + split.n_left_levels, n_levels):
             goes_left[levels[i].level] = 1
-    free(levels)
-    return True

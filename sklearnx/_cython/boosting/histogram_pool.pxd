@@ -1,0 +1,24 @@
+from libc.stdint cimport int64_t
+
+from sklearnx._cython.common.dtypes cimport hist_bin_t
+
+
+cdef struct histogram_pool_t:
+    int64_t n_bins  # of a histogram
+    int n_used, n_free, max_histograms
+    hist_bin_t** free_ones  # that no node uses at present
+
+
+cdef bint fill_pool(
+    histogram_pool_t* pool, int64_t n_bins, int64_t budget
+) noexcept nogil
+
+cdef void empty_pool(histogram_pool_t* pool) noexcept nogil
+
+cdef hist_bin_t* acquire_histogram(histogram_pool_t* pool) noexcept nogil
+
+cdef void release_histogram(
+    histogram_pool_t* pool, hist_bin_t** histogram
+) noexcept nogil
+
+cdef bint is_over_budget(const histogram_pool_t* pool) noexcept nogil
