@@ -1,10 +1,11 @@
 """Our gradient boosting and its peers behind one door, with equal settings."""
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 # scikit-learn takes 255 levels: the 254 most frequent and one for all others.
@@ -13,14 +14,18 @@ MAX_LEVELS = 254
 
 @dataclass(frozen=True)
 class Settings:
-    """What all of them are told."""
+    """What all of them are told.
+
+    ``task`` is 'classification', 'regression' (squared error) or 'poisson' (regression
+    of counts, by their deviance). ``n_threads`` of None leaves it to the library.
+    """
 
     task: str
     n_rounds: int = 100
     n_leaves: int = 31
     learning_rate: float = 0.1
     max_bins: int = 255
-    n_threads: int = 2
+    n_threads: int | None = 2
 
     @property
     def is_classification(self):
@@ -41,7 +46,11 @@ class Booster:
     def is_installed(self):
         return importlib.util.find_spec(self.package) is not None
 
-    def make_model(self, settings, frame):
+    def find_obstacle(self, X):
+        """Why the library cannot take `X`, None if it can."""
+        return None
+
+    def make_model(self, settings, frame=None):
         """An estimator for `frame`'s columns (None for an array)."""
         raise NotImplementedError
 
@@ -49,9 +58,15 @@ class Booster:
         """The frames as this library's user would pass them."""
         return X_train, X_test
 
-    def fit(self, settings, X, y):
+    def warm_up(self, settings):
+        """Import the library and let it start its threads."""
+        X, y = np.arange(200.0).reshape(100, 2), np.arange(100) % 2
+        self.fit(replace(settings, n_rounds=1), X, y)
+
+    def fit(self, settings, X, y, sample_weight=None):
         frame = X if isinstance(X, pd.DataFrame) else None
-        return self.make_model(settings, frame).fit(X, y)
+        model = self.make_model(settings, frame)
+        return model.fit(X, y, sample_weight=sample_weight)
 
     def predict(self, model, settings, X):
         method = "predict_proba" if settings.is_classification else "predict"
@@ -61,7 +76,7 @@ class Booster:
 class Ours(Booster):
     package = "sklearnx"
 
-    def make_model(self, settings, frame):
+    def make_model(self, settings, frame=None):
         import sklearnx.ensemble
 
         return make_hist_gradient_boosting(
@@ -72,17 +87,20 @@ class Ours(Booster):
 class ScikitLearn(Booster):
     package = "sklearn"
 
-    def make_model(self, settings, frame):
+    def make_model(self, settings, frame=None):
         import sklearn.ensemble
 
         return make_hist_gradient_boosting(sklearn.ensemble, settings)
 
+    def find_obstacle(self, X):
+        return "takes no sparse matrix" if sparse.issparse(X) else None
+
     def prepare(self, X_train, X_test):
         return group_rare_levels(X_train, X_test)
 
-    def fit(self, settings, X, y):
+    def fit(self, settings, X, y, sample_weight=None):
         with threadpool_limits(settings.n_threads, user_api="openmp"):
-            return super().fit(settings, X, y)
+            return super().fit(settings, X, y, sample_weight)
 
     def predict(self, model, settings, X):
         with threadpool_limits(settings.n_threads, user_api="openmp"):
@@ -95,7 +113,7 @@ class LightGBM(Booster):
     def __init__(self, **options):
         self.options = options
 
-    def make_model(self, settings, frame):
+    def make_model(self, settings, frame=None):
         import lightgbm
 
         is_class = settings.is_classification
@@ -106,6 +124,7 @@ class LightGBM(Booster):
             max_bin=settings.max_bins,
             n_jobs=settings.n_threads,
             verbosity=-1,
+            **({"objective": "poisson"} if settings.task == "poisson" else {}),
             **self.options,
         )
 
@@ -113,7 +132,7 @@ class LightGBM(Booster):
 class XGBoost(Booster):
     package = "xgboost"
 
-    def make_model(self, settings, frame):
+    def make_model(self, settings, frame=None):
         import xgboost
 
         is_class = settings.is_classification
@@ -128,6 +147,7 @@ class XGBoost(Booster):
             n_jobs=settings.n_threads,
             enable_categorical=True,
             verbosity=0,
+            **({"objective": "count:poisson"} if settings.task == "poisson" else {}),
         )
 
     def prepare(self, X_train, X_test):
@@ -141,7 +161,7 @@ class CatBoost(Booster):
     def __init__(self, grow_policy):
         self.grow_policy = grow_policy
 
-    def make_model(self, settings, frame):
+    def make_model(self, settings, frame=None):
         import catboost
 
         options = {"grow_policy": self.grow_policy}
@@ -151,6 +171,8 @@ class CatBoost(Booster):
             options["depth"] = int(np.ceil(np.log2(settings.n_leaves)))
         if frame is not None:
             options["cat_features"] = find_categories(frame)
+        if settings.task == "poisson":
+            options["loss_function"] = "Poisson"
         is_class = settings.is_classification
         model_class = (
             catboost.CatBoostClassifier if is_class else catboost.CatBoostRegressor
@@ -165,12 +187,18 @@ class CatBoost(Booster):
             **options,
         )
 
+    def find_obstacle(self, X):
+        if sparse.issparse(X) and self.grow_policy != "SymmetricTree":
+            return "takes a sparse matrix for symmetric trees only"
+        return None
+
     def prepare(self, X_train, X_test):
         return fill_missing_levels(X_train), fill_missing_levels(X_test)
 
 
+OURS = "sklearnx"
 BOOSTERS = {
-    "sklearnx": Ours(),
+    OURS: Ours(),
     "LightGBM": LightGBM(),
     "LightGBM quantised": LightGBM(use_quantized_grad=True),
     "XGBoost lossguide": XGBoost(),
@@ -192,6 +220,8 @@ DISTRIBUTIONS = [
 def make_hist_gradient_boosting(module, settings, **more):
     """An estimator of the pair that scikit-learn and we have by the same name."""
     is_class = settings.is_classification
+    if settings.task == "poisson":
+        more["loss"] = "poisson"
     return (
         module.HistGradientBoostingClassifier
         if is_class
@@ -206,7 +236,37 @@ def make_hist_gradient_boosting(module, settings, **more):
     )
 
 
+def find_boosters(prefixes):
+    """Names of the boosters that begin as one of `prefixes` does, in any case.
+
+    'all' stands for all of them, 'none' for none.
+    """
+    prefixes = [prefix.lower() for prefix in prefixes]
+    for prefix in prefixes:
+        is_known = any(name.lower().startswith(prefix) for name in BOOSTERS)
+        if not is_known and prefix not in ("all", "none"):
+            raise ValueError(f"{prefix!r} begins none of {', '.join(BOOSTERS)}")
+    return [
+        name
+        for name in BOOSTERS
+        if "all" in prefixes or name.lower().startswith(tuple(prefixes))
+    ]
+
+
+def find_installed(names):
+    """The boosters that can run; a note for each that cannot."""
+    installed = {}
+    for name in names:
+        if BOOSTERS[name].is_installed():
+            installed[name] = BOOSTERS[name]
+        else:
+            print(f"{name}: not installed, skipped")
+    return installed
+
+
 def find_categories(frame):
+    if not isinstance(frame, pd.DataFrame):
+        return []
     return [
         name for name in frame if isinstance(frame[name].dtype, pd.CategoricalDtype)
     ]
@@ -214,6 +274,8 @@ def find_categories(frame):
 
 def group_rare_levels(X_train, X_test):
     """Put the levels of `X_train` beyond the most frequent ones into one."""
+    if not find_categories(X_train):
+        return X_train, X_test
     X_train, X_test = X_train.copy(), X_test.copy()
     for name in find_categories(X_train):
         counts = X_train[name].value_counts()
@@ -229,6 +291,8 @@ def group_rare_levels(X_train, X_test):
 
 def keep_known_levels(X_train, X_test):
     """`X_test` with the categories of `X_train`; other levels become missing."""
+    if not find_categories(X_train):
+        return X_test
     X_test = X_test.copy()
     for name in find_categories(X_train):
         X_test[name] = X_test[name].cat.set_categories(X_train[name].cat.categories)
@@ -237,6 +301,8 @@ def keep_known_levels(X_train, X_test):
 
 def fill_missing_levels(frame):
     """CatBoost takes no missing value in a column of categories."""
+    if not find_categories(frame):
+        return frame
     frame = frame.copy()
     for name in find_categories(frame):
         frame[name] = frame[name].astype(object).fillna("missing").astype(str)

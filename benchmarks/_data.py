@@ -16,6 +16,17 @@ def find_folder():
     return Path(os.environ.get("SKLEARNX_DATA", default))
 
 
+def has_table(name):
+    return (find_folder() / f"{name}.parquet").exists()
+
+
+def read_table(name):
+    """A frame whose categories are of pandas' dtype."""
+    import pandas as pd
+
+    return pd.read_parquet(find_folder() / f"{name}.parquet")
+
+
 @dataclass(frozen=True)
 class Table:
     """One table of the shared data and the task set on it.
@@ -30,14 +41,15 @@ class Table:
     has_log_target: bool = False
 
     def is_present(self):
-        return (find_folder() / f"{self.name}.parquet").exists()
+        return has_table(self.name)
 
     def load(self):
         """X as a frame whose categories are of pandas' dtype, y as an array."""
-        import pandas as pd
-
-        frame = pd.read_parquet(find_folder() / f"{self.name}.parquet")
+        frame = read_table(self.name)
         y = frame[self.target].to_numpy()
+        if self.task == "classification":
+            # XGBoost takes no other names of classes.
+            y = np.unique(y, return_inverse=True)[1]
         if self.has_log_target:
             y = np.log(y)
         return frame.drop(columns=[self.target, *self.drop]), y
@@ -92,3 +104,22 @@ def make_events(n_samples, seed=0):
     y = rng.random(n_samples) < 1.0 / (1.0 + np.exp(-1.5 * signal))
     columns = [momentum, angle, direction, tag, mass, total[:, None], ratio[:, None]]
     return np.hstack(columns).astype(np.float32), y.astype(int)
+
+
+def make_many_events(n_samples, seed=0, n_at_a_time=1_000_000):
+    """`make_events` without its temporary arrays of all rows."""
+    X = np.empty((n_samples, 28), dtype=np.float32)
+    y = np.empty(n_samples, dtype=int)
+    for start in range(0, n_samples, n_at_a_time):
+        stop = min(start + n_at_a_time, n_samples)
+        X[start:stop], y[start:stop] = make_events(stop - start, seed=[seed, start])
+    return X, y
+
+
+def make_columns(n_samples, n_columns, seed=0):
+    """A binary problem of any number of float32 columns; ten of them matter at most."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_samples, n_columns), dtype=np.float32)
+    signal = X[:, :10].sum(axis=1) + X[:, 0] * X[:, 1]
+    y = rng.random(n_samples) < 1.0 / (1.0 + np.exp(-signal))
+    return X, y.astype(int)

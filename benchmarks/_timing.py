@@ -3,12 +3,19 @@
 import statistics
 import time
 
+import numpy as np
+
 
 def measure(function, *arguments):
     """Call `function`; give back its result and the seconds it took."""
     start = time.perf_counter()
     result = function(*arguments)
     return result, time.perf_counter() - start
+
+
+def order_turn(names, turn):
+    """Names in the order of a turn: every other one goes backwards."""
+    return list(names)[:: 1 if turn % 2 == 0 else -1]
 
 
 def run_interleaved(functions, n_repeats):
@@ -30,8 +37,7 @@ def run_interleaved(functions, n_repeats):
     """
     results, seconds = {}, {name: [] for name in functions}
     for repeat in range(n_repeats):
-        names = list(functions)[:: 1 if repeat % 2 == 0 else -1]
-        for name in names:
+        for name in order_turn(functions, repeat):
             results[name], duration = measure(functions[name])
             seconds[name].append(duration)
     return results, seconds
@@ -42,3 +48,10 @@ def compute_ratio(seconds, reference_seconds):
     return statistics.median(
         own / reference for own, reference in zip(seconds, reference_seconds)
     )
+
+
+def fit_line(x, y):
+    """Intercept and slope of the line with the least relative squared error."""
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    design = np.stack([1 / y, x / y], axis=1)
+    return tuple(map(float, np.linalg.lstsq(design, np.ones(len(y)), rcond=None)[0]))

@@ -10,10 +10,13 @@ the data is visited chunk by chunk, and in a chunk leaf by leaf.
              chunk 0   chunk 1   chunk 2
 """
 
+import numpy as np
+
 from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libcpp.algorithm cimport lower_bound
 
+from sklearnx._cython.boosting.quantization cimport QuantizedGradients
 from sklearnx._cython.common.dtypes cimport quantized_t
 from sklearnx._cython.common.threads cimport parallel_for
 
@@ -38,6 +41,41 @@ cdef struct job_t:
     int64_t* sums  # (n_tasks, n_leaves, 2)
     const double* values
     double* raw
+
+
+def sum_gradients(
+    QuantizedGradients quantized,
+    const uint32_t[::1] rows,
+    const int64_t[::1] offsets,
+    int n_threads=1,
+):
+    """Return the sums of the fine gradients and hessians of each leaf.
+
+    IN: quantized, rows (offsets[-1],) leaf by leaf and ascending in each, offsets
+    (n_leaves + 1,).
+
+    Returns
+    -------
+    sums : int64 array of shape (n_leaves, 2)
+    """
+    cdef:
+        int n_leaves = <int> offsets.shape[0] - 1
+        int64_t n_rows = quantized.n_rows
+        int64_t[:, ::1] sums = np.empty((n_leaves, 2), dtype=np.int64)
+        bint is_done
+    with nogil:
+        is_done = sum_leaves(
+            &quantized.quantized,
+            &rows[0],
+            &offsets[0],
+            n_leaves,
+            n_rows,
+            &sums[0, 0],
+            n_threads,
+        )
+    if not is_done:
+        raise MemoryError()
+    return np.asarray(sums)
 
 
 cdef bint sum_leaves(

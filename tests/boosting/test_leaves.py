@@ -1,0 +1,36 @@
+"""Sums of the gradients of leaves, against sums of the same integers in NumPy."""
+
+import numpy as np
+import pytest
+
+from sklearnx._cython.boosting.leaves import sum_gradients
+from tests.boosting._helpers import N_THREADS, make_quantized
+
+# Rows that are visited at a time, and rows of a task.
+CHUNK, TASK = 1 << 13, 1 << 16
+
+
+@pytest.mark.parametrize("n_rows", [1, 100, CHUNK - 1, CHUNK + 1, TASK, 2 * TASK + 5])
+@pytest.mark.parametrize("weights", [None, "integer", "real"])
+@pytest.mark.parametrize("has_hessians", [True, False])
+def test_sums_are_those_of_integers(n_rows, weights, has_hessians):
+    rng = np.random.default_rng(n_rows)
+    hessians = rng.uniform(0, 0.25, n_rows) if has_hessians else None
+    if weights is not None:
+        is_integer = weights == "integer"
+        weights = rng.integers(1, 4, n_rows) if is_integer else rng.random(n_rows) + 0.1
+        weights = weights.astype(float)
+    quantized = make_quantized(rng.normal(size=n_rows), hessians, weights)
+    leaf = rng.integers(0, 5, n_rows)
+    leaf[leaf == 3] = 2  # one leaf has no rows
+    drawn = np.flatnonzero(rng.random(n_rows) < 0.9)
+    if not len(drawn):
+        drawn = np.arange(n_rows)
+    rows = drawn[np.argsort(leaf[drawn], kind="stable")].astype(np.uint32)
+    offsets = np.append(0, np.cumsum(np.bincount(leaf[drawn], minlength=5)))
+    expected = np.zeros((5, 2), dtype=np.int64)
+    np.add.at(expected[:, 0], leaf[drawn], quantized.leaf_gradients[drawn])
+    np.add.at(expected[:, 1], leaf[drawn], quantized.leaf_hessians[drawn])
+    for n_threads in N_THREADS:
+        sums = sum_gradients(quantized, rows, offsets.astype(np.int64), n_threads)
+        np.testing.assert_array_equal(sums, expected)
