@@ -37,8 +37,8 @@ class Booster:
     """Adds trees to a model, a round at a time; each corrects all those before it.
 
     Other ways of boosting override which scores a round's gradients are taken at
-    (`scores_to_fit`), how the values of its trees shrink (`factor`, `unit`) and what they
-    are added to (`make_scores`, `update_scores`).
+    (`scores_to_fit`), how the values of its trees shrink (`factor`, `unit`) and what
+    they are added to (`make_scores`, `update_scores`).
 
     Parameters
     ----------
@@ -107,8 +107,9 @@ class Booster:
         self.linear = LinearLeaves(
             train,
             self.quantized.integer_weights,
-            linear_l2_regularization or 0.0,
-            n_threads,
+            l2_regularization=linear_l2_regularization or 0.0,
+            min_rows=growth["min_samples_leaf"],
+            n_threads=n_threads,
         )
         with timer.measure("init score"):
             self._init_scores()
@@ -273,7 +274,7 @@ class Booster:
         tree.round_linear_models(self.unit)
 
     def _add_values(self, tree, leaves, raw):
-        """Add what a tree says of the training rows, whose leaves these are, to `raw`."""
+        """Add to `raw` what a tree says of the training rows, which are in `leaves`."""
         if tree.has_linear_leaves:
             self.linear.add_values(tree, leaves, raw)
         else:

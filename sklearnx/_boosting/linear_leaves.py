@@ -15,11 +15,12 @@ from sklearnx._cython.boosting.linear_leaves import (
 class LinearLeaves:
     """Fits linear models to the leaves of trees, and adds them to raw scores.
 
-    Piecewise-linear trees (Shi, Li and Li, 2019, Gradient boosting with piece-wise linear
-    regression trees, IJCAI, equation 3): once a tree is grown, each of its leaves gets the
-    linear model that takes the Newton step of the leaf's rows, on the numeric features
-    that its path was split on. As in LightGBM, rows that lack a value of one of them have
-    the leaf's constant; so do all rows of a leaf of fewer rows than coefficients.
+    Piecewise-linear trees (Shi, Li and Li, 2019, Gradient boosting with piece-wise
+    linear regression trees, IJCAI, equation 3): once a tree is grown, each of its
+    leaves gets the linear model that takes the Newton step of the leaf's rows, on the
+    numeric features that its path was split on. As in LightGBM, rows that lack a value
+    of one of them have the leaf's constant; so do all rows of a leaf where too few have
+    all of them.
 
     Parameters
     ----------
@@ -29,10 +30,14 @@ class LinearLeaves:
         Whether the weights of the rows are integers, and count as repetitions.
     l2_regularization : float
         Of the coefficients, not of the intercept.
+    min_rows : int
+        Rows that a model needs; one for each coefficient and the intercept at least.
     n_threads : int
     """
 
-    def __init__(self, train, integer_weights, l2_regularization, n_threads):
+    def __init__(
+        self, train, integer_weights, *, l2_regularization, min_rows, n_threads
+    ):
         self._table = train.table
         self._weights = train.sample_weight
         self._integer_weights = bool(
@@ -41,6 +46,7 @@ class LinearLeaves:
             and self._weights.max() <= MAX_INTEGER_WEIGHT
         )
         self._l2_regularization = l2_regularization
+        self._min_rows = min_rows
         self._n_threads = n_threads
         self._columns = RawColumns(train.table.n_features, train.index)
 
@@ -77,6 +83,7 @@ class LinearLeaves:
             self._weights,
             self._integer_weights,
             self._l2_regularization,
+            self._min_rows,
             leaves.view(np.uint8),
             terms.view(np.uint8),
             self._n_threads,
@@ -145,6 +152,8 @@ def find_path_features(nodes, is_categorical):
         if is_categorical[feature]:
             continue
         sets[left] = sets[node] | {feature}
-        parts_missing = nodes["value"][node] == np.inf and not nodes["missing_left"][node]
+        parts_missing = (
+            nodes["value"][node] == np.inf and not nodes["missing_left"][node]
+        )
         sets[left + 1] = sets[node] - {feature} if parts_missing else sets[left]
     return [sorted(of_node) for of_node in sets]

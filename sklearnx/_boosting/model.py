@@ -80,7 +80,9 @@ class Tree:
     def find_linear_features(self):
         """Return the feature of each term of the linear models."""
         _, models = self.find_linear_leaves()
-        return select_models(self.linear_leaves[models], self.linear_terms)[1]["feature"]
+        return select_models(self.linear_leaves[models], self.linear_terms)[1][
+            "feature"
+        ]
 
     @property
     def has_linear_leaves(self):
@@ -168,7 +170,9 @@ def find_terms(leaves):
     """Return the positions of the terms of linear models, model by model."""
     n_terms = leaves["n_terms"].astype(np.int64)
     ends = np.cumsum(n_terms)
-    return np.arange(n_terms.sum()) + np.repeat(leaves["start"] - (ends - n_terms), n_terms)
+    return np.arange(n_terms.sum()) + np.repeat(
+        leaves["start"] - (ends - n_terms), n_terms
+    )
 
 
 def select_models(leaves, terms):
@@ -260,7 +264,11 @@ class BoostedTrees:
         model = BoostedTrees(self.init_score, self.is_average)
         sizes = [len(tree.nodes) for tree in trees]
         n_words = len(self.bitsets)
-        nodes, linear_leaves, linear_terms = [], [self.linear_leaves], [self.linear_terms]
+        nodes, linear_leaves, linear_terms = (
+            [],
+            [self.linear_leaves],
+            [self.linear_terms],
+        )
         n_models, n_terms = len(self.linear_leaves), len(self.linear_terms)
         for tree in trees:
             moved = tree.nodes.copy()

@@ -471,14 +471,14 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             return
         if self._loss.refits_leaves:
             raise ValueError(
-                f"linear_leaves=True is not supported with the loss {self._loss.name!r}: "
-                "linear models follow gradients and hessians, but the leaves of this "
-                "loss get their values from the rows themselves."
+                "linear_leaves=True is not supported with the loss "
+                f"{self._loss.name!r}: linear models follow gradients and hessians, "
+                "but the leaves of this loss get their values from the rows themselves."
             )
         if monotonic_cst.any():
             raise ValueError(
-                "linear_leaves=True is not supported with monotonic_cst: the linear model "
-                "of a leaf may rise where the constraint says that it must not."
+                "linear_leaves=True is not supported with monotonic_cst: the linear "
+                "model of a leaf may rise where the constraint says that it must not."
             )
 
     def _make_booster(self, train, matrix, model, *, growth, timer, n_threads):

@@ -65,6 +65,7 @@ def fit(
     features=((0, 1, 2, 3, 4),),
     integer_weights=False,
     l2=0.0,
+    min_rows=1,
     n_threads=1,
     columns=None,
 ):
@@ -86,6 +87,7 @@ def fit(
         weights,
         integer_weights,
         l2,
+        min_rows,
         leaves.view(np.uint8),
         terms.view(np.uint8),
         n_threads,
@@ -271,6 +273,7 @@ def test_too_few_rows(n_rows):
     X[:2, 0], X[-1, 1] = np.nan, np.inf
     leaves, terms = fit(X, gradients, features=[(0, 1)])
     assert leaves["n_terms"] == (2 if n_rows >= 3 else 0)
+    assert fit(X, gradients, features=[(0, 1)], min_rows=n_rows + 1)[0]["n_terms"] == 0
     if n_rows == 3:
         assert_allclose(predict_leaf(leaves[0], terms, X[2:-1]), -gradients[2:-1])
 

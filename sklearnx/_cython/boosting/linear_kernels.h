@@ -60,6 +60,7 @@ typedef struct {
     const double *weights;     // NULL: all are 1
     int integer_weights;       // weights are integers up to MAX_LINEAR_WEIGHT
     double l2;
+    int64_t min_rows;          // that a model needs, integer weights counted
 } linear_data_t;
 
 typedef struct {
@@ -435,11 +436,11 @@ struct LinearFit {
             [&](LinearChunk *chunk) { ranges[piece].add(chunk); });
     }
 
-    // Whether there are at least as many rows as coefficients, the intercept included.
+    // Whether there are rows enough, at least one for each coefficient and the intercept.
     bool merge_ranges() {
         for (int piece = 1; piece < n_pieces; ++piece) ranges[0].merge(ranges[piece]);
         scales.push_back(LinearScales(ranges[0]));
-        return ranges[0].n_rows > leaf.n_features;
+        return ranges[0].n_rows >= std::max(data->min_rows, leaf.n_features + (int64_t)1);
     }
 
     void add(int piece) {

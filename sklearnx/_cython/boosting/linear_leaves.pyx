@@ -2,8 +2,8 @@
 
 The features are read where the user has them, and only those that a leaf's path was
 split on. A leaf takes two passes over its rows, one for the ranges of the features and
-one for the sums, see linear_kernels.h. Leaves are tasks; those of many rows are cut into
-tasks themselves.
+one for the sums, see linear_kernels.h. Leaves are tasks; those of many rows are cut
+into tasks themselves.
 """
 
 import numpy as np
@@ -27,6 +27,7 @@ cdef extern from "linear_kernels.h" nogil:
         const double* weights
         bint integer_weights
         double l2
+        int64_t min_rows
 
     ctypedef struct linear_rows_t:
         const uint32_t* rows
@@ -176,6 +177,7 @@ def fit_leaves(
     const double[::1] weights,
     bint integer_weights,
     double l2,
+    int64_t min_rows,
     uint8_t[::1] leaves,
     uint8_t[::1] terms,
     int n_threads,
@@ -183,12 +185,12 @@ def fit_leaves(
     """Fit the linear models of a tree's leaves.
 
     IN: columns; rows (offsets[n_leaves],) ascending in each leaf, offsets
-    (n_leaves + 1,); features (starts[n_leaves],) of each leaf in ascending order, starts
-    (n_leaves + 1,); gradients, hessians, weights (n_rows,), the latter two None where
-    all are 1; integer_weights, which are at most MAX_INTEGER_WEIGHT. OUT, zeros before:
-    leaves (n_leaves,), terms (starts[n_leaves],), bytes of LINEAR_LEAF_DTYPE and
-    LINEAR_TERM_DTYPE; the terms of a leaf are the first `n_terms` from its start on, 0
-    where it remains constant.
+    (n_leaves + 1,); features (starts[n_leaves],) of each leaf in ascending order,
+    starts (n_leaves + 1,); gradients, hessians, weights (n_rows,), the latter two None
+    where all are 1; integer_weights, which are at most MAX_INTEGER_WEIGHT; min_rows
+    that a model needs. OUT, zeros before: leaves (n_leaves,), terms
+    (starts[n_leaves],), bytes of LINEAR_LEAF_DTYPE and LINEAR_TERM_DTYPE; the terms of
+    a leaf are the first `n_terms` from its start on, 0 where it remains constant.
     """
     cdef:
         fit_t fit
@@ -208,6 +210,7 @@ def fit_leaves(
         fit.data.weights = &weights[0]
     fit.data.integer_weights = integer_weights
     fit.data.l2 = l2
+    fit.data.min_rows = min_rows
     fit.rows = &rows[0]
     fit.offsets = &offsets[0]
     fit.features = &features[0]
