@@ -3,7 +3,9 @@
 import numpy as np
 
 from sklearnx._boosting.constraints import clip_refitted_leaves
+from sklearnx._boosting.linear_leaves import LinearLeaves
 from sklearnx._boosting.model import Tree
+from sklearnx._cython.boosting.binned_predicting import add_node_values
 from sklearnx._cython.boosting.growing import TreeGrower
 from sklearnx._cython.boosting.quantization import QuantizedGradients
 from sklearnx._cython.boosting.sampling import multiply_rows
@@ -35,8 +37,8 @@ class Booster:
     """Adds trees to a model, a round at a time; each corrects all those before it.
 
     Other ways of boosting override which scores a round's gradients are taken at
-    (`scores_to_fit`), how the values of its trees shrink and what they are added to
-    (`make_scores`, `update_scores`).
+    (`scores_to_fit`), how the values of its trees shrink (`factor`, `unit`) and what
+    they are added to (`make_scores`, `update_scores`).
 
     Parameters
     ----------
@@ -50,6 +52,8 @@ class Booster:
     model : BoostedTrees
         The model that trees are added to.
     learning_rate : float
+    linear_l2_regularization : float or None
+        Of linear leaves; None means that leaves are constant.
     growth : dict
         Keyword arguments of `TreeGrower`.
     sampler : UniformSampler or other of `SAMPLERS`, or None
@@ -65,7 +69,13 @@ class Booster:
         Those of the last round, one for each output.
     scores : Scores
         Of the training rows; rounds update them in place.
+    factor : float
+        Of the values of a round's trees.
+    unit : float
+        Values are rounded to multiples of this power of two; 0 means that they are not.
     """
+
+    unit = 0.0
 
     def __init__(
         self,
@@ -76,6 +86,7 @@ class Booster:
         model,
         *,
         learning_rate,
+        linear_l2_regularization=None,
         growth,
         sampler,
         timer,
@@ -85,17 +96,25 @@ class Booster:
         self.train = train
         self.matrix = matrix
         self.model = model
-        self.learning_rate = learning_rate
+        self.learning_rate = self.factor = learning_rate
         self.sampler = sampler
         self.timer = timer
         self.n_threads = n_threads
         self.trees = []
         self.round_trees = []
+        self.quantized = QuantizedGradients(len(train), train.sample_weight)
+        self.fits_linear_leaves = linear_l2_regularization is not None
+        self.linear = LinearLeaves(
+            train,
+            self.quantized.integer_weights,
+            l2_regularization=linear_l2_regularization or 0.0,
+            min_rows=growth["min_samples_leaf"],
+            n_threads=n_threads,
+        )
         with timer.measure("init score"):
             self._init_scores()
         self.monotonic_cst = growth["monotonic_cst"]
         self.grower = TreeGrower(matrix, edges, n_threads=n_threads, **growth)
-        self.quantized = QuantizedGradients(len(train), train.sample_weight)
         self.gradients = np.empty_like(self.scores.raw)
         self.hessians = None if loss.constant_hessian else np.empty_like(self.gradients)
 
@@ -136,7 +155,7 @@ class Booster:
 
     def _shrink(self, values):
         """Return what values of nodes become before they are added to scores."""
-        return self.learning_rate * values
+        return self.factor * values
 
     def make_model(self):
         """Return the model as it is now; later rounds leave it as it is."""
@@ -231,10 +250,33 @@ class Booster:
             tree.stats["value"] = self._shrink(tree.stats["value"])
             values = self._shrink(values)
             tree.set_leaf_values(leaves, values)
-            if rows is None:
+        if self.fits_linear_leaves:
+            with self.timer.measure("linear leaves"):
+                self._fit_linear_leaves(tree, output, hessians)
+        with self.timer.measure("leaf values"):
+            if rows is None and not tree.has_linear_leaves:
                 self.grower.add_leaf_values(values, self.scores.sums[output])
             else:
-                tree.add_binned_predictions(
-                    self.matrix, self.scores.sums[output], self.n_threads
-                )
+                reached = tree.find_binned_leaves(self.matrix, self.n_threads)
+                self._add_values(tree, reached, self.scores.sums[output])
         return tree
+
+    def _fit_linear_leaves(self, tree, output, hessians):
+        self.linear.fit(
+            tree,
+            self.grower.leaf_nodes,
+            self.grower.leaf_rows,
+            self.grower.leaf_offsets,
+            self.gradients[output],
+            None if hessians is None else hessians[output],
+        )
+        tree.scale_linear_models(self.factor)
+        tree.round_linear_models(self.unit)
+
+    def _add_values(self, tree, leaves, raw):
+        """Add to `raw` what a tree says of the training rows, which are in `leaves`."""
+        if tree.has_linear_leaves:
+            self.linear.add_values(tree, leaves, raw)
+        else:
+            values = np.ascontiguousarray(tree.nodes["value"])
+            add_node_values(leaves, values, raw, self.n_threads)

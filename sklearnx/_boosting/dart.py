@@ -5,8 +5,6 @@ import math
 import numpy as np
 
 from sklearnx._boosting.booster import Booster, Scores
-from sklearnx._boosting.model import Tree
-from sklearnx._cython.boosting.binned_predicting import add_node_values
 from sklearnx._cython.common.random import (
     DROPPED_ROUNDS,
     DROPS_ANY_ROUND,
@@ -51,7 +49,6 @@ class DartBooster(Booster):
         self.skip_drop = skip_drop
         self.max_drop = max_drop
         self.seed = seed
-        self.factor = 1.0
         self.changes = []
         super().__init__(*args, **kwargs)
 
@@ -67,6 +64,8 @@ class DartBooster(Booster):
         self.model.nodes["value"][is_leaf] = self._round(
             self.model.nodes["value"][is_leaf]
         )
+        if self.model.has_linear_leaves:
+            self.model.linear_leaves["quantum"] = self.unit
         self._start_matrix = None
         if self.model.n_trees > 0:
             # Codes of those trees' bins are not known.
@@ -124,14 +123,11 @@ class DartBooster(Booster):
         for iteration in dropped:
             for output in range(n_outputs):
                 tree, leaves = self._find_tree(iteration, output)
-                values = -tree.nodes["value"]
-                add_node_values(
-                    leaves, values, self.scores.sums[output], self.n_threads
-                )
-                change = self._scale(tree, factor)
-                values = np.ascontiguousarray(tree.nodes["value"])
-                add_node_values(leaves, values, restored[output], self.n_threads)
-                self.changes.append((output, change))
+                negated = tree.negated()
+                self._add_values(negated, leaves, self.scores.sums[output])
+                changes = self._scale(tree, negated, factor)
+                self._add_values(tree, leaves, restored[output])
+                self.changes += [(output, change) for change in changes]
         return restored
 
     def _find_tree(self, iteration, output):
@@ -143,16 +139,18 @@ class DartBooster(Booster):
         tree = self.trees[index * len(self.scores.sums) + output]
         return tree, tree.find_binned_leaves(self.matrix, self.n_threads)
 
-    def _scale(self, tree, factor):
-        """Scale the values of a tree; return one of the differences."""
+    def _scale(self, tree, negated, factor):
+        """Scale the values of a tree; return trees that add up to the differences."""
         leaf_nodes = np.flatnonzero(tree.nodes["feature"] < 0)
-        before = tree.nodes["value"][leaf_nodes]
-        values = self._round(factor * before)
+        values = self._round(factor * tree.nodes["value"][leaf_nodes])
         tree.stats["value"] *= factor
         tree.set_leaf_values(leaf_nodes, values)
-        change = Tree(tree.nodes.copy(), tree.stats, tree.bitsets)
-        change.nodes["value"][leaf_nodes] = values - before
-        return change
+        if tree.has_linear_leaves:
+            tree.scale_linear_models(factor)
+            return [negated, tree]
+        # One tree instead of two, whose values are differences.
+        negated.nodes["value"][leaf_nodes] += values
+        return [negated]
 
     def update_scores(self, matrix, scores):
         for output, change in self.changes:

@@ -2,7 +2,8 @@
 
 Texts are shown in messages; of digests a message tells only that they differ. Of the
 training rows, the codes and the edges of bins are digested, which is what trees see:
-less to read than the table, and the same for a frame, an array and a sparse matrix.
+less to read than the table, and the same for a frame, an array and a sparse matrix. The
+numbers themselves are where linear leaves are fitted to them.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ def fingerprint_data(
     followed: Mapping[str, tuple],
     start: Any,
     seeds: list[int],
+    reads_values: bool = False,
 ) -> dict:
     """Return digests of all that the rounds of a fit depend on, besides parameters.
 
@@ -114,6 +116,8 @@ def fingerprint_data(
         The model before the first round.
     seeds : list of int
         Of the random choices.
+    reads_values : bool, default=False
+        Whether rounds read the numbers of numeric columns, not only their codes.
 
     Returns
     -------
@@ -141,6 +145,7 @@ def fingerprint_data(
             edges,
             matrix.n_bins[j : j + 1],
             matrix.is_categorical[j : j + 1],
+            *([_read_numbers(train, j)] if reads_values and len(edges) > 0 else []),
         )
         for j, edges in enumerate(thresholds)
     ]
@@ -148,6 +153,16 @@ def fingerprint_data(
         "columns": np.array([int(text, 16) for text in columns], dtype=np.uint64),
         "digests": digests,
     }
+
+
+def _read_numbers(rows, j):
+    """Return a column as float64 that is the same whatever table it comes from."""
+    column = rows.table.column(j)
+    column = column if rows.index is None else column[rows.index]
+    # Zeros have no sign, and all NaN the same bits.
+    numbers = column.astype(np.float64) + 0.0
+    numbers[np.isnan(numbers)] = np.nan
+    return numbers
 
 
 def _digest_rows(rows):

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from sklearnx._cython.boosting.binned_predicting import (
-    add_node_values,
-    find_binned_leaves,
-)
+from sklearnx._cython.boosting.binned_predicting import find_binned_leaves
 from sklearnx._cython.boosting.growing import NODE_DTYPE, STATS_DTYPE
+from sklearnx._cython.boosting.linear_leaves import (
+    LINEAR_LEAF_DTYPE,
+    LINEAR_TERM_DTYPE,
+)
 from sklearnx._cython.boosting.predicting import (
     add_partial_dependence,
     add_predictions,
@@ -17,13 +18,30 @@ from sklearnx._cython.boosting.predicting import (
 ROWS_PER_CHUNK = 1 << 16
 
 
-class Tree:
-    """One tree: arrays of its nodes, and the levels that go left in `bitsets`."""
+NO_LINEAR_LEAVES = np.empty(0, dtype=LINEAR_LEAF_DTYPE)
+NO_LINEAR_TERMS = np.empty(0, dtype=LINEAR_TERM_DTYPE)
 
-    def __init__(self, nodes, stats, bitsets):
+
+class Tree:
+    """One tree: arrays of its nodes, and the levels that go left in `bitsets`.
+
+    The linear models of leaves are in `linear_leaves` and `linear_terms`, which hold no
+    other ones unless the tree is a part of a model; `nodes` know which are the tree's.
+    """
+
+    def __init__(
+        self,
+        nodes,
+        stats,
+        bitsets,
+        linear_leaves=NO_LINEAR_LEAVES,
+        linear_terms=NO_LINEAR_TERMS,
+    ):
         self.nodes = nodes
         self.stats = stats
         self.bitsets = bitsets
+        self.linear_leaves = linear_leaves
+        self.linear_terms = linear_terms
 
     def set_leaf_values(self, leaf_nodes, values):
         """Replace the values of leaves.
@@ -35,6 +53,70 @@ class Tree:
         """
         self.nodes["value"][leaf_nodes] = values
         self.stats["value"][leaf_nodes] = values
+
+    # -- linear models of leaves --
+
+    def set_linear_models(self, leaf_nodes, leaves, terms):
+        """Give leaves linear models.
+
+        Parameters
+        ----------
+        leaf_nodes : int32 array of shape (n_leaves,)
+        leaves : LINEAR_LEAF_DTYPE array of shape (n_leaves,)
+            Of each leaf; it remains constant if its model has no terms.
+        terms : LINEAR_TERM_DTYPE array
+            Some may belong to no leaf.
+        """
+        is_linear = leaves["n_terms"] > 0
+        self.nodes["left"][leaf_nodes[is_linear]] = 1 + np.arange(is_linear.sum())
+        self.linear_leaves, self.linear_terms = select_models(leaves[is_linear], terms)
+
+    def find_linear_leaves(self):
+        """Return the nodes of leaves with linear models, and where these are."""
+        is_linear = (self.nodes["feature"] < 0) & (self.nodes["left"] > 0)
+        nodes = np.flatnonzero(is_linear)
+        return nodes, self.nodes["left"][nodes] - 1
+
+    def find_linear_features(self):
+        """Return the feature of each term of the linear models."""
+        _, models = self.find_linear_leaves()
+        return select_models(self.linear_leaves[models], self.linear_terms)[1][
+            "feature"
+        ]
+
+    @property
+    def has_linear_leaves(self):
+        return len(self.linear_leaves) > 0 and len(self.find_linear_leaves()[0]) > 0
+
+    def scale_linear_models(self, factor):
+        """Multiply the linear models with a number, in place."""
+        _, models = self.find_linear_leaves()
+        self.linear_leaves["intercept"][models] *= factor
+        terms = find_terms(self.linear_leaves[models])
+        self.linear_terms["coefficient"][terms] *= factor
+
+    def round_linear_models(self, quantum):
+        """Have what the linear models say rounded to multiples of a power of two."""
+        _, models = self.find_linear_leaves()
+        self.linear_leaves["quantum"][models] = quantum
+
+    def negated(self):
+        """Return a tree that takes away what this one adds."""
+        nodes = self.nodes.copy()
+        is_leaf = nodes["feature"] < 0
+        nodes["value"][is_leaf] *= -1
+        linear_nodes, models = self.find_linear_leaves()
+        nodes["left"][linear_nodes] = 1 + np.arange(len(linear_nodes))
+        tree = Tree(
+            nodes,
+            self.stats,
+            self.bitsets,
+            *select_models(self.linear_leaves[models], self.linear_terms),
+        )
+        tree.scale_linear_models(-1)
+        return tree
+
+    # -- the nodes --
 
     def get_n_leaf_nodes(self):
         """Return the number of leaves."""
@@ -53,6 +135,8 @@ class Tree:
             X,
             raw[np.newaxis],
             n_threads,
+            self.linear_leaves.view(np.uint8),
+            self.linear_terms.view(np.uint8),
         )
 
     def find_leaves(self, X, n_threads):
@@ -81,11 +165,21 @@ class Tree:
         )
         return leaves
 
-    def add_binned_predictions(self, matrix, raw, n_threads):
-        """Add the tree's values for the rows of that matrix to `raw`."""
-        leaves = self.find_binned_leaves(matrix, n_threads)
-        values = np.ascontiguousarray(self.nodes["value"])
-        add_node_values(leaves, values, raw, n_threads)
+
+def find_terms(leaves):
+    """Return the positions of the terms of linear models, model by model."""
+    n_terms = leaves["n_terms"].astype(np.int64)
+    ends = np.cumsum(n_terms)
+    return np.arange(n_terms.sum()) + np.repeat(
+        leaves["start"] - (ends - n_terms), n_terms
+    )
+
+
+def select_models(leaves, terms):
+    """Return copies of linear models and of their terms, without those of others."""
+    selected = leaves.copy()
+    selected["start"] = np.cumsum(leaves["n_terms"]) - leaves["n_terms"]
+    return selected, terms[find_terms(leaves)]
 
 
 class BoostedTrees:
@@ -112,7 +206,16 @@ class BoostedTrees:
         First node of each tree. Tree `t` belongs to output ``t % n_outputs``.
     bitsets : uint32 array
         Levels that go left at categorical splits.
+    linear_leaves : LINEAR_LEAF_DTYPE array
+        Linear models of leaves; `left` of such a leaf is 1 plus the position here, and
+        its value that of rows that lack a feature. They are not divided in an average.
+        An attribute of the class, empty, where no leaf has one.
+    linear_terms : LINEAR_TERM_DTYPE array
+        Their coefficients.
     """
+
+    linear_leaves = NO_LINEAR_LEAVES
+    linear_terms = NO_LINEAR_TERMS
 
     def __init__(self, init_score, is_average=False):
         self.init_score = init_score
@@ -133,6 +236,16 @@ class BoostedTrees:
     def get_arrays(self):
         """Return the arrays that the model consists of, by name."""
         return {name: np.asarray(value) for name, value in vars(self).items()}
+
+    def _set_linear_models(self, leaves, terms):
+        """Set linear models if there are any: a model without has nothing to store."""
+        if len(leaves) > 0:
+            self.linear_leaves = leaves
+            self.linear_terms = terms
+
+    @property
+    def has_linear_leaves(self):
+        return len(self.linear_leaves) > 0
 
     @property
     def n_outputs(self):
@@ -162,12 +275,26 @@ class BoostedTrees:
             model.nodes["bitset"][has_levels] += first_words[has_levels].astype(
                 np.int32
             )
+        linear_leaves, linear_terms = [self.linear_leaves], [self.linear_terms]
+        n_models, n_terms = len(self.linear_leaves), len(self.linear_terms)
+        first_node = len(self.nodes)
+        for tree in trees:
+            if tree.has_linear_leaves:
+                leaves = first_node + tree.find_linear_leaves()[0]
+                model.nodes["left"][leaves] += n_models
+                n_models += len(tree.linear_leaves)
+                linear_leaves.append(tree.linear_leaves.copy())
+                linear_leaves[-1]["start"] += n_terms
+                linear_terms.append(tree.linear_terms)
+                n_terms += len(tree.linear_terms)
+            first_node += len(tree.nodes)
         model.bitsets = np.concatenate(
             [self.bitsets, *(tree.bitsets for tree in trees)]
         )
         model.offsets = np.concatenate(
             [self.offsets, self.offsets[-1] + np.cumsum(sizes, dtype=np.int64)]
         )
+        model._set_linear_models(_join(linear_leaves), _join(linear_terms))
         if self.is_average:
             model._divide_values(model.n_iter)
         return model
@@ -179,6 +306,7 @@ class BoostedTrees:
         model.nodes = self.nodes[: model.offsets[-1]].copy()
         model.stats = self.stats[: model.offsets[-1]]
         model.bitsets = self.bitsets
+        model._set_linear_models(self.linear_leaves, self.linear_terms)
         if self.is_average:
             model._divide_values(n_iter)
         return model
@@ -195,10 +323,16 @@ class BoostedTrees:
         self.nodes["value"][is_leaf] = self.stats["value"][is_leaf] / divisor
 
     def tree(self, iteration, output=0):
-        """Return one tree, as views; its bitsets are those of the whole model."""
+        """Return one tree, as views; but for nodes they are of the whole model."""
         index = iteration * self.n_outputs + output
         span = slice(self.offsets[index], self.offsets[index + 1])
-        return Tree(self.nodes[span], self.stats[span], self.bitsets)
+        return Tree(
+            self.nodes[span],
+            self.stats[span],
+            self.bitsets,
+            self.linear_leaves,
+            self.linear_terms,
+        )
 
     def make_raw(self, n_rows, offset=None):
         """Return raw scores before the first tree, of shape (n_outputs, n_rows).
@@ -224,7 +358,15 @@ class BoostedTrees:
         """
         offsets = self.offsets[start * self.n_outputs : stop * self.n_outputs + 1]
         add_predictions(
-            self.nodes.view(np.uint8), offsets, self.bitsets, X, raw, n_threads
+            self.nodes.view(np.uint8),
+            offsets,
+            self.bitsets,
+            X,
+            raw,
+            n_threads,
+            self.linear_leaves.view(np.uint8),
+            self.linear_terms.view(np.uint8),
+            self.n_iter if self.is_average else 1,
         )
 
     def predict_raw(self, table, n_iter=None, offset=None, n_threads=1):

@@ -19,6 +19,7 @@ class ForestBooster(Booster):
 
     def _init_scores(self):
         super()._init_scores()
+        self.factor = 1.0
         self.scores_to_fit = self.scores.base
 
     def make_scores(self, rows, matrix=None):
@@ -38,9 +39,6 @@ class ForestBooster(Booster):
     def boost(self, iteration):
         self._fit_round(iteration)
         _average(self.scores, iteration + 1)
-
-    def _shrink(self, values):
-        return values
 
     def update_scores(self, matrix, scores):
         super().update_scores(matrix, scores)

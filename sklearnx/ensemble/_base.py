@@ -123,6 +123,8 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         "drop_rate": [Interval(Real, 0, 1, closed="both")],
         "skip_drop": [Interval(Real, 0, 1, closed="both")],
         "max_drop": [Interval(Integral, 1, None, closed="left"), None],
+        "linear_leaves": ["boolean"],
+        "linear_l2_regularization": [Interval(Real, 0, None, closed="left")],
         "snapshot": [str, os.PathLike, None],
         "snapshot_interval": [Interval(Integral, 1, None, closed="left")],
         "grow_policy": [StrOptions(set(GROW_POLICIES))],
@@ -231,6 +233,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             snapshot.require({"classes of y": describe(self.classes_)})
         self._set_seeds(is_warm, snapshot)
         growth = self._make_growth_parameters()
+        self._check_linear_leaves(growth["monotonic_cst"])
 
         if self.early_stopping == "auto":
             is_large = len(rows) > MAX_ROWS_WITHOUT_EARLY_STOPPING
@@ -263,6 +266,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                     followed,
                     model,
                     [self._random_seed, self._feature_subsample_seed],
+                    reads_values=self.linear_leaves,
                 )
                 names = getattr(self, "feature_names_in_", range(self.n_features_in_))
                 model = snapshot.resume(model, data, names)
@@ -464,6 +468,21 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                 "other models add them up."
             )
 
+    def _check_linear_leaves(self, monotonic_cst):
+        if not self.linear_leaves:
+            return
+        if self._loss.refits_leaves:
+            raise ValueError(
+                "linear_leaves=True is not supported with the loss "
+                f"{self._loss.name!r}: linear models follow gradients and hessians, "
+                "but the leaves of this loss get their values from the rows themselves."
+            )
+        if monotonic_cst.any():
+            raise ValueError(
+                "linear_leaves=True is not supported with monotonic_cst: the linear "
+                "model of a leaf may rise where the constraint says that it must not."
+            )
+
     def _make_booster(self, train, matrix, model, *, growth, timer, n_threads):
         """Return what makes the rounds."""
         options = {}
@@ -481,6 +500,9 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             self._bin_mapper.edges_,
             model,
             learning_rate=self.learning_rate,
+            linear_l2_regularization=(
+                self.linear_l2_regularization if self.linear_leaves else None
+            ),
             growth=growth,
             sampler=make_sampler(
                 self.sampling, self.subsample, self._random_seed, len(train)
@@ -699,6 +721,11 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             raise NotImplementedError(
                 f"{type(self).__name__} does not support partial dependence plots with "
                 "the 'recursion' method when sample weights were given during fit time."
+            )
+        if self._model.has_linear_leaves:
+            raise NotImplementedError(
+                f"{type(self).__name__} does not support partial dependence plots with "
+                "the 'recursion' method when leaves are linear; use method='brute'."
             )
         target_features = np.ascontiguousarray(target_features, dtype=np.int32)
         columns = [

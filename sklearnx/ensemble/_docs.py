@@ -154,6 +154,17 @@ skip_drop : float, default=0.5
     Of 'dart', the probability of an iteration to leave none of them out.
 max_drop : int or None, default=50
     Of 'dart', the largest number of iterations left out. None means no limit.
+linear_leaves : bool, default=False
+    Whether leaves have linear models, of the numeric features that their paths were
+    split on, in place of constants [11]_; LightGBM's `linear_tree`. Splits are chosen as
+    for constants. Rows that lack a value of one of the features (NaN or infinite) have
+    the leaf's constant; a leaf with less than `min_samples_leaf` other rows has nothing
+    else. Not for 'absolute_error', 'huber' and 'quantile', nor with
+    `monotonic_cst`.
+linear_l2_regularization : float, default=0.0
+    Of linear leaves, added to the sum of ``hessian * x**2`` of each of their features,
+    less its mean, which shrinks coefficients; it depends on the unit of the feature.
+    LightGBM's `linear_lambda`.
 snapshot : str, os.PathLike or None, default=None
     Path of a file that `fit` writes the rounds so far to, and goes on from if it is
     there: a fit that was killed ends with the same bits as if it had not been. A file
@@ -230,6 +241,8 @@ _REFERENCES = """
 .. [9] Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD (2016).
 .. [10] Prokhorenkova et al., "CatBoost: unbiased boosting with categorical features",
    NeurIPS (2018).
+.. [11] Shi, Li and Li, "Gradient boosting with piece-wise linear regression trees",
+   IJCAI (2019).
 """
 
 _TEXTS = {

@@ -84,6 +84,8 @@ class HistGradientBoostingRegressor(
         drop_rate=0.1,
         skip_drop=0.5,
         max_drop=50,
+        linear_leaves=False,
+        linear_l2_regularization=0.0,
         snapshot=None,
         snapshot_interval=10,
         grow_policy="leafwise",
@@ -127,6 +129,8 @@ class HistGradientBoostingRegressor(
         self.drop_rate = drop_rate
         self.skip_drop = skip_drop
         self.max_drop = max_drop
+        self.linear_leaves = linear_leaves
+        self.linear_l2_regularization = linear_l2_regularization
         self.snapshot = snapshot
         self.snapshot_interval = snapshot_interval
         self.grow_policy = grow_policy
@@ -240,6 +244,8 @@ class HistGradientBoostingClassifier(
         drop_rate=0.1,
         skip_drop=0.5,
         max_drop=50,
+        linear_leaves=False,
+        linear_l2_regularization=0.0,
         snapshot=None,
         snapshot_interval=10,
         grow_policy="leafwise",
@@ -282,6 +288,8 @@ class HistGradientBoostingClassifier(
         self.drop_rate = drop_rate
         self.skip_drop = skip_drop
         self.max_drop = max_drop
+        self.linear_leaves = linear_leaves
+        self.linear_l2_regularization = linear_l2_regularization
         self.snapshot = snapshot
         self.snapshot_interval = snapshot_interval
         self.grow_policy = grow_policy

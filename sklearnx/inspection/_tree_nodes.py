@@ -37,6 +37,10 @@ class TreeNodes:
         Children; -1 for a leaf.
     depth, n_samples, sum_hessians, gain, value : ndarray
         As `tree_table` has them.
+    intercept : float64 ndarray
+        Of the linear model of a leaf, NaN where there is none.
+    coefficients : list of (dict or None)
+        Those of the model by the names of the features.
     """
 
     feature: list
@@ -51,6 +55,8 @@ class TreeNodes:
     sum_hessians: np.ndarray
     gain: np.ndarray
     value: np.ndarray
+    intercept: np.ndarray
+    coefficients: list
 
     @property
     def is_leaf(self):
@@ -81,12 +87,8 @@ def read_tree(estimator: Any, iteration: int, output: int) -> TreeNodes:
     is_leaf = nodes["feature"] < 0
     feature, left_levels, n_levels = [], [], []
     for node in nodes:
-        if node["feature"] < 0:
-            feature.append(None)
-        elif names is None:
-            feature.append(f"x{node['feature']}")
-        else:
-            feature.append(names[node["feature"]])
+        is_split = node["feature"] >= 0
+        feature.append(_get_name(names, node["feature"]) if is_split else None)
         if node["bitset"] < 0:
             left_levels.append(None)
             n_levels.append(None)
@@ -99,6 +101,7 @@ def read_tree(estimator: Any, iteration: int, output: int) -> TreeNodes:
         # Such a loss has values for leaves only; gradients, which the splits come from,
         # are on another scale.
         value[~is_leaf] = np.nan
+    intercept, coefficients = _read_linear_models(tree, names)
     is_numeric = ~is_leaf & (nodes["bitset"] < 0)
     return TreeNodes(
         feature=feature,
@@ -113,7 +116,27 @@ def read_tree(estimator: Any, iteration: int, output: int) -> TreeNodes:
         sum_hessians=stats["sum_hessians"],
         gain=np.where(is_leaf, np.nan, stats["gain"]),
         value=value,
+        intercept=intercept,
+        coefficients=coefficients,
     )
+
+
+def _get_name(names, feature):
+    return f"x{feature}" if names is None else names[feature]
+
+
+def _read_linear_models(tree, names):
+    """Return the intercept and the coefficients of each node."""
+    intercept, coefficients = np.full(len(tree.nodes), np.nan), [None] * len(tree.nodes)
+    for node, position in zip(*tree.find_linear_leaves(), strict=True):
+        model = tree.linear_leaves[position]
+        terms = tree.linear_terms[model["start"] : model["start"] + model["n_terms"]]
+        intercept[node] = model["intercept"] - terms["coefficient"] @ terms["centre"]
+        coefficients[node] = {
+            _get_name(names, term["feature"]): float(term["coefficient"])
+            for term in terms
+        }
+    return intercept, coefficients
 
 
 def _find_left_levels(levels, bitsets, start):

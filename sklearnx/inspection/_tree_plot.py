@@ -30,6 +30,7 @@ MAX_STRETCH = 2.0  # of rows and branches, where there is room
 MAX_FONT_SIZE = 10.0
 MAX_NAME_LENGTH = 24
 MAX_LEVELS_LENGTH = 30
+MAX_TERMS = 4  # of a linear model
 
 LINE_COLOR = "0.6"
 NOTE_COLOR = "0.35"
@@ -76,7 +77,8 @@ def plot_tree(
     The root is on the left. The upper branch of a split takes the rows for which the
     words in the box are true; 'missing' is written at the branch of the missing values
     and of levels not seen in fit. Leaves show what they add to the raw score, red if it
-    is positive and blue if it is negative.
+    is positive and blue if it is negative. Of a linear leaf that is what it adds to
+    rows that lack a value; its model is written beside it.
 
     Parameters
     ----------
@@ -164,6 +166,9 @@ def _describe_node(nodes, node, max_depth):
     rows = f"{n_samples:,} row" + ("" if n_samples == 1 else "s")
     if nodes.is_leaf[node]:
         value = float(nodes.value[node])
+        coefficients = nodes.coefficients[node]
+        if coefficients is not None:
+            rows += f": {_join_terms(nodes.intercept[node], coefficients)}"
         return _Box([f"{value:+.3g}"], rows, depth, value=value, is_end=True)
     if max_depth is not None and depth > max_depth:
         text = f"... {_count_leaves(nodes, node)} leaves"
@@ -215,6 +220,18 @@ def _join_levels(left_levels, n_levels):
     if len(shown) == len(left_levels):
         return text
     return f"{text}, ... ({len(left_levels)} of {n_levels})"
+
+
+def _join_terms(intercept, coefficients):
+    """Write a linear model of some terms, and count the others."""
+    terms = [
+        f"{coefficient:+.3g} {_shorten(name, MAX_NAME_LENGTH)}"
+        for name, coefficient in coefficients.items()
+    ]
+    n_others = len(terms) - MAX_TERMS
+    if n_others > 0:
+        terms[MAX_TERMS:] = [f"+ ... ({n_others} more)"]
+    return " ".join([f"{intercept:.3g}", *terms])
 
 
 def _format_threshold(threshold):

@@ -45,7 +45,11 @@ def tree_table(estimator: Any, iteration: int = 0, output: int = 0) -> pandas.Da
         - `value`: what a leaf adds to the raw score, learning rate included; in a
           random forest, whose trees are averaged, what it predicts by itself. Of a
           split, what it would add as a leaf; nothing where the loss has values for
-          leaves only ('absolute_error', 'quantile', 'huber').
+          leaves only ('absolute_error', 'quantile', 'huber');
+        - `intercept`, `coefficients`: only if the model has linear leaves, what such a
+          leaf adds, ``intercept + sum(coefficients[name] * x[name])``. The coefficients
+          are a dict by names of features; rows that lack a value of one of them, or
+          have an infinite one, get `value` instead.
 
         What does not apply to a node is missing.
 
@@ -89,7 +93,7 @@ def tree_table(estimator: Any, iteration: int = 0, output: int = 0) -> pandas.Da
 
     nodes = read_tree(estimator, iteration, output)
     is_leaf = nodes.is_leaf
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "depth": nodes.depth,
             "feature": pd.Series(nodes.feature, dtype=object),
@@ -105,3 +109,7 @@ def tree_table(estimator: Any, iteration: int = 0, output: int = 0) -> pandas.Da
         },
         index=pd.RangeIndex(len(nodes), name="node"),
     )
+    if estimator._model.has_linear_leaves:
+        table["intercept"] = nodes.intercept
+        table["coefficients"] = pd.Series(nodes.coefficients, dtype=object)
+    return table

@@ -84,6 +84,7 @@ _BOOSTING_VARIANTS = {
     },
     "level by level": {"grow_policy": "depthwise", "max_leaf_nodes": 6},
     "symmetric trees": {"grow_policy": "symmetric"},
+    "linear leaves": {"linear_leaves": True, "linear_l2_regularization": 0.1},
     "random forest": {"boosting": "random_forest", "max_features": 0.5},
     "random forest of drawn rows": {"boosting": "random_forest", "subsample": 0.5},
 }
@@ -105,6 +106,7 @@ CASES = [
             "goss",
             "mvs",
             "dart",
+            "linear leaves",
             "random forest",
             "symmetric trees",
         ),
@@ -130,6 +132,7 @@ CASES = [
             "goss",
             "mvs",
             "dart",
+            "linear leaves",
             "random forest",
             "symmetric trees",
         ),

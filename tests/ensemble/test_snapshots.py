@@ -162,6 +162,16 @@ CASES = {
     "forest": make_options(
         boosting="random_forest", subsample=0.6, n_iter_no_change=N_ITER
     ),
+    "linear": make_options(linear_leaves=True),
+    "linear dart": make_options(
+        3, linear_leaves=True, boosting="dart", skip_drop=0.2, subsample=0.7
+    ),
+    "linear forest": make_options(
+        linear_leaves=True,
+        boosting="random_forest",
+        subsample=0.6,
+        n_iter_no_change=N_ITER,
+    ),
     "uniform": make_options(subsample=0.4),
     "mvs": make_options(3, subsample=0.3, sampling="mvs"),
     "columns": make_options(colsample_bytree=0.5, max_features=0.5, extra_trees=True),
@@ -633,6 +643,29 @@ def test_other_data(path, change):
         model.fit(**{**data, **function(data)})
     assert vars(model).keys() == expected.keys()
     assert path.read_bytes() == before
+
+
+def test_other_values_in_the_same_bins(path):
+    """Only linear leaves see them."""
+    X, y = make_regression_data()
+    X[X < -1] = 0.0
+    other = X.copy()
+    other[np.argmax(X[:, 2]), 2] += 1
+    for settings in ({"linear_leaves": False}, {"linear_leaves": True}):
+        path.unlink(missing_ok=True)
+        settings = {**SMALL, **settings, "snapshot": path}
+        expected = Regressor(**settings).fit(X, y)
+        for table in (
+            np.asfortranarray(X),
+            sparse.csr_array(X),
+            sparse.csc_array(-0.0 + X),
+        ):
+            assert_same_model(Regressor(**settings).fit(table, y), expected)
+        if not settings["linear_leaves"]:
+            assert_same_model(Regressor(**settings).fit(other, y), expected)
+            continue
+        with pytest.raises(ValueError, match=r"X: other values.* in column 2\n"):
+            Regressor(**settings).fit(other, y)
 
 
 def test_other_columns_by_name(path):

@@ -206,6 +206,27 @@ def test_tree_of_one_node():
     assert get_texts(ax) == ["+0", "2 rows"]
 
 
+def test_linear_leaves():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(3000, 7)), columns=list("abcdefg"))
+    y = X.sum(axis=1)
+    model = fit_regressor(X, y, linear_leaves=True, max_leaf_nodes=60, max_iter=1)
+    ax = plot_tree(model)
+    assert_readable(ax)
+    texts = get_texts(ax)
+    table = tree_table(model)
+    n_long = 0
+    for _, leaf in table[table["feature"].isna()].iterrows():
+        terms = [f"{value:+.3g} {name}" for name, value in leaf["coefficients"].items()]
+        if len(terms) > 4:
+            n_long += 1
+            terms[4:] = [f"+ ... ({len(terms) - 4} more)"]
+        text = " ".join([f"{leaf['intercept']:.3g}", *terms])
+        assert f"{leaf['n_samples']:,} rows: {text}" in texts
+        assert f"{leaf['value']:+.3g}" in texts
+    assert n_long > 0
+
+
 def test_outputs_of_a_classifier():
     X, y = make_frame()
     model = fit_classifier(X, y)

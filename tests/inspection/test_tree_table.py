@@ -82,6 +82,34 @@ def test_leaf_values_sum_to_the_raw_score(fit, loss):
             assert_array_equal(scores, total)
 
 
+def test_linear_leaves_sum_to_the_raw_score():
+    X, y = make_frame()
+    model = fit_regressor(X, y, linear_leaves=True)
+    constant = fit_regressor(X, y)
+    assert "coefficients" not in tree_table(constant)
+    total = np.full(len(X), model._model.init_score[0])
+    leaves = model.apply(X)
+    n_linear = n_filled = 0
+    for iteration in range(model.n_iter_):
+        table = tree_table(model, iteration)
+        assert_array_equal(table["intercept"].notna(), table["coefficients"].notna())
+        for i, node in enumerate(leaves[:, iteration]):
+            leaf = table.loc[node]
+            value = leaf["value"]
+            if leaf["coefficients"] is not None:
+                assert set(leaf["coefficients"]) <= {"size", "year"}
+                n_linear += 1
+                linear = leaf["intercept"] + sum(
+                    coefficient * X.at[i, name]
+                    for name, coefficient in leaf["coefficients"].items()
+                )
+                value = value if np.isnan(linear) else linear
+                n_filled += np.isnan(linear)
+            total[i] += value
+    assert 0 < n_filled < n_linear
+    assert_allclose(model.predict(X), total, atol=1e-10)
+
+
 def test_statistics_of_nodes():
     X, y = make_frame()
     model = fit_regressor(X, y, max_iter=1)

@@ -9,8 +9,13 @@ from cython cimport floating
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 
-from sklearnx._cython.common.dtypes cimport node_t
+from sklearnx._cython.common.dtypes cimport linear_leaf_t, linear_term_t, node_t
 from sklearnx._cython.common.threads cimport parallel_for
+
+cdef extern from "linear_values.h" nogil:
+    double skx_finish_linear(
+        double sum, double quantum, double divisor, double constant
+    ) noexcept
 
 cdef enum:
     ROWS_PER_BLOCK = 256
@@ -20,6 +25,9 @@ cdef struct job_t:
     const node_t* nodes
     const int64_t* offsets
     const uint32_t* bitsets
+    const linear_leaf_t* linear_leaves
+    const linear_term_t* linear_terms
+    double linear_divisor
     int64_t n_trees
     int n_outputs
     const void* X
@@ -53,6 +61,20 @@ cdef inline int32_t _find_leaf(
     return node
 
 
+cdef double _compute_linear(
+    const job_t* job, const node_t* node, const floating* row
+) noexcept nogil:
+    cdef:
+        const linear_leaf_t* leaf = job.linear_leaves + node.left - 1
+        const linear_term_t* term
+        double value = leaf.intercept
+        int i
+    for i in range(leaf.n_terms):
+        term = job.linear_terms + leaf.start + i
+        value += term.coefficient * (row[term.feature] - term.centre)
+    return skx_finish_linear(value, leaf.quantum, job.linear_divisor, node.value)
+
+
 cdef void _predict_rows(
     const job_t* job, const floating* X, int64_t start, int64_t stop
 ) noexcept nogil:
@@ -68,8 +90,12 @@ cdef void _predict_rows(
             leaf = _find_leaf(nodes, job.bitsets, X + row * job.n_features)
             if job.leaves != NULL:
                 job.leaves[row * job.n_trees + tree] = leaf
-            else:
+            elif nodes[leaf].left == 0:
                 raw[row] += nodes[leaf].value
+            else:
+                raw[row] += _compute_linear(
+                    job, &nodes[leaf], X + row * job.n_features
+                )
 
 
 cdef void _predict_block(void* context, int block) noexcept nogil:
@@ -111,11 +137,16 @@ def add_predictions(
     const floating[:, ::1] X,
     double[:, ::1] raw,
     int n_threads,
+    const uint8_t[::1] linear_leaves=None,
+    const uint8_t[::1] linear_terms=None,
+    double linear_divisor=1.0,
 ):
     """Add the trees' values to raw scores.
 
     IN: nodes (bytes of NODE_DTYPE), offsets (n_trees + 1,) of each tree's first node,
-    bitsets, X (n_rows, n_features). INOUT: raw (n_outputs, n_rows); tree t adds to
+    bitsets, X (n_rows, n_features); linear_leaves and linear_terms (bytes of
+    LINEAR_LEAF_DTYPE and LINEAR_TERM_DTYPE), if any leaf has a linear model, and by
+    what these models' values are divided. INOUT: raw (n_outputs, n_rows); tree t adds to
     output t % n_outputs.
     """
     cdef job_t job
@@ -124,6 +155,12 @@ def add_predictions(
     job.n_outputs = <int> raw.shape[0]
     job.raw = &raw[0, 0]
     job.leaves = NULL
+    job.linear_leaves = NULL
+    job.linear_terms = NULL
+    if linear_leaves is not None and linear_leaves.shape[0] > 0:
+        job.linear_leaves = <const linear_leaf_t*> &linear_leaves[0]
+        job.linear_terms = <const linear_term_t*> &linear_terms[0]
+    job.linear_divisor = linear_divisor
     _run(nodes, offsets, bitsets, X, &job, n_threads)
 
 

@@ -107,8 +107,25 @@ typedef struct {
 typedef struct {
     double value;      // threshold of a numeric split, value of a leaf
     int32_t feature;   // -1 for a leaf
-    int32_t left;      // within the tree
+    int32_t left;      // within the tree; of a leaf, 1 + its linear model, 0 if it has none
     int32_t bitset;    // first word of the levels that go left, -1 for a numeric split
     uint8_t missing_left;
     uint8_t unused[3];
 } node_t;
+
+// The linear model of a leaf: intercept + sum of coefficient * (x - centre), rounded to a
+// multiple of `quantum`. Leaves without one take none of this.
+typedef struct {
+    double intercept;
+    double quantum;    // a power of two; 0: not rounded
+    int64_t start;     // first term
+    int32_t n_terms;
+    int32_t unused;
+} linear_leaf_t;
+
+typedef struct {
+    double coefficient;
+    double centre;     // amid the values of the leaf's rows, so that nothing cancels
+    int32_t feature;
+    int32_t unused;
+} linear_term_t;

@@ -88,3 +88,14 @@ cdef extern from "dtypes.h" nogil:
         int32_t left
         int32_t bitset
         uint8_t missing_left
+
+    ctypedef struct linear_leaf_t:
+        double intercept
+        double quantum
+        int64_t start
+        int32_t n_terms
+
+    ctypedef struct linear_term_t:
+        double coefficient
+        double centre
+        int32_t feature
