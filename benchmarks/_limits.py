@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("_limits.c")
-# Sums may be reordered. Not -ffast-math: a library linked with it makes the whole process
-# flush subnormal numbers to zero.
+# Sums may be reordered. Not -ffast-math: a library linked with it makes the whole
+# process flush subnormal numbers to zero.
 FLAGS = ["-O3", "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"]
 FLAGS += ["-shared", "-fPIC"]
 # For this processor, where the compiler knows how to say so.

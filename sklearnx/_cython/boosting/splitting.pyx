@@ -860,7 +860,9 @@ cdef bint write_left_levels(
         const hist_bin_t* bins = histogram + binned.offsets[feature]
         skx_level_t* levels = NULL
     if split.is_categorical:
-        levels = <skx_level_t*> malloc((binned.n_bins[feature] + 1) * sizeof(skx_level_t))
+        levels = <skx_level_t*> malloc(
+            (binned.n_bins[feature] + 1) * sizeof(skx_level_t)
+        )
         if levels == NULL:
             return False
         n_levels = sort_levels(binned, criterion, totals, bins, feature, levels)
