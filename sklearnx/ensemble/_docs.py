@@ -158,8 +158,8 @@ linear_leaves : bool, default=False
     Whether leaves have linear models, of the numeric features that their paths were
     split on, in place of constants [11]_; LightGBM's `linear_tree`. Splits are chosen
     as for constants. Rows that lack a value of one of the features (NaN or infinite)
-    have the leaf's constant; a leaf with less than `min_samples_leaf` other rows has nothing
-    else. Not for 'absolute_error', 'huber' and 'quantile', nor with
+    have the leaf's constant; a leaf with less than `min_samples_leaf` other rows has
+    nothing else. Not for 'absolute_error', 'huber' and 'quantile', nor with
     `monotonic_cst`.
 linear_l2_regularization : float, default=0.0
     Of linear leaves, added to the sum of ``hessian * x**2`` of each of their features,
