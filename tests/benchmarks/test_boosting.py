@@ -207,6 +207,7 @@ def test_messages_are_stripped_to_what_their_author_wrote():
         "I do not.\n--\nSomeone, Somewhere\n"
     )
     assert strip_message(message).split() == ["I", "do", "not."]
+    assert strip_message(message.replace("\n", "\t")) == strip_message(message)
 
 
 def test_an_isolated_fit_says_why_it_fails(tmp_path):
