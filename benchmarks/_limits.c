@@ -3,8 +3,8 @@
 // Each function does that part of a stage which every implementation has to do, and no
 // more: so its speed bounds that of the stage. It takes the stage's own data, so that
 // caches, densities and the order of rows are the same. Results are returned or written
-// so that no compiler leaves the work out. Compiled by _limits.py, for this processor
-// and with fast mathematics.
+// so that no compiler leaves the work out. Compiled by _limits.py, for this processor,
+// with sums and maxima in any order.
 
 #include <math.h>
 #include <stdint.h>
@@ -24,9 +24,9 @@ int64_t count_values(const uint32_t *values, int64_t n) {
     return counts[0][0] + counts[1][0];
 }
 
-// Mapping: no search among 255 edges does with less than a look at a table of places,
-// by the first bits of the value, and a comparison with the edge found there. Both
-// tables fit the nearest cache.
+// Mapping: the shortest search among 255 edges that is known, not a proven limit. The
+// first bits of a value find a place in a table, and the value is compared with the edge
+// there. Both tables fit the nearest cache.
 void look_up(
     const float *restrict values, const uint32_t *restrict bits, int64_t n,
     const uint8_t *restrict places, const float *restrict edges,

@@ -7,7 +7,6 @@ and in turns with it; needs a C compiler ($CC, cc, gcc or clang).
 
 import argparse
 import json
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +17,7 @@ import numpy as np
 from benchmarks._data import make_events
 from benchmarks._limits import NoCompilerError, load_limits, to_pointer
 from benchmarks._table import find_versions, format_table, format_versions
-from benchmarks._timing import compute_ratio, run_interleaved
+from benchmarks._timing import run_interleaved
 from sklearnx._cython.boosting import (
     binning,
     histogram,
@@ -325,7 +324,9 @@ def make_leaf_stages(problem):
 
 
 def measure_stage(stage, library, n_repeats):
-    """Time of an item in the stage and in its limit, in turns.
+    """Shortest time of an item in the stage and in its limit, in turns.
+
+    Calls last milliseconds, so that some turns of many are not interrupted by anything.
 
     Parameters
     ----------
@@ -337,7 +338,7 @@ def measure_stage(stage, library, n_repeats):
     Returns
     -------
     row : dict
-        Nanoseconds are medians, the share is the median of those of each turn.
+        Nanoseconds of an item, and the limit's over the stage's.
     """
     functions = {"stage": stage.call}
     items = {"stage": stage.n_items}
@@ -346,24 +347,19 @@ def measure_stage(stage, library, n_repeats):
         items[limit.name] = limit.n_items
     run_interleaved(functions, 1)  # the first call finds no memory and no cache ready
     _, seconds = run_interleaved(functions, n_repeats)
-    per_item = {
-        name: [1e9 * value / items[name] for value in times]
-        for name, times in seconds.items()
-    }
-    medians = {name: statistics.median(times) for name, times in per_item.items()}
+    best = {name: 1e9 * min(times) / items[name] for name, times in seconds.items()}
     row = {
         "stage": stage.name,
         "item": stage.unit,
-        "ns": medians["stage"],
-        "million / s": 1e3 / medians["stage"],
+        "ns": best["stage"],
+        "million / s": 1e3 / best["stage"],
         "limit ns": None,
         "share %": None,
         "limit": stage.bound,
     }
-    if len(medians) > 1:
-        slowest = max((name for name in medians if name != "stage"), key=medians.get)
-        row["limit ns"] = medians[slowest]
-        row["share %"] = 100 * compute_ratio(per_item[slowest], per_item["stage"])
+    if len(best) > 1:
+        row["limit ns"] = max(best[name] for name in best if name != "stage")
+        row["share %"] = 100 * row["limit ns"] / row["ns"]
     return row
 
 
@@ -391,7 +387,7 @@ def main(arguments):
     n_rows = options.rows or (20_000 if options.quick else 400_000)
     n_repeats = options.repeats or (3 if options.quick else 21)
     rows = measure_kernels(n_rows, n_repeats)
-    print(f"\n{n_rows:,} x 28 float32, one thread; medians of {n_repeats} turns")
+    print(f"\n{n_rows:,} x 28 float32, one thread; best of {n_repeats} turns")
     print(format_table(rows))
     if options.json:
         figures = {"versions": versions, "n_rows": n_rows, "kernels": rows}
