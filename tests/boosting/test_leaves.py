@@ -34,3 +34,20 @@ def test_sums_are_those_of_integers(n_rows, weights, has_hessians):
     for n_threads in N_THREADS:
         sums = sum_gradients(quantized, rows, offsets.astype(np.int64), n_threads)
         np.testing.assert_array_equal(sums, expected)
+
+
+@pytest.mark.parametrize("n_leaves", [CHUNK // 4, CHUNK // 4 + 1, 30_000, 100_000])
+def test_many_leaves(n_leaves):
+    # Chunks and tasks that grow with the number of leaves, and no leaf left out.
+    n_rows = 2 * TASK + 5
+    rng = np.random.default_rng(n_leaves)
+    quantized = make_quantized(rng.normal(size=n_rows))
+    leaf = rng.integers(0, n_leaves, n_rows)
+    rows = np.argsort(leaf, kind="stable").astype(np.uint32)
+    offsets = np.append(0, np.cumsum(np.bincount(leaf, minlength=n_leaves)))
+    expected = np.zeros((n_leaves, 2), dtype=np.int64)
+    np.add.at(expected[:, 0], leaf, quantized.leaf_gradients)
+    np.add.at(expected[:, 1], leaf, quantized.leaf_hessians)
+    for n_threads in N_THREADS:
+        sums = sum_gradients(quantized, rows, offsets.astype(np.int64), n_threads)
+        np.testing.assert_array_equal(sums, expected)

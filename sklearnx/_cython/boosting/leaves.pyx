@@ -29,6 +29,7 @@ cdef extern from "quantization_kernels.h" nogil:
 cdef enum:
     ROWS_PER_CHUNK = 1 << 13  # their doubles fit the second cache
     ROWS_PER_TASK = 1 << 16  # a task finds its place in each leaf by bisection
+    ROWS_PER_LEAF = 4  # and a chunk, which visits all leaves, has so many for each
 
 
 cdef struct job_t:
@@ -37,6 +38,8 @@ cdef struct job_t:
     const int64_t* offsets
     int n_leaves
     int64_t n_rows
+    int64_t rows_per_chunk
+    int64_t rows_per_task
     int64_t* cursors  # (n_tasks, n_leaves)
     int64_t* sums  # (n_tasks, n_leaves, 2)
     const double* values
@@ -95,7 +98,7 @@ cdef bint sum_leaves(
     """
     cdef:
         job_t job
-        int64_t i, task, n_tasks = _count_tasks(n_rows)
+        int64_t i, task, n_tasks = _count_tasks(n_leaves, n_rows)
     job.quantized = quantized
     job.sums = <int64_t*> calloc(n_tasks * n_leaves, 2 * sizeof(int64_t))
     if job.sums == NULL or not _run(
@@ -130,8 +133,14 @@ cdef bint add_to_leaves(
     return _run(_add_task, &job, rows, offsets, n_leaves, n_rows, n_threads)
 
 
-cdef int64_t _count_tasks(int64_t n_rows) noexcept nogil:
-    return (n_rows + ROWS_PER_TASK - 1) // ROWS_PER_TASK
+cdef int64_t _choose_rows(int n_leaves, int64_t n_rows) noexcept nogil:
+    """Return `n_rows`, or more where that would be few for so many leaves."""
+    return max(n_rows, <int64_t> n_leaves * ROWS_PER_LEAF)
+
+
+cdef int64_t _count_tasks(int n_leaves, int64_t n_rows) noexcept nogil:
+    cdef int64_t rows_per_task = _choose_rows(n_leaves, ROWS_PER_TASK)
+    return (n_rows + rows_per_task - 1) // rows_per_task
 
 
 cdef bint _run(
@@ -143,11 +152,13 @@ cdef bint _run(
     int64_t n_rows,
     int n_threads,
 ) noexcept nogil:
-    cdef int64_t n_tasks = _count_tasks(n_rows)
+    cdef int64_t n_tasks = _count_tasks(n_leaves, n_rows)
     job.rows = rows
     job.offsets = offsets
     job.n_leaves = n_leaves
     job.n_rows = n_rows
+    job.rows_per_chunk = _choose_rows(n_leaves, ROWS_PER_CHUNK)
+    job.rows_per_task = _choose_rows(n_leaves, ROWS_PER_TASK)
     job.cursors = <int64_t*> calloc(n_tasks * n_leaves, sizeof(int64_t))
     if job.cursors == NULL:
         return False
@@ -160,7 +171,7 @@ cdef int64_t* _find_cursors(const job_t* job, int task) noexcept nogil:
     """Return the first row of each leaf that is in the task's part of the data."""
     cdef:
         int64_t* cursors = job.cursors + <int64_t> task * job.n_leaves
-        uint32_t first = <uint32_t> task * ROWS_PER_TASK
+        uint32_t first = <uint32_t> (task * job.rows_per_task)
         int leaf
     for leaf in range(job.n_leaves):
         cursors[leaf] = (
@@ -176,7 +187,7 @@ cdef inline int64_t _find_stop(
     const job_t* job, int64_t cursor, int leaf, int64_t end
 ) noexcept nogil:
     """Return where the rows of a leaf reach `end`."""
-    cdef int64_t stop = min(cursor + ROWS_PER_CHUNK, job.offsets[leaf + 1])
+    cdef int64_t stop = min(cursor + job.rows_per_chunk, job.offsets[leaf + 1])
     if stop == cursor or job.rows[stop - 1] < end:
         return stop
     return (
@@ -189,12 +200,12 @@ cdef void _sum_task(void* context, int task) noexcept nogil:
         job_t* job = <job_t*> context
         int64_t* cursors = _find_cursors(job, task)
         int64_t* sums = job.sums + 2 * <int64_t> task * job.n_leaves
-        int64_t end = <int64_t> task * ROWS_PER_TASK
-        int64_t last = min(end + ROWS_PER_TASK, job.n_rows)
+        int64_t end = task * job.rows_per_task
+        int64_t last = min(end + job.rows_per_task, job.n_rows)
         int64_t stop
         int leaf
     while end < last:
-        end = min(end + ROWS_PER_CHUNK, last)
+        end = min(end + job.rows_per_chunk, last)
         for leaf in range(job.n_leaves):
             stop = _find_stop(job, cursors[leaf], leaf, end)
             skx_sum_rows(
@@ -211,13 +222,13 @@ cdef void _add_task(void* context, int task) noexcept nogil:
     cdef:
         job_t* job = <job_t*> context
         int64_t* cursors = _find_cursors(job, task)
-        int64_t end = <int64_t> task * ROWS_PER_TASK
-        int64_t last = min(end + ROWS_PER_TASK, job.n_rows)
+        int64_t end = task * job.rows_per_task
+        int64_t last = min(end + job.rows_per_task, job.n_rows)
         int64_t i, stop
         int leaf
         double value
     while end < last:
-        end = min(end + ROWS_PER_CHUNK, last)
+        end = min(end + job.rows_per_chunk, last)
         for leaf in range(job.n_leaves):
             stop = _find_stop(job, cursors[leaf], leaf, end)
             value = job.values[leaf]

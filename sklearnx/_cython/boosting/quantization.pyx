@@ -25,6 +25,7 @@ from sklearnx._cython.common.dtypes cimport (
     PACKED_HESSIAN_MASK,
     PACKED_HESSIAN_SHIFT,
     PACKED_MAX_ROWS,
+    PAIR_COUNT_MASK,
     PAIR_HESSIAN_BITS,
     PAIR_HESSIAN_SHIFT,
     PAIR_MAX_ROWS,
@@ -123,7 +124,10 @@ cdef class QuantizedGradients:
     def quantize(
         self, const double[::1] gradients, const double[::1] hessians, int n_threads
     ):
-        """Quantise real gradients and hessians, which must stay as they are until then.
+        """Quantise real gradients and hessians.
+
+        Sums of leaves are computed from the arrays themselves, which must stay as they
+        are until the tree is grown.
 
         Parameters
         ----------
@@ -274,7 +278,7 @@ cdef class QuantizedGradients:
         """What histograms sum, of each row."""
         if self.words.shape[1] == 1:
             return self.words[:, 0] & PACKED_COUNT_MASK
-        return self.words[:, 1] & ((1 << PAIR_HESSIAN_SHIFT) - 1)
+        return self.words[:, 1] & PAIR_COUNT_MASK
 
     @property
     def leaf_gradients(self):

@@ -31,6 +31,7 @@ from sklearnx._cython.boosting.splitting cimport (
     skx_level_t,
     mark_left_codes,
     measure_split,
+    node_has_missing,
     parent_t,
     set_child_values,
     sort_levels,
@@ -106,15 +107,7 @@ cdef void start_shared_search(
         while last > first and bins[last].n_samples == 0:
             last -= 1
         search.first_cuts[feature] = first
-        search.n_cuts[feature] = last - first + _has_missing(binned, bins, feature)
-
-
-cdef inline bint _has_missing(
-    const binned_t* binned, const hist_bin_t* bins, int feature
-) noexcept nogil:
-    return (
-        binned.has_missing[feature] and bins[binned.n_bins[feature]].n_samples > 0
-    )
+        search.n_cuts[feature] = last - first + node_has_missing(binned, bins, feature)
 
 
 cdef void add_split_gains(
@@ -150,7 +143,7 @@ cdef void _add_numeric_gains(
     cdef:
         int bin_idx, n_bins = binned.n_bins[feature]
         int monotonic_cst = criterion.monotonic_cst[feature]
-        bint has_missing = _has_missing(binned, bins, feature)
+        bint has_missing = node_has_missing(binned, bins, feature)
         int n_split_points = n_bins if has_missing else n_bins - 1
         int64_t sum_gradients = 0, sum_hessians = 0, n_samples = 0
         double gain = 0, gain_missing_left = 0

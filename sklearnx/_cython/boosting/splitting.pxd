@@ -56,6 +56,10 @@ cdef extern from "splitting_kernels.h" nogil:
 
 cdef bint has_plain_gain(const criterion_t* criterion) noexcept nogil
 
+cdef bint node_has_missing(
+    const binned_t* binned, const hist_bin_t* bins, int feature
+) noexcept nogil
+
 cdef double compute_node_value(
     const criterion_t* criterion,
     int64_t sum_gradients,

@@ -518,6 +518,55 @@ cdef double _compute_rows_per_hessian(
     return totals.sum_weights * criterion.weight_unit / totals.sum_hessians
 
 
+cdef bint node_has_missing(
+    const binned_t* binned, const hist_bin_t* bins, int feature
+) noexcept nogil:
+    """Return whether a node lacks values of a feature. IN: its bins of the feature."""
+    return binned.has_missing[feature] and bins[binned.n_bins[feature]].n_samples > 0
+
+
+cdef void _try_cut(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    int bin_idx,
+    const hist_bin_t* left,
+    const hist_bin_t* missing,
+    split_t* split,
+) noexcept nogil:
+    """Try a bin as the last one on the left, missing values on the right, then left.
+
+    IN: left, sums up to that bin; missing, or NULL where those go right in any case.
+    """
+    if _try_split(
+        criterion,
+        totals,
+        parent,
+        monotonic_cst,
+        0,
+        left.sum_gradients,
+        left.sum_hessians,
+        left.n_samples,
+        split,
+    ):
+        split.bin = bin_idx
+        split.missing_left = False
+    if missing != NULL and _try_split(
+        criterion,
+        totals,
+        parent,
+        monotonic_cst,
+        0,
+        left.sum_gradients + missing.sum_gradients,
+        left.sum_hessians + missing.sum_hessians,
+        left.n_samples + missing.n_samples,
+        split,
+    ):
+        split.bin = bin_idx
+        split.missing_left = True
+
+
 cdef void _find_numeric_split(
     const binned_t* binned,
     const criterion_t* criterion,
@@ -536,46 +585,26 @@ cdef void _find_numeric_split(
     cdef:
         int bin_idx, n_bins = binned.n_bins[feature]
         int monotonic_cst = criterion.monotonic_cst[feature]
-        bint has_missing = (
-            binned.has_missing[feature] and bins[n_bins].n_samples > 0
-        )
+        bint has_missing = node_has_missing(binned, bins, feature)
         # The last bin is a split point only if it parts values from missing ones.
         int n_split_points = n_bins if has_missing else n_bins - 1
-        int64_t sum_gradients = 0, sum_hessians = 0, n_samples = 0
+        hist_bin_t sum_left
         const hist_bin_t* missing = bins + n_bins
+    memset(&sum_left, 0, sizeof(hist_bin_t))
     for bin_idx in range(n_split_points):
         if bins[bin_idx].n_samples == 0:
             continue  # the same split as the bin before
-        sum_gradients += bins[bin_idx].sum_gradients
-        sum_hessians += bins[bin_idx].sum_hessians
-        n_samples += bins[bin_idx].n_samples
-        if _try_split(
+        skx_add_bin(&sum_left, bins[bin_idx])
+        _try_cut(
             criterion,
             totals,
             parent,
             monotonic_cst,
-            0,
-            sum_gradients,
-            sum_hessians,
-            n_samples,
+            bin_idx,
+            &sum_left,
+            missing if has_missing and bin_idx < n_bins - 1 else NULL,
             split,
-        ):
-            split.bin = bin_idx
-            split.missing_left = False
-        if has_missing and bin_idx < n_bins - 1:
-            if _try_split(
-                criterion,
-                totals,
-                parent,
-                monotonic_cst,
-                0,
-                sum_gradients + missing.sum_gradients,
-                sum_hessians + missing.sum_hessians,
-                n_samples + missing.n_samples,
-                split,
-            ):
-                split.bin = bin_idx
-                split.missing_left = True
+        )
 
 
 cdef void _find_plain_split(
@@ -590,7 +619,7 @@ cdef void _find_plain_split(
     """Do what `_find_numeric_split` does for the plain gain, many bins at a time."""
     cdef:
         int n_bins = binned.n_bins[feature], start = 0, n, i, best = -1
-        bint has_missing = binned.has_missing[feature] and bins[n_bins].n_samples > 0
+        bint has_missing = node_has_missing(binned, bins, feature)
         bint missing_left = False
         int n_split_points = n_bins if has_missing else n_bins - 1
         hist_bin_t nothing, sum_left, sum_again
@@ -692,10 +721,8 @@ cdef void _find_random_split(
         int bin_idx, cut, n_bins = binned.n_bins[feature]
         int first = 0, last = n_bins - 1
         int monotonic_cst = criterion.monotonic_cst[feature]
-        bint has_missing = (
-            binned.has_missing[feature] and bins[n_bins].n_samples > 0
-        )
-        int64_t sum_gradients = 0, sum_hessians = 0, n_samples = 0
+        bint has_missing = node_has_missing(binned, bins, feature)
+        hist_bin_t sum_left
         const hist_bin_t* missing = bins + n_bins
     while first < n_bins and bins[first].n_samples == 0:
         first += 1
@@ -706,37 +733,19 @@ cdef void _find_random_split(
     cut = first + draw_cut(
         criterion, totals.node_idx, feature, last - first + has_missing
     )
+    memset(&sum_left, 0, sizeof(hist_bin_t))
     for bin_idx in range(first, cut + 1):
-        sum_gradients += bins[bin_idx].sum_gradients
-        sum_hessians += bins[bin_idx].sum_hessians
-        n_samples += bins[bin_idx].n_samples
-    if _try_split(
+        skx_add_bin(&sum_left, bins[bin_idx])
+    _try_cut(
         criterion,
         totals,
         parent,
         monotonic_cst,
-        0,
-        sum_gradients,
-        sum_hessians,
-        n_samples,
+        cut,
+        &sum_left,
+        missing if has_missing and cut < last else NULL,
         split,
-    ):
-        split.bin = cut
-        split.missing_left = False
-    if has_missing and cut < last:
-        if _try_split(
-            criterion,
-            totals,
-            parent,
-            monotonic_cst,
-            0,
-            sum_gradients + missing.sum_gradients,
-            sum_hessians + missing.sum_hessians,
-            n_samples + missing.n_samples,
-            split,
-        ):
-            split.bin = cut
-            split.missing_left = True
+    )
 
 
 cdef int sort_levels(
