@@ -2,14 +2,16 @@
 
 import numpy as np
 
+from sklearnx._boosting.bundling import bundle_columns, find_entries
 from sklearnx._cython.boosting.binning import (
+    count_codes,
     fill_rows,
     find_edges,
     gather_columns,
     map_levels,
     map_values,
 )
-from sklearnx._cython.boosting.matrix import BinnedMatrix
+from sklearnx._cython.boosting.matrix import NONE, BinnedMatrix
 
 # Quantiles are taken from that many rows at most, as in scikit-learn.
 MAX_QUANTILE_ROWS = 200_000
@@ -37,13 +39,17 @@ class BinMapper:
         Inner edges of the bins of each feature: bin `b` holds the values `x` with
         ``thresholds[b - 1] < x <= thresholds[b]``. Empty for categorical features.
     n_bins_non_missing_ : int32 array of shape (n_features,)
+    is_stored_ : bool array of shape (n_features,)
+        Features without are constant, or nearly so.
     """
 
     def __init__(self, max_bins=255, seed=0):
         self.max_bins = max_bins
         self.seed = seed
 
-    def fit_transform(self, table, rows=None, sample_weight=None, n_threads=1):
+    def fit_transform(
+        self, table, rows=None, sample_weight=None, n_threads=1, min_samples=1
+    ):
         """Find the bins of some rows of `table` and return their codes.
 
         Parameters
@@ -54,13 +60,25 @@ class BinMapper:
         sample_weight : float64 array of shape (n_rows,) or None
             Positive weights of these rows.
         n_threads : int
+        min_samples : int, default=1
+            What a leaf needs: features that fewer rows tell apart are not stored.
 
         Returns
         -------
         matrix : BinnedMatrix
         """
         self._find_bins(table, rows, sample_weight, n_threads)
-        return self._map(table, rows, n_threads)
+        matrix = self._map(table, rows, n_threads)
+        counts = count_codes(matrix, n_threads)
+        entries = find_entries(matrix, counts, n_threads)
+        if len(entries.features) > 0:
+            # A row of integer weight counts as so many.
+            heaviest = 1 if sample_weight is None else max(1, sample_weight.max())
+            matrix = bundle_columns(matrix, entries, min_samples / heaviest, n_threads)
+            self.is_stored_ = matrix.layout.storage != NONE
+            return matrix
+        fill_rows(matrix, counts, n_threads)
+        return matrix
 
     def _find_bins(self, table, rows, sample_weight, n_threads):
         rows, weights = self._sample_rows(table.n_rows, rows, sample_weight)
@@ -83,6 +101,7 @@ class BinMapper:
             for feature, feature_edges in zip(features, found, strict=True):
                 edges[feature] = feature_edges
         self.thresholds_ = edges
+        self.is_stored_ = np.ones(table.n_features, dtype=bool)
         self.n_bins_non_missing_ = np.array(
             [len(thresholds) + 1 for thresholds in self.thresholds_], dtype=np.int32
         )
@@ -115,13 +134,15 @@ class BinMapper:
     def edges_(self):
         """Upper edges of all bins in the order of a histogram, +inf for the last."""
         edges = []
-        for thresholds, n_bins in zip(
-            self.thresholds_, self.n_bins_non_missing_, strict=True
+        for thresholds, n_bins, is_stored in zip(
+            self.thresholds_, self.n_bins_non_missing_, self.is_stored_, strict=True
         ):
+            if not is_stored:
+                continue
             upper = np.full(n_bins + 1, np.inf)
             upper[: len(thresholds)] = thresholds
             edges.append(upper)
-        return np.concatenate(edges)
+        return np.concatenate([*edges, np.empty(0)])
 
     def _map(self, table, rows, n_threads):
         matrix = BinnedMatrix(
@@ -144,5 +165,4 @@ class BinMapper:
                     map_values(
                         matrix, column[:, np.newaxis], rows, features, edges, n_threads
                     )
-        fill_rows(matrix, n_threads)
         return matrix

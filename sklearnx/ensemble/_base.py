@@ -253,7 +253,11 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         with timer.measure("binning"):
             self._bin_mapper = BinMapper(self.max_bins, seed=self._random_seed)
             matrix = self._bin_mapper.fit_transform(
-                train.table, train.index, train.sample_weight, n_threads
+                train.table,
+                train.index,
+                train.sample_weight,
+                n_threads,
+                self.min_samples_leaf,
             )
         with timer.measure("init score"):
             model = self._make_start_model(train, is_warm, n_threads)

@@ -7,7 +7,11 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libcpp.vector cimport vector
 
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
-from sklearnx._cython.common.dtypes cimport binned_t, column_group_t
+from sklearnx._cython.common.dtypes cimport (
+    MAX_NARROW_BINS,
+    binned_t,
+    column_group_t,
+)
 from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "binning_kernels.h" nogil:
@@ -32,7 +36,9 @@ cdef extern from "binning_kernels.h" nogil:
         const column_group_t* group, const uint8_t* columns, int64_t n_rows,
         int64_t start, int64_t stop,
     ) noexcept
-    int64_t skx_find_max_count(const uint8_t* codes, int64_t n_rows) noexcept
+    void skx_count_codes(
+        const uint8_t* codes, int64_t n_rows, int64_t* n_of_codes
+    ) noexcept
 
 cdef enum:
     ROWS_PER_BLOCK = 1 << 9  # of some tens of columns fit the nearest cache
@@ -283,33 +289,65 @@ def map_levels(BinnedMatrix matrix, const int32_t[:] codes, int32_t feature):
     matrix.has_missing[feature] = has_missing
 
 
-cdef struct fill_t:
+cdef struct count_t:
     const binned_t* binned
-    int64_t* max_counts
+    int64_t* counts
 
 
-def fill_rows(BinnedMatrix matrix, int n_threads):
-    """Copy the narrow columns of `matrix` into its blocks, and count their bins."""
+cdef void _count_column(void* context, int column) noexcept nogil:
+    cdef count_t* job = <count_t*> context
+    skx_count_codes(
+        job.binned.columns + column * job.binned.n_rows,
+        job.binned.n_rows,
+        job.counts + <int64_t> column * MAX_NARROW_BINS,
+    )
+
+
+def count_codes(BinnedMatrix matrix, int n_threads):
+    """Return the number of rows of each code of the narrow columns.
+
+    Returns
+    -------
+    counts : int64 array of shape (n_columns, 256)
+    """
     cdef:
-        fill_t job
-        int64_t[::1] max_counts
+        int64_t[:, ::1] counts = np.zeros(
+            (matrix.binned.n_columns, MAX_NARROW_BINS), dtype=np.int64
+        )
+        count_t job
+    if matrix.binned.n_columns > 0 and matrix.binned.n_rows > 0:
+        job.binned = &matrix.binned
+        job.counts = &counts[0, 0]
+        with nogil:
+            parallel_for(_count_column, &job, matrix.binned.n_columns, n_threads)
+    return np.asarray(counts)
+
+
+def fill_rows(BinnedMatrix matrix, counts, int n_threads):
+    """Copy the narrow columns of `matrix` into its blocks, and note the fullest bins.
+
+    IN: counts (n_columns, 256), rows of each code.
+    """
+    cdef:
+        int column
         int n_blocks = <int> (
             (matrix.binned.n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK
         )
-    if matrix.binned.n_groups == 0:
+    if matrix.binned.n_groups == 0 or n_blocks == 0:
         return
-    job.binned = &matrix.binned
-    max_counts = matrix.max_counts
-    job.max_counts = &max_counts[0]
-    with nogil:
-        parallel_for(_transpose_block, &job, n_blocks, n_threads)
-        parallel_for(_count_column, &job, matrix.binned.n_narrow, n_threads)
+    for column in range(matrix.binned.n_columns):
+        is_shared = matrix.binned.default_codes[
+            matrix.binned.members[matrix.binned.member_starts[column]]
+        ] >= 0
+        matrix.max_counts[column] = counts[column, int(is_shared) :].max()
     matrix._set_max_counts()
+    with nogil:
+        parallel_for(_transpose_block, &matrix.binned, n_blocks, n_threads)
 
 
 cdef void _transpose_block(void* context, int block) noexcept nogil:
     cdef:
-        const binned_t* binned = (<fill_t*> context).binned
+        const binned_t* binned = <const binned_t*> context
         int64_t start = <int64_t> block * ROWS_PER_BLOCK
         int64_t stop = min(start + ROWS_PER_BLOCK, binned.n_rows)
         int group
@@ -321,10 +359,3 @@ cdef void _transpose_block(void* context, int block) noexcept nogil:
             start,
             stop,
         )
-
-
-cdef void _count_column(void* context, int column) noexcept nogil:
-    cdef fill_t* job = <fill_t*> context
-    job.max_counts[column] = skx_find_max_count(
-        job.binned.columns + column * job.binned.n_rows, job.binned.n_rows
-    )

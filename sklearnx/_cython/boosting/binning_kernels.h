@@ -423,7 +423,7 @@ struct skx_mapper_t {
         for (int column = 0; column < (int)searches.size(); ++column) {
             const int feature = features[column];
             const int64_t first = binned->positions[feature] * binned->n_rows;
-            if (!binned->is_wide[feature]) {
+            if (binned->storage[feature] == NARROW_STORAGE) {
                 has_missing[column] = map_column(
                     column, start, stop, (uint8_t *)binned->columns + first);
             } else if (binned->wide16 != NULL) {
@@ -466,19 +466,37 @@ static void skx_fill_group(
     }
 }
 
-// Rows in the fullest bin of a column. Four counters of each bin, so that equal codes in
-// a row do not wait for each other.
-static int64_t skx_find_max_count(const uint8_t *codes, int64_t n_rows) {
+// Rows of each code of a column, (MAX_NARROW_BINS,). Four counters of each, so that equal
+// codes in a row do not wait for each other.
+static void skx_count_codes(const uint8_t *codes, int64_t n_rows, int64_t *n_of_codes) {
     uint32_t counts[4][MAX_NARROW_BINS] = {};
-    int64_t largest = 0, row = 0;
+    int64_t row = 0;
     for (; row + 4 <= n_rows; row += 4) {
         for (int i = 0; i < 4; ++i) ++counts[i][codes[row + i]];
     }
     for (; row < n_rows; ++row) ++counts[0][codes[row]];
     for (int b = 0; b < MAX_NARROW_BINS; ++b) {
-        int64_t count = 0;
-        for (int i = 0; i < 4; ++i) count += counts[i][b];
-        largest = std::max(largest, count);
+        n_of_codes[b] = 0;
+        for (int i = 0; i < 4; ++i) n_of_codes[b] += counts[i][b];
     }
-    return largest;
+}
+
+// The codes of some values of one feature. Returns whether any is missing.
+template <typename value_t>
+static int skx_map_values(
+    const value_t *values, int64_t n_values, const double *edges, int n_bins,
+    uint8_t *codes) {
+    const skx_search_t<value_t> search(edges, n_bins - 1);
+    int32_t found[SKX_VALUES_AT_A_TIME];
+    int any_missing = 0;
+    for (int64_t first = 0; first < n_values; first += SKX_VALUES_AT_A_TIME) {
+        const int n = (int)std::min<int64_t>(SKX_VALUES_AT_A_TIME, n_values - first);
+        skx_count_edges(search, values + first, n, found);
+        for (int i = 0; i < n; ++i) {
+            const int is_missing = values[first + i] != values[first + i];
+            any_missing |= is_missing;
+            codes[first + i] = (uint8_t)(is_missing ? n_bins : found[i]);
+        }
+    }
+    return any_missing;
 }

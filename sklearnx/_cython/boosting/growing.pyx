@@ -35,6 +35,7 @@ from sklearnx._cython.boosting.histogram cimport (
     free_workspace,
     histogram_job_t,
     plan_histogram,
+    sum_rows,
     workspace_t,
 )
 from sklearnx._cython.boosting.histogram_pool cimport (
@@ -68,6 +69,7 @@ from sklearnx._cython.boosting.splitting cimport (
     write_left_levels,
 )
 from sklearnx._cython.common.dtypes cimport (
+    SPARSE_STORAGE,
     binned_t,
     hist_bin_t,
     node_t,
@@ -125,6 +127,8 @@ cdef struct grown_t:
     uint8_t* goes_left  # by code of the split's feature
     bint has_missing  # values of the split's feature
     uint8_t* groups  # interaction groups that its path leaves open
+    # By feature, which ones could be split: the histogram is of these. NULL: all.
+    uint8_t* live
     int32_t left  # -1 for a leaf
     int32_t depth
 
@@ -142,41 +146,77 @@ cdef struct search_t:
     shared_search_t* shared  # not NULL: gains are added here instead
 
 
-cdef void _search_feature(void* context, int feature) noexcept nogil:
+cdef void _search_feature(search_t* search, int feature) noexcept nogil:
     """Finish the histograms of a feature, and search them while they are warm."""
     cdef:
-        search_t* search = <search_t*> context
         int64_t start = search.binned.offsets[feature]
-        int i
-    if search.adds_rows:
-        finish_feature(&search.histogram, feature)
-    if search.subtracts:
-        skx_subtract_bins(
-            search.nodes[1].histogram + start,
-            search.nodes[0].histogram + start,
-            search.binned.offsets[feature + 1] - start,
+        grown_t* node
+        # The children still have that of their parent.
+        bint is_live = (
+            search.nodes[0].live == NULL or search.nodes[0].live[feature] != 0
         )
+        int i
+    if search.binned.storage[feature] != SPARSE_STORAGE:
+        if search.adds_rows:
+            finish_feature(&search.histogram, feature)
+        if search.subtracts and is_live:
+            skx_subtract_bins(
+                search.nodes[1].histogram + start,
+                search.nodes[0].histogram + start,
+                search.binned.offsets[feature + 1] - start,
+            )
+    if not is_live:
+        return
     for i in range(2):
-        if search.allowed[i] == NULL or not search.allowed[i][feature]:
+        node = search.nodes[i]
+        if node == NULL or search.allowed[i] == NULL:
+            continue
+        if node.live != NULL and not _could_be_split(search, node, feature):
+            node.live[feature] = False
+            continue
+        if not search.allowed[i][feature]:
             continue
         if search.shared != NULL:
             add_split_gains(
                 search.shared,
                 search.binned,
                 search.criterion,
-                &search.nodes[i].totals,
-                search.nodes[i].histogram,
+                &node.totals,
+                node.histogram,
                 feature,
             )
             continue
         find_split(
             search.binned,
             search.criterion,
-            &search.nodes[i].totals,
-            search.nodes[i].histogram,
+            &node.totals,
+            node.histogram,
             feature,
             &search.splits[i][feature],
         )
+
+
+cdef inline bint _could_be_split(
+    const search_t* search, const grown_t* node, int feature
+) noexcept nogil:
+    """Return whether a node, or one below it, may have a split on a feature.
+
+    On one side of any split are only rows without the default code: too few here are
+    too few further down.
+    """
+    cdef int default_code = search.binned.default_codes[feature]
+    if default_code < 0:
+        return True
+    return (
+        node.totals.n_samples
+        - node.histogram[search.binned.offsets[feature] + default_code].n_samples
+        >= search.criterion.min_samples_leaf
+    )
+
+
+cdef void _search_used(void* context, int i) noexcept nogil:
+    cdef search_t* search = <search_t*> context
+    _search_feature(search, search.binned.used[i])
 
 
 cdef void _add_rows(void* context, int task) noexcept nogil:
@@ -231,6 +271,7 @@ cdef class TreeGrower:
         BinnedMatrix matrix
         readonly int n_threads
         int max_depth
+        bint tracks_live  # there are features that nodes drop for good
         criterion_t criterion
         feature_rules_t rules
         workspace_t* workspace
@@ -308,6 +349,8 @@ cdef class TreeGrower:
         self._left_buffer = np.empty_like(rows)
         self._right_buffer = np.empty_like(rows)
         self.n_rows = len(rows)
+        default_codes = matrix.layout.default_codes
+        self.tracks_live = bool(np.any(default_codes[matrix.used] >= 0))
         rows_view = self._rows
         self.rows = &rows_view[0]
         rows_view = self._left_buffer
@@ -456,7 +499,7 @@ cdef class TreeGrower:
         """Return how many threads a histogram of so many rows, and its search, get."""
         cdef:
             const binned_t* binned = &self.matrix.binned
-            int64_t n_updates = n_rows * binned.n_features
+            int64_t n_updates = n_rows * binned.updates_per_row
         n_updates += binned.offsets[binned.n_features] * UPDATES_PER_BIN
         return self.n_threads if n_updates >= MIN_UPDATES_FOR_THREADS else 1
 
@@ -468,8 +511,10 @@ cdef class TreeGrower:
             release_histogram(&self.histograms, &self.nodes[i].histogram)
             free(self.nodes[i].goes_left)
             free(self.nodes[i].groups)
+            free(self.nodes[i].live)
             self.nodes[i].goes_left = NULL
             self.nodes[i].groups = NULL
+            self.nodes[i].live = NULL
         self.n_nodes = 0
 
     cdef grown_t* _add_node(self) noexcept nogil:
@@ -526,8 +571,7 @@ cdef class TreeGrower:
     ) noexcept nogil:
         cdef:
             const binned_t* binned = &self.matrix.binned
-            hist_bin_t* bin_
-            int64_t bin_idx
+            hist_bin_t totals = sum_rows(quantized, self.given_rows, self.n_rows)
         if self.rules.n_groups > 0:
             root.groups = <uint8_t*> malloc(self.rules.n_groups)
             if root.groups == NULL:
@@ -535,13 +579,16 @@ cdef class TreeGrower:
             memset(root.groups, 1, self.rules.n_groups)
         root.totals.lower_bound = -INFINITY
         root.totals.upper_bound = INFINITY
+        if self.tracks_live:
+            root.live = <uint8_t*> malloc(binned.n_features)
+            if root.live == NULL:
+                return 1
+            memset(root.live, 1, binned.n_features)
+        root.totals.sum_gradients = totals.sum_gradients
+        root.totals.sum_hessians = totals.sum_hessians
+        root.totals.n_samples = totals.n_samples
         if self._build_histogram(root, quantized):
             return 1
-        for bin_idx in range(binned.offsets[0], binned.offsets[1]):
-            bin_ = &root.histogram[bin_idx]
-            root.totals.sum_gradients += bin_.sum_gradients
-            root.totals.sum_hessians += bin_.sum_hessians
-            root.totals.n_samples += bin_.n_samples
         root.totals.sum_weights = self._sum_weights(quantized)
         root.totals.value = compute_node_value(
             &self.criterion,
@@ -598,6 +645,8 @@ cdef class TreeGrower:
             if node.histogram == NULL and self._build_histogram(node, quantized):
                 return 1
             open_features(&self.rules, node.groups, self.allowed)
+            if node.live != NULL and not node.live[split.feature]:
+                self.allowed[split.feature] = False
             if not self.allowed[split.feature] or not take_shared_split(
                 self.shared,
                 &self.matrix.binned,
@@ -725,6 +774,13 @@ cdef class TreeGrower:
             release_histogram(&self.histograms, &node.histogram)
             return 0
 
+        if node.live != NULL:
+            left.live = <uint8_t*> malloc(binned.n_features)
+            right.live = <uint8_t*> malloc(binned.n_features)
+            if left.live == NULL or right.live == NULL:
+                return 1
+            memcpy(left.live, node.live, binned.n_features)
+            memcpy(right.live, node.live, binned.n_features)
         smaller, larger = left, right
         if left.totals.n_samples > right.totals.n_samples:
             smaller, larger = right, left
@@ -786,20 +842,25 @@ cdef class TreeGrower:
         if node.histogram == NULL:
             return 1
         search.binned = &self.matrix.binned
+        search.criterion = &self.criterion
         search.shared = NULL
+        search.nodes[0] = node
+        search.nodes[1] = NULL
         search.adds_rows = True
         search.subtracts = False
         search.allowed[0] = search.allowed[1] = NULL
         self._plan_histogram(&search.histogram, node, quantized)
         parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
-        parallel_for(
-            _search_feature, &search, self.matrix.binned.n_features, n_threads
-        )
+        parallel_for(_search_used, &search, self.matrix.binned.n_used, n_threads)
         return 0
 
     cdef void _plan_histogram(
         self, histogram_job_t* job, const grown_t* node, const quantized_t* quantized
     ) noexcept nogil:
+        cdef hist_bin_t totals
+        totals.sum_gradients = node.totals.sum_gradients
+        totals.sum_hessians = node.totals.sum_hessians
+        totals.n_samples = node.totals.n_samples
         plan_histogram(
             job,
             &self.matrix.binned,
@@ -807,6 +868,8 @@ cdef class TreeGrower:
             (self.given_rows if node == self.nodes else self.rows) + node.start,
             node.stop - node.start,
             self.workspace,
+            totals,
+            node.live,
             node.histogram,
             self.n_threads,
         )
@@ -843,6 +906,9 @@ cdef class TreeGrower:
             if first.histogram == NULL:
                 return 1
             self._plan_histogram(&search.histogram, first, quantized)
+            if search.subtracts:
+                search.histogram.larger = second.histogram
+                search.histogram.min_samples = self.criterion.min_samples_leaf
             n_rows = first.stop - first.start
         for i in range(2):
             node = search.nodes[i]
@@ -861,7 +927,7 @@ cdef class TreeGrower:
         else:
             if search.adds_rows:
                 parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
-            parallel_for(_search_feature, &search, binned.n_features, n_threads)
+            parallel_for(_search_used, &search, binned.n_used, n_threads)
         for i in range(2):
             node = search.nodes[i]
             if node == NULL:
@@ -887,9 +953,12 @@ cdef class TreeGrower:
         """Take the best of a node's splits; return non-zero if memory ran out."""
         cdef:
             const binned_t* binned = &self.matrix.binned
-            int feature
-        for feature in range(binned.n_features):
-            if not allowed[feature]:
+            int i, feature
+        for i in range(binned.n_used):
+            feature = binned.used[i]
+            if not allowed[feature] or (
+                node.live != NULL and not node.live[feature]
+            ):
                 continue
             if splits[feature].feature < 0:
                 return 1

@@ -84,11 +84,12 @@ cdef void start_shared_search(
 ) noexcept nogil:
     """Begin a tree: note what its nodes have to agree on. IN: the root's histogram."""
     cdef:
-        int feature, first, last
+        int i, feature, first, last
         const hist_bin_t* bins
     search.sum_hessians = totals.sum_hessians
     memset(search.gains, 0, 2 * binned.offsets[binned.n_features] * sizeof(double))
-    for feature in range(binned.n_features):
+    for i in range(binned.n_used):
+        feature = binned.used[i]
         bins = histogram + binned.offsets[feature]
         if binned.is_categorical[feature]:
             search.n_levels[feature] = sort_levels(
@@ -257,10 +258,11 @@ cdef void find_shared_split(
     0 if there is none.
     """
     cdef:
-        int feature, place, first, last, half
+        int i, feature, place, first, last, half
         double* gains
     memset(split, 0, sizeof(split_t))
-    for feature in range(binned.n_features):
+    for i in range(binned.n_used):
+        feature = binned.used[i]
         gains = search.gains + 2 * binned.offsets[feature]
         half = (search.n_levels[feature] + 1) // 2
         if binned.is_categorical[feature]:
