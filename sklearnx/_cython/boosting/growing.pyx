@@ -81,6 +81,7 @@ from sklearnx._cython.common.threads cimport parallel_for
 from sklearnx._cython.boosting.leafwise import Leafwise
 
 cdef extern from "histogram_kernels.h" nogil:
+    void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
     void skx_subtract_bins(
         hist_bin_t* bins, const hist_bin_t* less, int64_t n_bins
     ) noexcept
@@ -139,6 +140,7 @@ cdef struct search_t:
     const criterion_t* criterion
     histogram_job_t histogram  # of the first node that has rows to add, if any
     bint adds_rows
+    int finished  # feature whose histogram is finished, -1: none
     bint subtracts  # it from the second node's, which was their parent's
     grown_t* nodes[2]
     uint8_t* allowed[2]  # NULL: the node is not searched
@@ -157,7 +159,7 @@ cdef void _search_feature(search_t* search, int feature) noexcept nogil:
         )
         int i
     if search.binned.storage[feature] != SPARSE_STORAGE:
-        if search.adds_rows:
+        if search.adds_rows and feature != search.finished:
             finish_feature(&search.histogram, feature)
         if search.subtracts and is_live:
             skx_subtract_bins(
@@ -194,6 +196,12 @@ cdef void _search_feature(search_t* search, int feature) noexcept nogil:
             feature,
             &search.splits[i][feature],
         )
+
+
+cdef inline void _set_totals(grown_t* node, hist_bin_t totals) noexcept nogil:
+    node.totals.sum_gradients = totals.sum_gradients
+    node.totals.sum_hessians = totals.sum_hessians
+    node.totals.n_samples = totals.n_samples
 
 
 cdef inline bint _could_be_split(
@@ -272,6 +280,9 @@ cdef class TreeGrower:
         readonly int n_threads
         int max_depth
         bint tracks_live  # there are features that nodes drop for good
+        # The first feature whose bins are all summed up from rows, -1 if there is none,
+        # or if others must know the sums of the root before.
+        int first_complete
         criterion_t criterion
         feature_rules_t rules
         workspace_t* workspace
@@ -350,7 +361,11 @@ cdef class TreeGrower:
         self._right_buffer = np.empty_like(rows)
         self.n_rows = len(rows)
         default_codes = matrix.layout.default_codes
-        self.tracks_live = bool(np.any(default_codes[matrix.used] >= 0))
+        is_complete = default_codes[matrix.used] < 0
+        self.tracks_live = not np.all(is_complete)
+        self.first_complete = -1
+        if np.any(is_complete) and matrix.binned.n_sparse == 0:
+            self.first_complete = matrix.used[np.argmax(is_complete)]
         rows_view = self._rows
         self.rows = &rows_view[0]
         rows_view = self._left_buffer
@@ -571,7 +586,6 @@ cdef class TreeGrower:
     ) noexcept nogil:
         cdef:
             const binned_t* binned = &self.matrix.binned
-            hist_bin_t totals = sum_rows(quantized, self.given_rows, self.n_rows)
         if self.rules.n_groups > 0:
             root.groups = <uint8_t*> malloc(self.rules.n_groups)
             if root.groups == NULL:
@@ -584,9 +598,8 @@ cdef class TreeGrower:
             if root.live == NULL:
                 return 1
             memset(root.live, 1, binned.n_features)
-        root.totals.sum_gradients = totals.sum_gradients
-        root.totals.sum_hessians = totals.sum_hessians
-        root.totals.n_samples = totals.n_samples
+        if self.first_complete < 0:
+            _set_totals(root, sum_rows(quantized, self.given_rows, self.n_rows))
         if self._build_histogram(root, quantized):
             return 1
         root.totals.sum_weights = self._sum_weights(quantized)
@@ -847,12 +860,29 @@ cdef class TreeGrower:
         search.nodes[0] = node
         search.nodes[1] = NULL
         search.adds_rows = True
+        search.finished = -1
         search.subtracts = False
         search.allowed[0] = search.allowed[1] = NULL
         self._plan_histogram(&search.histogram, node, quantized)
         parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
+        if node == self.nodes and self.first_complete >= 0:
+            # Others find the bin of their default code from what this one sums to.
+            finish_feature(&search.histogram, self.first_complete)
+            search.histogram.totals = self._sum_bins(node, self.first_complete)
+            search.finished = self.first_complete
+            _set_totals(node, search.histogram.totals)
         parallel_for(_search_used, &search, self.matrix.binned.n_used, n_threads)
         return 0
+
+    cdef hist_bin_t _sum_bins(self, const grown_t* node, int feature) noexcept nogil:
+        cdef:
+            int64_t bin_idx
+            const int64_t* offsets = self.matrix.binned.offsets
+            hist_bin_t totals
+        memset(&totals, 0, sizeof(hist_bin_t))
+        for bin_idx in range(offsets[feature], offsets[feature + 1]):
+            skx_add_bin(&totals, node.histogram[bin_idx])
+        return totals
 
     cdef void _plan_histogram(
         self, histogram_job_t* job, const grown_t* node, const quantized_t* quantized
@@ -897,6 +927,7 @@ cdef class TreeGrower:
         search.nodes[0] = first
         search.nodes[1] = second
         search.adds_rows = search.subtracts = False
+        search.finished = -1
         if second != NULL:
             search.adds_rows = True
             search.subtracts = second.histogram != NULL
