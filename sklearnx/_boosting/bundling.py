@@ -64,13 +64,41 @@ class Entries(NamedTuple):
         return self.rows[some], self.codes[some]
 
     def take(self, places):
-        """Return starts, rows and codes of the features at some places."""
+        """Return the entries of the features at some places of the list."""
         counts = self.counts[places]
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         index = np.arange(starts[-1]) + np.repeat(
             self.starts[:-1][places] - starts[:-1], counts
         )
-        return starts, self.rows[index], self.codes[index]
+        return Entries(
+            self.features[places],
+            self.default_codes[places],
+            starts,
+            self.rows[index],
+            self.codes[index],
+        )
+
+    def merge(self, other):
+        """Return these and the entries of other features."""
+        if len(self.features) == 0 or len(other.features) == 0:
+            return other if len(self.features) == 0 else self
+        both = Entries(
+            np.concatenate([self.features, other.features]),
+            np.concatenate([self.default_codes, other.default_codes]),
+            np.concatenate([self.starts, self.starts[-1] + other.starts[1:]]),
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.codes, other.codes]),
+        )
+        return both.take(np.argsort(both.features))
+
+
+NO_ENTRIES = Entries(
+    np.empty(0, dtype=np.int64),
+    np.empty(0, dtype=np.int32),
+    np.zeros(1, dtype=np.int64),
+    np.empty(0, dtype=np.uint32),
+    np.empty(0, dtype=np.uint8),
+)
 
 
 def find_entries(matrix, counts, n_threads):
@@ -106,7 +134,7 @@ def bundle_columns(matrix, entries, min_samples, n_threads):
     Parameters
     ----------
     matrix : BinnedMatrix
-        With a column for each feature; those in `entries` are not read.
+        With a column for each feature, save that those in `entries` may have none.
     entries : Entries
     min_samples : float
         A feature with fewer entries cannot be split.
@@ -124,7 +152,7 @@ def bundle_columns(matrix, entries, min_samples, n_threads):
         matrix.n_bins,
         matrix.is_categorical,
         layout,
-        entries.take(np.flatnonzero(is_sparse)),
+        entries.take(np.flatnonzero(is_sparse))[2:],
     )
     bundled.has_missing[...] = matrix.has_missing
     bundled.wide[...] = matrix.wide
@@ -165,7 +193,7 @@ def plan_layout(n_rows, n_bins, layout, entries, min_samples):
     n_rows : int
     n_bins : int32 array of shape (n_features,)
     layout : Layout
-        With a column for each feature.
+        Of a matrix as `bundle_columns` gets.
     entries : Entries
     min_samples : float
         A feature with fewer entries is not stored.
@@ -177,6 +205,7 @@ def plan_layout(n_rows, n_bins, layout, entries, min_samples):
     features, n_entries = entries.features, entries.counts
     n_features = len(n_bins)
     storage = layout.storage.copy()
+    storage[features] = NARROW
     default_codes = np.full(n_features, -1, dtype=np.int32)
     first_codes = np.zeros(n_features, dtype=np.int32)
     is_used = n_entries >= min_samples

@@ -215,30 +215,47 @@ static bool skx_choose_edges_of_light(
     return false;
 }
 
+// Of sorted values, and so many zeros more.
 template <typename item_t>
 static std::vector<double> skx_edges_of_sorted(
-    const std::vector<item_t> &items, int max_bins) {
+    const std::vector<item_t> &items, double weight_of_zeros, int max_bins) {
     std::vector<double> distinct, weights, edges;
-    if (skx_choose_edges_of_light(items, max_bins, &edges)) return edges;
+    if (weight_of_zeros == 0 && skx_choose_edges_of_light(items, max_bins, &edges)) {
+        return edges;
+    }
+    const auto append = [&](double value, double weight) {
+        if (!distinct.empty() && distinct.back() == value) {
+            weights.back() += weight;
+        } else {
+            distinct.push_back(value);
+            weights.push_back(weight);
+        }
+    };
     double total = 0, before = 0;
+    bool has_zeros = weight_of_zeros > 0;
     const size_t n = items.size();
     for (size_t i = 0; i < n; ++i) {
         total += skx_weight_of(items[i]);
-        if (i + 1 == n || skx_key_of(items[i + 1]) != skx_key_of(items[i])) {
-            distinct.push_back(skx_from_key(skx_key_of(items[i])));
-            weights.push_back(total - before);
-            before = total;
+        if (i + 1 < n && skx_key_of(items[i + 1]) == skx_key_of(items[i])) continue;
+        const double value = skx_from_key(skx_key_of(items[i]));
+        if (has_zeros && value >= 0) {
+            append(0, weight_of_zeros);
+            has_zeros = false;
         }
+        append(value, total - before);
+        before = total;
     }
+    if (has_zeros) append(0, weight_of_zeros);
     return skx_choose_edges(distinct, weights, max_bins);
 }
 
-// The inner edges of the bins of a column; NaN is missing. weights may be NULL. Returns
-// whether there was enough memory.
+// The inner edges of the bins of a column; NaN is missing. weights may be NULL.
+// weight_of_zeros: of rows whose value is 0 and not among `values`. Returns whether there
+// was enough memory.
 template <typename value_t>
 static bool skx_find_edges(
-    const value_t *values, const double *weights, int64_t n_values, int max_bins,
-    std::vector<double> *edges) {
+    const value_t *values, const double *weights, int64_t n_values,
+    double weight_of_zeros, int max_bins, std::vector<double> *edges) {
     typedef decltype(skx_to_key(values[0])) key_t;
     try {
         if (weights == NULL) {
@@ -248,7 +265,7 @@ static bool skx_find_edges(
                 if (values[i] == values[i]) keys.push_back(skx_to_key(values[i]));
             }
             skx_radix_sort(keys);
-            *edges = skx_edges_of_sorted(keys, max_bins);
+            *edges = skx_edges_of_sorted(keys, weight_of_zeros, max_bins);
         } else {
             std::vector<skx_item_t<key_t>> items;
             items.reserve(n_values);
@@ -257,7 +274,7 @@ static bool skx_find_edges(
                 items.push_back({skx_to_key(values[i]), weights[i]});
             }
             skx_radix_sort(items);
-            *edges = skx_edges_of_sorted(items, max_bins);
+            *edges = skx_edges_of_sorted(items, weight_of_zeros, max_bins);
         }
     } catch (const std::bad_alloc &) {
         return false;

@@ -43,11 +43,18 @@ class Layout(NamedTuple):
 NARROW, WIDE, SPARSE, NONE = range(4)
 
 
-def make_plain_layout(n_bins):
-    """Return the layout with a column for each feature."""
+def make_plain_layout(n_bins, is_stored=True):
+    """Return the layout with a column for each feature that is stored.
+
+    Parameters
+    ----------
+    n_bins : int array of shape (n_features,)
+    is_stored : bool array of shape (n_features,), default=True
+    """
     n_bins = np.asarray(n_bins)
-    storage = np.where(n_bins + 1 > MAX_NARROW_BINS, WIDE, NARROW).astype(np.uint8)
-    positions = np.empty(len(n_bins), dtype=np.int32)
+    storage = np.where(n_bins + 1 > MAX_NARROW_BINS, WIDE, NARROW)
+    storage = np.where(is_stored, storage, NONE).astype(np.uint8)
+    positions = np.zeros(len(n_bins), dtype=np.int32)
     for kind in (NARROW, WIDE):
         members = np.flatnonzero(storage == kind)
         positions[members] = np.arange(len(members))
