@@ -145,7 +145,9 @@ def bundle_columns(matrix, entries, min_samples, n_threads):
     matrix : BinnedMatrix
         Its rows are filled.
     """
-    layout = plan_layout(matrix.n_rows, matrix.n_bins, matrix.layout, entries, min_samples)
+    layout = plan_layout(
+        matrix.n_rows, matrix.n_bins, matrix.layout, entries, min_samples
+    )
     is_sparse = layout.storage[entries.features] == SPARSE
     bundled = BinnedMatrix(
         matrix.n_rows,

@@ -691,7 +691,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         check_is_fitted(self)
         matrix = self._encoder.transform(X, self).to_matrix()
         n_threads = effective_n_threads(self.n_jobs)
-        offset = self._check_init_score(init_score, len(matrix))
+        offset = self._check_init_score(init_score, matrix.shape[0])
         for raw in self._model.predict_stages(matrix, offset, n_threads):
             yield raw.T.copy(order="F")
 

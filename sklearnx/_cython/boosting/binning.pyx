@@ -115,7 +115,7 @@ cdef struct edges_t:
     const void* values
     bint is_float32
     const double* weights
-    int64_t n_values  # of each column, the same weights for all; unless there are starts
+    int64_t n_values  # of each column, weights are the same; unless there are starts
     const int64_t* starts
     const double* weights_of_zeros
     int max_bins

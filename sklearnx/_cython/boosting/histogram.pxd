@@ -12,7 +12,7 @@ cdef struct workspace_t:
     int n_slots
     int64_t** words  # a slot: two for each bin of a narrow feature, zero between calls
     hist_bin_t** partial  # a slot but the first: a histogram
-    hist_bin_t* sparse_sums  # (n_sparse,) of the rows that are added, default code apart
+    hist_bin_t* sparse_sums  # (n_sparse,) of rows that are added, default code apart
     uint8_t* sparse_wanted  # (n_sparse,)
 
 
@@ -29,7 +29,7 @@ cdef struct histogram_job_t:
     # Of a larger sibling: holds the parent's sums, from which those of sparse features
     # are taken at once. NULL: none.
     hist_bin_t* larger
-    int64_t min_samples  # rows without the default code that `histogram` is made for then
+    int64_t min_samples  # not default ones, or `histogram` is not made for a feature
     int n_slots
     int n_tasks
     const column_group_t* groups  # (n_units,), a task for each of them and each slot

@@ -140,7 +140,8 @@ cdef class BinnedMatrix:
         self._wide_features = wide.astype(np.int32)
         self.used = np.flatnonzero(storage != NONE).astype(np.int32)
         if entries is None:
-            entries = np.zeros(1, np.int64), np.empty(0, np.uint32), np.empty(0, np.uint8)
+            dtypes = np.int64, np.uint32, np.uint8
+            entries = [np.zeros(n, dtype) for n, dtype in zip((1, 0, 0), dtypes)]
         self.entry_starts, self.entry_rows, self.entry_codes = entries
         self._bind()
         self._bind_groups()
