@@ -222,6 +222,7 @@ class Booster:
                 self.gradients[output],
                 None if hessians is None else hessians[output],
                 self.n_threads,
+                output,
             )
         with self.timer.measure("growing"):
             tree_idx = iteration * len(self.gradients) + output

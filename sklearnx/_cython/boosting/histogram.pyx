@@ -56,7 +56,7 @@ cdef extern from "histogram_kernels.h" nogil:
         const quantized_t* quantized, const uint32_t* rows, int64_t n_rows,
         hist_bin_t* bins,
     ) noexcept
-    hist_bin_t skx_sum_rows(
+    hist_bin_t skx_sum_words(
         const quantized_t* quantized, const uint32_t* rows, int64_t n_rows
     ) noexcept
     void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
@@ -136,7 +136,7 @@ cdef hist_bin_t sum_rows(
     const quantized_t* quantized, const uint32_t* rows, int64_t n_rows
 ) noexcept nogil:
     """Return the sums of some rows."""
-    return skx_sum_rows(quantized, rows, n_rows)
+    return skx_sum_words(quantized, rows, n_rows)
 
 
 cdef workspace_t* allocate_workspace(

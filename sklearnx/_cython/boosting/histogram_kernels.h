@@ -160,7 +160,7 @@ static inline void skx_add_shared_codes(
 }
 
 // The sums of some rows, as many at a time as a word can hold.
-static inline hist_bin_t skx_sum_rows(
+static inline hist_bin_t skx_sum_words(
     const quantized_t *quantized, const uint32_t *rows, int64_t n_rows) {
     const int n_words = quantized->n_words;
     hist_bin_t sums = {0, 0, 0};

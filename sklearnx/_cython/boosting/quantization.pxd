@@ -29,14 +29,13 @@ cdef class QuantizedGradients:
     cdef quantized_t quantized
     cdef readonly object weights, integer_weights
     cdef readonly object fixed_weights, words
-    cdef object gradients_, hessians_
+    cdef object gradients_, hessians_, buffer, guesses
     cdef readonly int n_leaf_bits
     cdef readonly double sum_weights
     cdef double max_weight
     cdef int64_t n_rows
-    cdef bint was_narrow
+    cdef readonly bint is_narrow
 
-    cdef bint _write_words(
-        self, job_t* job, bint is_narrow, int n_chunks, int n_threads
-    ) except -1
+    cdef bint _try_guess(self, job_t* job, int n_chunks, int n_threads) except -1
+    cdef void _prepare_words(self, job_t* job, bint is_narrow)
     cdef void _set_quantized(self, const skx_quantize_t* args)
