@@ -81,6 +81,8 @@ class BinMapper:
         """
         self._find_bins(table, rows, sample_weight, n_threads)
         matrix, entries = self._map(table, rows, n_threads)
+        for column, codes in enumerate(matrix.wide):
+            matrix.wide_max_counts[column] = np.bincount(codes).max()
         counts = count_codes(matrix, n_threads)
         entries = entries.merge(find_entries(matrix, counts, n_threads))
         if len(entries.features) == 0:

@@ -29,8 +29,10 @@ from sklearnx._cython.boosting.matrix import (
 
 # Of all rows: with more entries a feature has a column of its own.
 MAX_SHARE = 0.5
-# Of all rows: with fewer entries a column, shared or not, is slower than entries are.
-MIN_COLUMN_SHARE = 0.2
+# What takes as long as to add a row by a column, shared or not: an entry takes as long
+# as so many columns, and the first look at the entries of a row as so many.
+COLUMNS_PER_ENTRY = 16
+COLUMNS_PER_ROW = 16
 
 
 class Entries(NamedTuple):
@@ -158,6 +160,7 @@ def bundle_columns(matrix, entries, min_samples, n_threads):
     )
     bundled.has_missing[...] = matrix.has_missing
     bundled.wide[...] = matrix.wide
+    bundled.wide_max_counts[...] = matrix.wide_max_counts
     listed = np.zeros(matrix.n_features, dtype=bool)
     listed[entries.features] = True
     for feature in np.flatnonzero((layout.storage == NARROW) & ~listed):
@@ -223,7 +226,10 @@ def plan_layout(n_rows, n_bins, layout, entries, min_samples):
     shares = np.bincount(
         bundles[may_share], weights=n_entries[may_share] / n_rows, minlength=n_bundles
     )
-    is_stored_by_column = shares >= MIN_COLUMN_SHARE
+    savings = 1 - COLUMNS_PER_ENTRY * shares
+    is_stored_by_column = savings <= 0
+    if savings[~is_stored_by_column].sum() <= COLUMNS_PER_ROW:
+        is_stored_by_column[:] = True
     sparse = may_share[~is_stored_by_column[bundles[may_share]]]
     storage[features[sparse]] = SPARSE
     default_codes[features[sparse]] = entries.default_codes[sparse]

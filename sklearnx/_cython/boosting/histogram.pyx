@@ -51,6 +51,14 @@ cdef extern from "histogram_kernels.h" nogil:
         const uint32_t* codes, const quantized_t* quantized, const uint32_t* rows,
         int64_t n_rows, hist_bin_t* bins,
     ) noexcept
+    void skx_add_words16 "skx_add_column"(
+        const uint16_t* codes, const quantized_t* quantized, const uint32_t* rows,
+        int64_t n_rows, int64_t* words,
+    ) noexcept
+    void skx_add_words32 "skx_add_column"(
+        const uint32_t* codes, const quantized_t* quantized, const uint32_t* rows,
+        int64_t n_rows, int64_t* words,
+    ) noexcept
     void skx_add_shared_codes(
         const uint8_t* codes, int first_code, int default_code, int n_bins,
         const quantized_t* quantized, const uint32_t* rows, int64_t n_rows,
@@ -144,7 +152,7 @@ cdef workspace_t* allocate_workspace(
 ) noexcept nogil:
     """Return scratch memory for `n_slots` slots, or NULL if there is none left."""
     cdef:
-        int slot
+        int slot, column
         bint failed = False
         workspace_t* workspace = <workspace_t*> calloc(1, sizeof(workspace_t))
     if workspace == NULL:
@@ -156,11 +164,14 @@ cdef workspace_t* allocate_workspace(
         binned.n_sparse + 1, sizeof(hist_bin_t)
     )
     workspace.sparse_wanted = <uint8_t*> calloc(binned.n_sparse + 1, sizeof(uint8_t))
+    workspace.n_wide = binned.n_wide
+    workspace.wide_words = <int64_t**> calloc(binned.n_wide + 1, sizeof(int64_t*))
     if (
         workspace.words == NULL
         or workspace.partial == NULL
         or workspace.sparse_sums == NULL
         or workspace.sparse_wanted == NULL
+        or workspace.wide_words == NULL
     ):
         free_workspace(workspace)
         return NULL
@@ -174,6 +185,11 @@ cdef workspace_t* allocate_workspace(
                 binned.offsets[binned.n_features] + 1, sizeof(hist_bin_t)
             )
             failed = failed or workspace.partial[slot] == NULL
+    for column in range(binned.n_wide):
+        workspace.wide_words[column] = <int64_t*> calloc(
+            binned.n_bins[binned.wide_features[column]] + 1, 2 * sizeof(int64_t)
+        )
+        failed = failed or workspace.wide_words[column] == NULL
     if failed:
         free_workspace(workspace)
         return NULL
@@ -181,9 +197,12 @@ cdef workspace_t* allocate_workspace(
 
 
 cdef void free_workspace(workspace_t* workspace) noexcept nogil:
-    cdef int slot
+    cdef int slot, column
     if workspace == NULL:
         return
+    if workspace.wide_words != NULL:
+        for column in range(workspace.n_wide):
+            free(workspace.wide_words[column])
     for slot in range(workspace.n_slots):
         if workspace.words != NULL:
             free(workspace.words[slot])
@@ -191,6 +210,7 @@ cdef void free_workspace(workspace_t* workspace) noexcept nogil:
             free(workspace.partial[slot])
     free(workspace.words)
     free(workspace.partial)
+    free(workspace.wide_words)
     free(workspace.sparse_sums)
     free(workspace.sparse_wanted)
     free(workspace)
@@ -380,7 +400,29 @@ cdef void _add_wide(const histogram_job_t* job, int column) noexcept nogil:
     cdef:
         const binned_t* binned = job.binned
         int64_t first = column * binned.n_rows
-        hist_bin_t* bins = _clear_bins(job, binned.wide_features[column])
+        int n_bins = binned.n_bins[binned.wide_features[column]] + 1
+        int64_t max_count = min(job.n_rows, binned.wide_max_counts[column])
+        int64_t* words = job.workspace.wide_words[column]
+        hist_bin_t* bins
+    # Few rows go to bins directly, which need not be moved.
+    if job.n_rows >= n_bins and max_count <= job.quantized.rows_per_flush:
+        if binned.wide16 != NULL:
+            skx_add_words16(
+                binned.wide16 + first, job.quantized, job.rows, job.n_rows, words
+            )
+        else:
+            skx_add_words32(
+                binned.wide32 + first, job.quantized, job.rows, job.n_rows, words
+            )
+        skx_flush_column(
+            job.quantized.n_words,
+            words,
+            n_bins,
+            _bins_of_slot(job, binned.wide_features[column], 0),
+            False,
+        )
+        return
+    bins = _clear_bins(job, binned.wide_features[column])
     if binned.wide16 != NULL:
         skx_add_codes16(
             binned.wide16 + first, job.quantized, job.rows, job.n_rows, bins

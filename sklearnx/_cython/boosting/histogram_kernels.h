@@ -143,6 +143,22 @@ static void skx_add_to_bins(
     }
 }
 
+// The same, but to words.
+template <typename code_t>
+static void skx_add_column(
+    const code_t *codes, const quantized_t *quantized, const uint32_t *rows,
+    int64_t n_rows, int64_t *words) {
+    if (quantized->n_words == 1) {
+        for (int64_t i = 0; i < n_rows; ++i) {
+            words[codes[rows[i]]] += quantized->words[rows[i]];
+        }
+    } else {
+        skx_pair_t *sums = (skx_pair_t *)words;
+        const skx_pair_t *pairs = (const skx_pair_t *)quantized->words;
+        for (int64_t i = 0; i < n_rows; ++i) sums[codes[rows[i]]] += pairs[rows[i]];
+    }
+}
+
 // The same of a feature that shares its column, without its default code.
 static inline void skx_add_shared_codes(
     const uint8_t *codes, int first_code, int default_code, int n_bins,

@@ -13,7 +13,7 @@ cdef class BinnedMatrix:
     cdef sparse_block_t* sparse
     cdef readonly object blocks, columns, wide
     cdef readonly object n_bins, offsets, has_missing, is_categorical
-    cdef readonly object layout, used, max_counts
+    cdef readonly object layout, used, max_counts, wide_max_counts
     cdef readonly object entry_starts, entry_rows, entry_codes
     # What only keeps memory alive.
     cdef object _members, _member_starts, _wide_features, _sparse_arrays

@@ -101,6 +101,8 @@ cdef class BinnedMatrix:
     max_counts : int64 array of shape (n_columns,)
         Rows in the fullest bin of each narrow column, or more; what a shared one has
         as 0 does not count.
+    wide_max_counts : int64 array of shape (n_wide,)
+        The same of wide columns.
     """
 
     def __cinit__(self):
@@ -131,6 +133,7 @@ cdef class BinnedMatrix:
         self.has_missing = np.zeros(len(n_bins), dtype=np.uint8)
         self.is_categorical = np.ascontiguousarray(is_categorical, dtype=np.uint8)
         self.max_counts = np.full(n_columns, n_rows, dtype=np.int64)
+        self.wide_max_counts = np.full(len(wide), n_rows, dtype=np.int64)
         order = np.lexsort((self.layout.first_codes[narrow], positions[narrow]))
         members = narrow[order]
         self._members = members.astype(np.int32)
@@ -155,6 +158,7 @@ cdef class BinnedMatrix:
         cdef:
             uint8_t[:, ::1] columns = self.columns
             int64_t[::1] max_counts = self.max_counts
+            int64_t[::1] wide_max_counts = self.wide_max_counts
             uint16_t[:, ::1] wide16
             uint32_t[:, ::1] wide32
             int32_t[::1] used = self.used
@@ -190,6 +194,7 @@ cdef class BinnedMatrix:
             self.binned.members = &members[0]
         if columns.shape[1] > 0 and self.binned.n_wide > 0:
             self.binned.wide_features = &wide_features[0]
+            self.binned.wide_max_counts = &wide_max_counts[0]
             if self.wide.dtype == np.uint16:
                 wide16 = self.wide
                 self.binned.wide16 = &wide16[0, 0]

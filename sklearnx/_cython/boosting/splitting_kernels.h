@@ -4,8 +4,10 @@
 #pragma once
 
 #include <algorithm>
+#include <new>
 
 #include "dtypes.h"
+#include "radix_sort.h"
 #include "skx_math.h"
 
 enum { SKX_BINS_AT_A_TIME = 256 };
@@ -97,8 +99,18 @@ typedef struct {
     int32_t level;
 } skx_level_t;
 
+static inline uint64_t skx_key_of(const skx_level_t &level) {
+    return skx_to_key(level.key);
+}
+
+// Sort levels, which are ascending, by key; of equal keys the lower level is first.
 static inline void skx_sort_levels(skx_level_t *levels, int n_levels) {
-    std::sort(levels, levels + n_levels, [](const skx_level_t &a, const skx_level_t &b) {
-        return a.key < b.key || (a.key == b.key && a.level < b.level);
-    });
+    try {
+        skx_radix_sort(levels, (size_t)n_levels);
+    } catch (const std::bad_alloc &) {
+        std::sort(
+            levels, levels + n_levels, [](const skx_level_t &a, const skx_level_t &b) {
+                return a.key < b.key || (a.key == b.key && a.level < b.level);
+            });
+    }
 }

@@ -95,6 +95,7 @@ typedef struct {
     const uint16_t *wide16;          // (n_wide, n_rows), or NULL
     const uint32_t *wide32;          // (n_wide, n_rows), or NULL
     const int32_t *wide_features;    // (n_wide,)
+    const int64_t *wide_max_counts;  // (n_wide,) rows in the fullest bin of each
     const sparse_block_t *sparse_blocks;
     const int64_t *entry_starts;     // (n_sparse + 1,) by column: first entry
     const uint32_t *entry_rows;      // ascending in a column

@@ -69,6 +69,7 @@ cdef extern from "dtypes.h" nogil:
         const uint16_t* wide16
         const uint32_t* wide32
         const int32_t* wide_features
+        const int64_t* wide_max_counts
         const sparse_block_t* sparse_blocks
         const int64_t* entry_starts
         const uint32_t* entry_rows
