@@ -143,19 +143,31 @@ static void skx_add_to_bins(
     }
 }
 
+template <typename code_t, typename word_t>
+static void skx_add_column_words(
+    const code_t *codes, const word_t *words, const uint32_t *rows, int64_t n_rows,
+    word_t *sums) {
+    for (int64_t i = 0; i < n_rows; ++i) {
+        const int64_t last = n_rows - 1;
+        const int64_t ahead =
+            rows[i + PREFETCH_DISTANCE < last ? i + PREFETCH_DISTANCE : last];
+        SKX_PREFETCH(codes + ahead);
+        SKX_PREFETCH(words + ahead);
+        sums[codes[rows[i]]] += words[rows[i]];
+    }
+}
+
 // The same, but to words.
 template <typename code_t>
 static void skx_add_column(
     const code_t *codes, const quantized_t *quantized, const uint32_t *rows,
     int64_t n_rows, int64_t *words) {
     if (quantized->n_words == 1) {
-        for (int64_t i = 0; i < n_rows; ++i) {
-            words[codes[rows[i]]] += quantized->words[rows[i]];
-        }
+        skx_add_column_words(codes, quantized->words, rows, n_rows, words);
     } else {
-        skx_pair_t *sums = (skx_pair_t *)words;
-        const skx_pair_t *pairs = (const skx_pair_t *)quantized->words;
-        for (int64_t i = 0; i < n_rows; ++i) sums[codes[rows[i]]] += pairs[rows[i]];
+        skx_add_column_words(
+            codes, (const skx_pair_t *)quantized->words, rows, n_rows,
+            (skx_pair_t *)words);
     }
 }
 
