@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <limits>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "dtypes.h"
@@ -173,6 +174,30 @@ static std::vector<double> skx_edges_of_sorted(
     return skx_choose_edges(distinct, weights, max_bins);
 }
 
+// Sort keys if there are only few different ones: in the order of their appearance each
+// is counted. Returns whether it was so.
+template <typename key_t>
+static bool skx_sort_few_keys(std::vector<key_t> &keys) {
+    enum { MAX_DISTINCT = 8 };
+    std::vector<std::pair<key_t, size_t>> counts;
+    size_t last = 0;
+    for (const key_t key : keys) {
+        if (counts.empty() || counts[last].first != key) {
+            for (last = 0; last < counts.size() && counts[last].first != key; ++last) {
+            }
+            if (last == MAX_DISTINCT) return false;
+            if (last == counts.size()) counts.push_back({key, 0});
+        }
+        ++counts[last].second;
+    }
+    std::sort(counts.begin(), counts.end());
+    auto place = keys.begin();
+    for (const auto &count : counts) {
+        place = std::fill_n(place, count.second, count.first);
+    }
+    return true;
+}
+
 // The inner edges of the bins of a column; NaN is missing. weights may be NULL.
 // weight_of_zeros: of rows whose value is 0 and not among `values`. Returns whether there
 // was enough memory.
@@ -188,7 +213,7 @@ static bool skx_find_edges(
             for (int64_t i = 0; i < n_values; ++i) {
                 if (values[i] == values[i]) keys.push_back(skx_to_key(values[i]));
             }
-            skx_radix_sort(keys.data(), keys.size());
+            if (!skx_sort_few_keys(keys)) skx_radix_sort(keys.data(), keys.size());
             *edges = skx_edges_of_sorted(keys, weight_of_zeros, max_bins);
         } else {
             std::vector<skx_item_t<key_t>> items;
@@ -215,9 +240,9 @@ struct skx_search_t {
     enum { N_LOTS = 16, PER_LOT = 16 };
     std::vector<value_t> edges;
     value_t last_of_lots[N_LOTS];
-    int n_steps = 0;
+    int n_edges, n_steps = 0;
 
-    skx_search_t(const double *inner_edges, int n_edges) {
+    skx_search_t(const double *inner_edges, int n_edges) : n_edges(n_edges) {
         while ((1 << n_steps) - 1 < n_edges) ++n_steps;
         const size_t n = std::max((size_t)1 << n_steps, (size_t)(N_LOTS * PER_LOT));
         edges.assign(n, std::numeric_limits<value_t>::infinity());
@@ -237,7 +262,7 @@ struct skx_search_t {
     bool has_lots() const { return edges.size() == N_LOTS * PER_LOT; }
 };
 
-enum { SKX_VALUES_AT_A_TIME = 512 };
+enum { SKX_VALUES_AT_A_TIME = 512, SKX_FEW_EDGES = 4 };
 
 // How many edges lie below each value: all values take a step of the search, then the
 // next, so that none waits for its own last step.
@@ -296,10 +321,26 @@ __attribute__((target("avx2,popcnt"))) static void skx_count_edges_avx2(
 }
 #endif
 
+// The same of few edges.
+template <typename value_t>
+static void skx_count_few_edges(
+    const skx_search_t<value_t> &search, const value_t *values, int n,
+    int32_t *counts) {
+    for (int i = 0; i < n; ++i) counts[i] = search.edges[0] < values[i];
+    for (int edge = 1; edge < search.n_edges; ++edge) {
+        const value_t value = search.edges[edge];
+        for (int i = 0; i < n; ++i) counts[i] += value < values[i];
+    }
+}
+
 template <typename value_t>
 static void skx_count_edges(
     const skx_search_t<value_t> &search, const value_t *values, int n,
     int32_t *counts) {
+    if (search.n_edges <= SKX_FEW_EDGES) {
+        skx_count_few_edges(search, values, n, counts);
+        return;
+    }
 #if SKX_HAS_X86_CODE
     static const bool has_avx2 =
         __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");

@@ -52,8 +52,8 @@ cdef extern from "sparse_kernels.h" nogil:
 
 cdef enum:
     N_NARROW_CODES = 256
-    ROWS_PER_CHUNK = 1 << 13
-    MIN_ROWS_FOR_THREADS = 1 << 14
+    ROWS_PER_CHUNK = 1 << 12
+    MIN_ROWS_FOR_THREADS = 1 << 13
 
 
 cdef struct job_t:
