@@ -34,6 +34,10 @@ cdef extern from "partition_kernels.h" nogil:
         const uint8_t* goes_left, const uint32_t* rows, int64_t n_rows, uint32_t* left,
         uint32_t* right,
     ) noexcept
+    int64_t skx_sum_weights(
+        const int64_t* weights, int64_t n_rows_in_all, const uint32_t* rows,
+        int64_t n_rows,
+    ) noexcept
     int64_t skx_split_rows16 "skx_split_rows"(
         const uint16_t* codes, const uint8_t* goes_left, const uint32_t* rows,
         int64_t n_rows, uint32_t* left, uint32_t* right,
@@ -191,7 +195,7 @@ cdef void _split_chunk(void* context, int chunk) noexcept nogil:
         int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
         int position = binned.positions[job.feature]
         int64_t first = position * binned.n_rows
-        int64_t i, n_left, sum_weights = 0
+        int64_t n_left
         # Of one chunk alone those that go left are where they belong.
         uint32_t* left = (
             job.rows if job.n_rows <= ROWS_PER_CHUNK else job.left_buffer + start
@@ -240,9 +244,9 @@ cdef void _split_chunk(void* context, int chunk) noexcept nogil:
         )
     job.n_left[chunk] = n_left
     if job.weights != NULL:
-        for i in range(n_left):
-            sum_weights += job.weights[left[i]]
-        job.left_weights[chunk] = sum_weights
+        job.left_weights[chunk] = skx_sum_weights(
+            job.weights, binned.n_rows, left, n_left
+        )
     else:
         job.left_weights[chunk] = n_left
 

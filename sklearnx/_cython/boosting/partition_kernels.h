@@ -62,6 +62,42 @@ skx_split_rows_avx512(
 }
 #endif
 
+static inline int64_t skx_sum_some_weights(
+    const int64_t *weights, const uint32_t *rows, int64_t n_rows) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i < n_rows; ++i) sum += weights[rows[i]];
+    return sum;
+}
+
+#if SKX_HAS_X86_CODE
+__attribute__((target("avx512f"))) static int64_t skx_sum_some_weights_avx512(
+    const int64_t *weights, const uint32_t *rows, int64_t n_rows) {
+    __m512i sum = _mm512_setzero_si512(), other = _mm512_setzero_si512();
+    int64_t i = 0;
+    for (; i + 16 <= n_rows; i += 16) {
+        const __m256i row = _mm256_loadu_si256((const __m256i *)(rows + i));
+        const __m256i next = _mm256_loadu_si256((const __m256i *)(rows + i + 8));
+        sum = _mm512_add_epi64(sum, _mm512_i32gather_epi64(row, weights, 8));
+        other = _mm512_add_epi64(other, _mm512_i32gather_epi64(next, weights, 8));
+    }
+    return _mm512_reduce_add_epi64(_mm512_add_epi64(sum, other)) +
+           skx_sum_some_weights(weights, rows + i, n_rows - i);
+}
+#endif
+
+// The weights of some rows, of no more than n_rows_in_all.
+static inline int64_t skx_sum_weights(
+    const int64_t *weights, int64_t n_rows_in_all, const uint32_t *rows,
+    int64_t n_rows) {
+#if SKX_HAS_X86_CODE
+    static const bool has_avx512 = __builtin_cpu_supports("avx512f");
+    if (has_avx512 && n_rows_in_all <= INT32_MAX) {
+        return skx_sum_some_weights_avx512(weights, rows, n_rows);
+    }
+#endif
+    return skx_sum_some_weights(weights, rows, n_rows);
+}
+
 // Describe a split by narrow codes. goes_left: (n_codes,), 0 or 1.
 static inline skx_stretch_t skx_find_stretch(const uint8_t *goes_left, int n_codes) {
     skx_stretch_t stretch = {0, 0, goes_left[0], 256};
