@@ -278,6 +278,7 @@ cdef class TreeGrower:
     cdef:
         BinnedMatrix matrix
         readonly int n_threads
+        bint has_categories
         int max_depth
         bint tracks_live  # there are features that nodes drop for good
         # The first feature whose bins are all summed up from rows, -1 if there is none,
@@ -352,6 +353,7 @@ cdef class TreeGrower:
         n_features = matrix.n_features
         self.matrix = matrix
         self.n_threads = n_threads
+        self.has_categories = bool(matrix.is_categorical.any())
         self.frontier = grow_policy(max_leaf_nodes=max_leaf_nodes, max_depth=max_depth)
         self.max_depth = max_depth
         rows = np.arange(matrix.n_rows, dtype=np.uint32)
@@ -467,6 +469,8 @@ cdef class TreeGrower:
         self.criterion.tree_idx = tree_idx
         start_features(&self.rules, tree_idx)
         cdef const uint32_t[::1] given_rows = self._all_rows if rows is None else rows
+        if self.has_categories:
+            self.criterion.noise = quantized.compute_noise(given_rows, self.n_threads)
         cdef const quantized_t* gradients = &quantized.quantized
         self.n_rows = given_rows.shape[0]
         self.given_rows = &given_rows[0]

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t
 
 from sklearnx._cython.common.dtypes cimport quantized_t
 
@@ -22,6 +22,15 @@ cdef struct job_t:
     double* max_gradients  # of each chunk, as all below; infinite if any is not finite
     double* max_hessians
     int64_t* sum_gradients  # of absolute values
+    int64_t* sum_hessians
+
+
+cdef struct noise_job_t:
+    const quantized_t* quantized
+    const uint32_t* rows
+    int64_t n_rows
+    int shift
+    int64_t* sum_squares  # of each chunk
     int64_t* sum_hessians
 
 

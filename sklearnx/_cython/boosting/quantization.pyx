@@ -20,7 +20,7 @@ Other weights multiply before rounding.
 import numpy as np
 
 from libc.math cimport INFINITY, ceil, floor, frexp, ldexp, log2
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport free, malloc
 
 from sklearnx._cython.common.dtypes cimport (
@@ -33,6 +33,7 @@ from sklearnx._cython.common.dtypes cimport (
     PAIR_HESSIAN_BITS,
     PAIR_HESSIAN_SHIFT,
     PAIR_MAX_ROWS,
+    quantized_t,
 )
 from sklearnx._cython.common.threads cimport parallel_for
 
@@ -45,6 +46,10 @@ cdef extern from "quantization_kernels.h" nogil:
     void skx_quantize(
         const skx_quantize_t* args, int64_t start, int64_t stop,
         int64_t* sum_gradients, int64_t* sum_hessians,
+    ) noexcept
+    void skx_sum_squares(
+        const quantized_t* quantized, const uint32_t* rows, int64_t n_rows, int shift,
+        int64_t* sum_squares, int64_t* sum_hessians,
     ) noexcept
     int64_t skx_fine(
         double value, double scale, const double* factors, bint integer_weights,
@@ -285,6 +290,57 @@ cdef class QuantizedGradients:
             self.quantized.leaf_hessian_unit, args.hessian_shift
         )
 
+    def compute_noise(self, const uint32_t[::1] rows, int n_threads):
+        """Return the sum of squared gradients of some rows over that of hessians.
+
+        It is the variance of a sum of gradients for each unit of its hessians, if a
+        row's gradient is nothing but noise. Weights that are no integers are squared
+        with the gradients.
+
+        Parameters
+        ----------
+        rows : uint32 array of shape (n_drawn,)
+        n_threads : int
+        """
+        cdef:
+            noise_job_t job
+            int n_chunks = <int> (
+                (rows.shape[0] + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK
+            )
+            int chunk
+            int64_t sum_squares = 0, sum_hessians = 0
+            void* memory
+        job.quantized = &self.quantized
+        job.rows = &rows[0]
+        job.n_rows = rows.shape[0]
+        job.shift = 0
+        if not self.was_narrow:
+            # Squares of so many bits, and their sum, fit 64.
+            n_terms = self.sum_weights if self.integer_weights else self.n_rows
+            job.shift = max(
+                self.n_leaf_bits - (62 - int(np.ceil(np.log2(max(n_terms, 1))))) // 2, 0
+            )
+        memory = malloc(n_chunks * 2 * sizeof(int64_t))
+        if memory == NULL:
+            raise MemoryError()
+        job.sum_squares = <int64_t*> memory
+        job.sum_hessians = job.sum_squares + n_chunks
+        with nogil:
+            parallel_for(_sum_squares_of_chunk, &job, n_chunks, n_threads)
+            for chunk in range(n_chunks):
+                sum_squares += job.sum_squares[chunk]
+                sum_hessians += job.sum_hessians[chunk]
+        free(memory)
+        if sum_hessians == 0:
+            return 0.0
+        gradient_unit = ldexp(self.quantized.gradient_unit, job.shift)
+        return (
+            sum_squares
+            * gradient_unit
+            / (sum_hessians * self.quantized.hessian_unit)
+            * gradient_unit
+        )
+
     @property
     def gradients(self):
         """What histograms sum, of each row."""
@@ -378,6 +434,23 @@ cdef bint _find_max_of_chunk(job_t* job, int chunk) noexcept nogil:
     job.max_gradients[chunk] = max_gradient if is_finite else INFINITY
     job.max_hessians[chunk] = max_hessian
     return is_finite
+
+
+cdef void _sum_squares_of_chunk(void* context, int chunk) noexcept nogil:
+    cdef:
+        noise_job_t* job = <noise_job_t*> context
+        int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
+        int64_t n = min(<int64_t> ROWS_PER_CHUNK, job.n_rows - start)
+    job.sum_squares[chunk] = 0
+    job.sum_hessians[chunk] = 0
+    skx_sum_squares(
+        job.quantized,
+        job.rows + start,
+        n,
+        job.shift,
+        &job.sum_squares[chunk],
+        &job.sum_hessians[chunk],
+    )
 
 
 cdef void _quantize_chunk(void* context, int chunk) noexcept nogil:

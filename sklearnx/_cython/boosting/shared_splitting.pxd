@@ -9,6 +9,7 @@ cdef struct shared_search_t:
     double* gains  # two for each bin, one for each split
     skx_level_t* levels  # of categories, sorted once for the tree
     int32_t* n_levels  # that are sorted, of each feature
+    double* chances  # what splits of categories gain by chance in the root
     # Of each feature, the bins after which the root can be split.
     int32_t* first_cuts
     int32_t* n_cuts

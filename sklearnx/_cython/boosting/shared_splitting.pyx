@@ -13,8 +13,8 @@ brings nothing is not split by it. Places of a numeric feature are (bin, missing
 right), (bin, missing values left), of a categorical one the prefixes of its sorted
 levels, then the suffixes. Of equal sums the first place of the lowest feature wins.
 
-Nodes have to agree on the order of levels, so it is that of the root; what sorting them
-costs is divided among the nodes by their hessians.
+Nodes have to agree on the order of levels, so it is that of the root; what a split
+gains there by chance is divided among the nodes by their hessians.
 """
 
 from libc.math cimport INFINITY
@@ -23,7 +23,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from sklearnx._cython.boosting.splitting cimport (
-    compute_level_penalty,
+    add_level,
+    compute_chance,
     criterion_t,
     describe_parent,
     draw_cut,
@@ -34,6 +35,7 @@ from sklearnx._cython.boosting.splitting cimport (
     node_has_missing,
     parent_t,
     set_child_values,
+    side_t,
     sort_levels,
     totals_t,
 )
@@ -50,12 +52,14 @@ cdef shared_search_t* allocate_shared_search(const binned_t* binned) noexcept no
     search.gains = <double*> calloc(2 * n_bins, sizeof(double))
     search.levels = <skx_level_t*> calloc(n_bins, sizeof(skx_level_t))
     search.n_levels = <int32_t*> calloc(binned.n_features, sizeof(int32_t))
+    search.chances = <double*> calloc(2 * n_bins, sizeof(double))
     search.first_cuts = <int32_t*> calloc(binned.n_features, sizeof(int32_t))
     search.n_cuts = <int32_t*> calloc(binned.n_features, sizeof(int32_t))
     if (
         search.gains == NULL
         or search.levels == NULL
         or search.n_levels == NULL
+        or search.chances == NULL
         or search.first_cuts == NULL
         or search.n_cuts == NULL
     ):
@@ -70,6 +74,7 @@ cdef void free_shared_search(shared_search_t* search) noexcept nogil:
     free(search.gains)
     free(search.levels)
     free(search.n_levels)
+    free(search.chances)
     free(search.first_cuts)
     free(search.n_cuts)
     free(search)
@@ -100,6 +105,7 @@ cdef void start_shared_search(
                 feature,
                 search.levels + binned.offsets[feature],
             )
+            _note_chances(search, binned, criterion, bins, feature)
             continue
         first = 0
         last = binned.n_bins[feature] - 1
@@ -109,6 +115,30 @@ cdef void start_shared_search(
             last -= 1
         search.first_cuts[feature] = first
         search.n_cuts[feature] = last - first + node_has_missing(binned, bins, feature)
+
+
+cdef void _note_chances(
+    shared_search_t* search,
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const hist_bin_t* bins,
+    int feature,
+) noexcept nogil:
+    """Write what prefixes and suffixes of the sorted levels gain by chance."""
+    cdef:
+        int i, direction, n_levels = search.n_levels[feature]
+        side_t side
+        const skx_level_t* levels = search.levels + binned.offsets[feature]
+        double* chances = search.chances + 2 * binned.offsets[feature]
+    for direction in range(2):
+        memset(&side, 0, sizeof(side_t))
+        for i in range((n_levels + 1) // 2):
+            add_level(
+                &side,
+                bins + levels[i if direction == 0 else n_levels - 1 - i].level,
+            )
+            chances[i] = compute_chance(criterion, &side, n_levels)
+        chances += (n_levels + 1) // 2
 
 
 cdef void add_split_gains(
@@ -192,18 +222,6 @@ cdef void _add_numeric_gains(
         gains[2 * bin_idx + 1] += gain_missing_left
 
 
-cdef double _share_level_penalty(
-    const shared_search_t* search,
-    const criterion_t* criterion,
-    const totals_t* totals,
-    int feature,
-) noexcept nogil:
-    """Return the part of a node in what sorting the levels of a feature costs."""
-    return compute_level_penalty(criterion, search.n_levels[feature]) * (
-        totals.sum_hessians / <double> search.sum_hessians
-    )
-
-
 cdef void _add_categorical_gains(
     shared_search_t* search,
     const binned_t* binned,
@@ -216,10 +234,10 @@ cdef void _add_categorical_gains(
     cdef:
         int i, direction, n_levels = search.n_levels[feature]
         int64_t sum_gradients, sum_hessians, n_samples
-        double gain
-        double penalty = _share_level_penalty(search, criterion, totals, feature)
+        double gain, share = totals.sum_hessians / <double> search.sum_hessians
         const hist_bin_t* bin_
         const skx_level_t* levels = search.levels + binned.offsets[feature]
+        const double* chances = search.chances + 2 * binned.offsets[feature]
         double* gains = search.gains + 2 * binned.offsets[feature]
     for direction in range(2):
         sum_gradients = sum_hessians = n_samples = 0
@@ -235,13 +253,14 @@ cdef void _add_categorical_gains(
                     totals,
                     parent,
                     0,
-                    penalty,
+                    chances[i] * share,
                     sum_gradients,
                     sum_hessians,
                     n_samples,
                 )
             gains[i] += gain
         gains += (n_levels + 1) // 2
+        chances += (n_levels + 1) // 2
 
 
 cdef void find_shared_split(
@@ -304,6 +323,13 @@ cdef int _draw_place(
             + draw_cut(criterion, level, feature, search.n_cuts[feature])
         )
     n_left = draw_left_levels(criterion, level, feature, search.n_levels[feature])
+    return _find_place_of_levels(search, feature, n_left)
+
+
+cdef int _find_place_of_levels(
+    const shared_search_t* search, int feature, int n_left
+) noexcept nogil:
+    """Return the place of a prefix of the sorted levels, a suffix if `n_left` < 0."""
     if n_left > 0:
         return n_left - 1
     return (search.n_levels[feature] + 1) // 2 - n_left - 1
@@ -340,9 +366,9 @@ cdef bint take_shared_split(
     IN: histogram, goes_left (n_bins + 1,), shared. OUT: split.
     """
     cdef:
-        int code, feature = shared.feature
+        int code, place, feature = shared.feature
         const hist_bin_t* bins = histogram + binned.offsets[feature]
-        double penalty = 0
+        double chance = 0
         parent_t parent
     describe_parent(criterion, totals, &parent)
     split[0] = shared[0]
@@ -352,13 +378,16 @@ cdef bint take_shared_split(
             split.left_hessians += bins[code].sum_hessians
             split.left_n_samples += bins[code].n_samples
     if split.is_categorical:
-        penalty = _share_level_penalty(search, criterion, totals, feature)
+        place = _find_place_of_levels(search, feature, split.n_left_levels)
+        chance = search.chances[2 * binned.offsets[feature] + place] * (
+            totals.sum_hessians / <double> search.sum_hessians
+        )
     split.gain = measure_split(
         criterion,
         totals,
         &parent,
         0 if split.is_categorical else criterion.monotonic_cst[feature],
-        penalty,
+        chance,
         split.left_gradients,
         split.left_hessians,
         split.left_n_samples,
