@@ -314,7 +314,7 @@ cdef class QuantizedGradients:
         job.rows = &rows[0]
         job.n_rows = rows.shape[0]
         job.shift = 0
-        if not self.was_narrow:
+        if not self.is_narrow:
             # Squares of so many bits, and their sum, fit 64.
             n_terms = self.sum_weights if self.integer_weights else self.n_rows
             job.shift = max(

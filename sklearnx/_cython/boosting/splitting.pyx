@@ -851,7 +851,9 @@ cdef void _find_categorical_split(
     """
     cdef:
         int i, n_levels, direction, n_left, n_drawn = 0
+        double gain
         side_t side
+        split_t candidate
         skx_level_t* levels = <skx_level_t*> malloc(
             (binned.n_bins[feature] + 1) * sizeof(skx_level_t)
         )
@@ -871,17 +873,24 @@ cdef void _find_categorical_split(
             n_left = i + 1 if direction == 0 else -(i + 1)
             if n_drawn != 0 and n_drawn != n_left:
                 continue
-            if _try_split(
+            # Most are no better than the best so far even with what chance brings.
+            candidate = split[0]
+            if not _try_split(
                 criterion,
                 totals,
                 parent,
                 0,
-                compute_chance(criterion, &side, n_levels),
+                0,
                 side.sums.sum_gradients,
                 side.sums.sum_hessians,
                 side.sums.n_samples,
-                split,
+                &candidate,
             ):
+                continue
+            gain = candidate.gain - compute_chance(criterion, &side, n_levels)
+            if gain > split.gain:
+                split[0] = candidate
+                split.gain = gain
                 split.is_categorical = True
                 split.n_left_levels = n_left
     free(levels)
