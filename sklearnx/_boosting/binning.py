@@ -20,6 +20,7 @@ from sklearnx._cython.boosting.binning import (
     map_values,
 )
 from sklearnx._cython.boosting.matrix import (
+    NARROW,
     NONE,
     BinnedMatrix,
     make_plain_layout,
@@ -235,7 +236,11 @@ class BinMapper:
         is_entry = codes != np.repeat(zero_codes, n_stored)
         n_entries = np.concatenate([[0], np.cumsum(is_entry)])
         starts = n_entries[csc.indptr].astype(np.int64)
-        listed = np.flatnonzero(np.diff(starts) <= MAX_SHARE * csc.shape[0])
+        # Codes of wide features are more than a byte can hold.
+        is_narrow = make_plain_layout(self.n_bins_non_missing_).storage == NARROW
+        listed = np.flatnonzero(
+            is_narrow & (np.diff(starts) < MAX_SHARE * csc.shape[0])
+        )
         entries = Entries(
             np.arange(csc.shape[1]),
             zero_codes,

@@ -27,7 +27,8 @@ from sklearnx._cython.boosting.matrix import (
     Layout,
 )
 
-# Of all rows: with more entries a feature has a column of its own.
+# Of all rows: with that many entries a feature has a column of its own. With fewer,
+# only one code can be the default one, whether the table is dense or sparse.
 MAX_SHARE = 0.5
 # What takes as long as to add a row by a column, shared or not: an entry takes as long
 # as so many columns, and the first look at the entries of a row as so many.
@@ -120,7 +121,7 @@ def find_entries(matrix, counts, n_threads):
     """
     default_codes = counts.argmax(axis=1).astype(np.int32)
     n_entries = matrix.n_rows - counts.max(axis=1)
-    positions = np.flatnonzero(n_entries <= MAX_SHARE * matrix.n_rows)
+    positions = np.flatnonzero(n_entries < MAX_SHARE * matrix.n_rows)
     starts = np.concatenate([[0], np.cumsum(n_entries[positions])]).astype(np.int64)
     default_codes = default_codes[positions]
     rows, codes = extract_entries(
@@ -217,7 +218,7 @@ def plan_layout(n_rows, n_bins, layout, entries, min_samples):
     storage[features[~is_used]] = NONE
     default_codes[features[~is_used]] = entries.default_codes[~is_used]
 
-    may_share = np.flatnonzero(is_used & (n_entries <= MAX_SHARE * n_rows))
+    may_share = np.flatnonzero(is_used & (n_entries < MAX_SHARE * n_rows))
     order = may_share[np.argsort(-n_entries[may_share], kind="stable")]
     n_codes = n_bins[features]
     bundles = choose_bundles(n_rows, entries.starts, entries.rows, n_codes, order)
