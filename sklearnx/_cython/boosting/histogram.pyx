@@ -106,6 +106,7 @@ def build(
         int64_t[::1] sums = histogram.view(np.int64)
         histogram_job_t job
         const uint32_t* all_rows = &rows[0] if rows.shape[0] > 0 else NULL
+        int64_t* first_sum = &sums[0] if sums.shape[0] > 0 else NULL
         workspace_t* workspace = allocate_workspace(
             &matrix.binned,
             choose_n_slots(&matrix.binned, rows.shape[0], n_threads),
@@ -122,7 +123,7 @@ def build(
             workspace,
             sum_rows(&quantized.quantized, all_rows, rows.shape[0]),
             NULL,
-            <hist_bin_t*> &sums[0],
+            <hist_bin_t*> first_sum,
             n_threads,
         )
         parallel_for(_add_rows, &job, job.n_tasks, n_threads)
