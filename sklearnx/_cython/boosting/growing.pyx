@@ -63,17 +63,20 @@ from sklearnx._cython.boosting.shared_splitting cimport (
 from sklearnx._cython.boosting.splitting cimport (
     compute_node_value,
     criterion_t,
+    describe_parent,
     find_split,
     has_plain_gain,
+    parent_t,
+    set_child_values,
     totals_t,
     write_left_levels,
 )
 from sklearnx._cython.common.dtypes cimport (
-    SPARSE_STORAGE,
     binned_t,
     hist_bin_t,
     node_t,
     quantized_t,
+    sparse_block_t,
     split_t,
 )
 from sklearnx._cython.common.threads cimport parallel_for
@@ -144,12 +147,20 @@ cdef struct search_t:
     bint subtracts  # it from the second node's, which was their parent's
     grown_t* nodes[2]
     uint8_t* allowed[2]  # NULL: the node is not searched
-    split_t* splits[2]  # best of each feature
+    parent_t parents[2]  # what gains need of the nodes
+    # Best of each dense feature, and of each sparse block at the place of its first.
+    split_t* splits[2]
     shared_search_t* shared  # not NULL: gains are added here instead
 
 
-cdef void _search_feature(search_t* search, int feature) noexcept nogil:
-    """Finish the histograms of a feature, and search them while they are warm."""
+cdef void _search_feature(
+    search_t* search, int feature, bint is_sparse, split_t** best
+) noexcept nogil:
+    """Finish the histograms of a feature, and search them while they are warm.
+
+    OUT: best (2,), the splits of each node; of a sparse feature they are kept unless
+    this one is better.
+    """
     cdef:
         int64_t start = search.binned.offsets[feature]
         grown_t* node
@@ -158,7 +169,8 @@ cdef void _search_feature(search_t* search, int feature) noexcept nogil:
             search.nodes[0].live == NULL or search.nodes[0].live[feature] != 0
         )
         int i
-    if search.binned.storage[feature] != SPARSE_STORAGE:
+        split_t split
+    if not is_sparse:
         if search.adds_rows and feature != search.finished:
             finish_feature(&search.histogram, feature)
         if search.subtracts and is_live:
@@ -192,10 +204,13 @@ cdef void _search_feature(search_t* search, int feature) noexcept nogil:
             search.binned,
             search.criterion,
             &node.totals,
+            &search.parents[i],
             node.histogram,
             feature,
-            &search.splits[i][feature],
+            &split if is_sparse else best[i],
         )
+        if is_sparse and (split.feature < 0 or split.gain > best[i].gain):
+            best[i][0] = split
 
 
 cdef inline void _set_totals(grown_t* node, hist_bin_t totals) noexcept nogil:
@@ -222,9 +237,36 @@ cdef inline bint _could_be_split(
     )
 
 
-cdef void _search_used(void* context, int i) noexcept nogil:
-    cdef search_t* search = <search_t*> context
-    _search_feature(search, search.binned.used[i])
+cdef void _search_dense(search_t* search, int feature) noexcept nogil:
+    cdef:
+        int i
+        split_t* best[2]
+    for i in range(2):
+        best[i] = search.splits[i] + feature
+    _search_feature(search, feature, False, best)
+
+
+cdef void _search_block(search_t* search, const sparse_block_t* block) noexcept nogil:
+    cdef:
+        int i
+        split_t* best[2]
+    for i in range(2):
+        best[i] = search.splits[i] + block.features[0]
+        if search.allowed[i] != NULL:
+            memset(best[i], 0, sizeof(split_t))
+    for i in range(block.n_features):
+        _search_feature(search, block.features[i], True, best)
+
+
+cdef void _search_unit(void* context, int unit) noexcept nogil:
+    """Search a dense feature, or a block of sparse ones."""
+    cdef:
+        search_t* search = <search_t*> context
+        const binned_t* binned = search.binned
+    if unit < binned.n_dense:
+        _search_dense(search, binned.dense[unit])
+    else:
+        _search_block(search, &binned.sparse_blocks[unit - binned.n_dense])
 
 
 cdef void _add_rows(void* context, int task) noexcept nogil:
@@ -235,12 +277,16 @@ cdef void _add_rows_and_search(void* context, int task) noexcept nogil:
     """Do all that there is to do for the features of a task."""
     cdef:
         search_t* search = <search_t*> context
+        int first_block = search.histogram.n_tasks - search.binned.n_sparse_blocks
         const int32_t* features
         int i, n_features = 0
     add_rows(&search.histogram, task)
+    if task >= first_block:
+        _search_block(search, &search.binned.sparse_blocks[task - first_block])
+        return
     features = find_features(&search.histogram, task, &n_features)
     for i in range(n_features):
-        _search_feature(search, features[i])
+        _search_dense(search, features[i])
 
 
 cdef class TreeGrower:
@@ -875,8 +921,11 @@ cdef class TreeGrower:
             search.histogram.totals = self._sum_bins(node, self.first_complete)
             search.finished = self.first_complete
             _set_totals(node, search.histogram.totals)
-        parallel_for(_search_used, &search, self.matrix.binned.n_used, n_threads)
+        parallel_for(_search_unit, &search, self._count_units(), n_threads)
         return 0
+
+    cdef int _count_units(self) noexcept nogil:
+        return self.matrix.binned.n_dense + self.matrix.binned.n_sparse_blocks
 
     cdef hist_bin_t _sum_bins(self, const grown_t* node, int feature) noexcept nogil:
         cdef:
@@ -952,6 +1001,7 @@ cdef class TreeGrower:
             if node != NULL and self._is_splittable(node):
                 search.allowed[i] = self.allowed + i * binned.n_features
                 open_features(&self.rules, node.groups, search.allowed[i])
+                describe_parent(&self.criterion, &node.totals, &search.parents[i])
                 if self.shared == NULL:
                     draw_features(&self.rules, node - self.nodes, search.allowed[i])
         n_threads = self._threads_for_updates(n_rows)
@@ -962,7 +1012,7 @@ cdef class TreeGrower:
         else:
             if search.adds_rows:
                 parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
-            parallel_for(_search_used, &search, binned.n_used, n_threads)
+            parallel_for(_search_unit, &search, self._count_units(), n_threads)
         for i in range(2):
             node = search.nodes[i]
             if node == NULL:
@@ -988,19 +1038,30 @@ cdef class TreeGrower:
         """Take the best of a node's splits; return non-zero if memory ran out."""
         cdef:
             const binned_t* binned = &self.matrix.binned
+            const split_t* split
             int i, feature
-        for i in range(binned.n_used):
-            feature = binned.used[i]
-            if not allowed[feature] or (
-                node.live != NULL and not node.live[feature]
-            ):
-                continue
-            if splits[feature].feature < 0:
+            parent_t parent
+        for i in range(self._count_units()):
+            if i < binned.n_dense:
+                feature = binned.dense[i]
+                if not allowed[feature] or (
+                    node.live != NULL and not node.live[feature]
+                ):
+                    continue
+            else:
+                feature = binned.sparse_blocks[i - binned.n_dense].features[0]
+            split = &splits[feature]
+            if split.feature < 0:
                 return 1
-            if splits[feature].gain > node.split.gain:
-                node.split = splits[feature]
+            if split.gain > node.split.gain or (
+                split.gain == node.split.gain > 0
+                and split.feature < node.split.feature
+            ):
+                node.split = split[0]
         if node.split.gain <= 0:
             return 0
+        describe_parent(&self.criterion, &node.totals, &parent)
+        set_child_values(&self.criterion, &node.totals, &parent, &node.split)
         node.goes_left = <uint8_t*> malloc(binned.n_bins[node.split.feature] + 1)
         if node.goes_left == NULL or not write_left_levels(
             binned,

@@ -16,7 +16,7 @@ cdef class BinnedMatrix:
     cdef readonly object layout, used, max_counts, wide_max_counts
     cdef readonly object entry_starts, entry_rows, entry_codes
     # What only keeps memory alive.
-    cdef object _members, _member_starts, _wide_features, _sparse_arrays
+    cdef object _dense, _members, _member_starts, _wide_features, _sparse_arrays
 
     cdef void _bind(self) except *
     cdef void _bind_groups(self) except *

@@ -142,6 +142,7 @@ cdef class BinnedMatrix:
         ).astype(np.int32)
         self._wide_features = wide.astype(np.int32)
         self.used = np.flatnonzero(storage != NONE).astype(np.int32)
+        self._dense = self.used[storage[self.used] != SPARSE]
         if entries is None:
             dtypes = np.int64, np.uint32, np.uint8
             entries = [np.zeros(n, dtype) for n, dtype in zip((1, 0, 0), dtypes)]
@@ -162,6 +163,7 @@ cdef class BinnedMatrix:
             uint16_t[:, ::1] wide16
             uint32_t[:, ::1] wide32
             int32_t[::1] used = self.used
+            int32_t[::1] dense = self._dense
             int32_t[::1] members = self._members
             int32_t[::1] member_starts = self._member_starts
             int32_t[::1] wide_features = self._wide_features
@@ -176,10 +178,12 @@ cdef class BinnedMatrix:
         self.binned.n_rows = columns.shape[1]
         self.binned.n_features = n_bins.shape[0]
         self.binned.n_used = used.shape[0]
+        self.binned.n_dense = dense.shape[0]
         self.binned.n_columns = columns.shape[0]
         self.binned.n_wide = wide_features.shape[0]
         self.binned.n_sparse = len(self.entry_starts) - 1
         self.binned.used = NULL
+        self.binned.dense = NULL
         self.binned.max_counts = NULL
         self.binned.columns = NULL
         self.binned.members = NULL
@@ -188,6 +192,8 @@ cdef class BinnedMatrix:
         self.binned.wide_features = NULL
         if self.binned.n_used > 0:
             self.binned.used = &used[0]
+        if self.binned.n_dense > 0:
+            self.binned.dense = &dense[0]
         if columns.shape[1] > 0 and self.binned.n_columns > 0:
             self.binned.max_counts = &max_counts[0]
             self.binned.columns = &columns[0, 0]

@@ -82,6 +82,7 @@ cdef void find_split(
     const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,
+    const parent_t* parent,
     const hist_bin_t* histogram,
     int feature,
     split_t* split,

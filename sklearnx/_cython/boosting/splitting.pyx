@@ -194,6 +194,7 @@ def find(
         uint8_t[::1] goes_left = np.empty(matrix.n_bins[feature] + 1, dtype=np.uint8)
         criterion_t criterion
         totals_t totals
+        parent_t parent
         split_t split
         int64_t bin_idx
     if monotonic_cst is not None:
@@ -228,13 +229,15 @@ def find(
     totals.upper_bound = upper_bound
     totals.value = value
     totals.node_idx = node_idx
-    find_split(&matrix.binned, &criterion, &totals, bins, feature, &split)
+    describe_parent(&criterion, &totals, &parent)
+    find_split(&matrix.binned, &criterion, &totals, &parent, bins, feature, &split)
     if split.feature < 0 or not write_left_levels(
         &matrix.binned, &criterion, &totals, bins, &split, &goes_left[0]
     ):
         raise MemoryError()
     if split.gain <= 0:
         return None
+    set_child_values(&criterion, &totals, &parent, &split)
     return {**split, "goes_left": np.asarray(goes_left)}
 
 
@@ -424,35 +427,31 @@ cdef void find_split(
     const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,
+    const parent_t* parent,
     const hist_bin_t* histogram,
     int feature,
     split_t* split,
 ) noexcept nogil:
     """Find the best split of a node on `feature`; its gain is 0 if there is none.
 
-    IN: histogram (of the whole node). OUT: split.
+    IN: histogram (of the whole node). OUT: split, without the values of the children.
     """
-    cdef:
-        const hist_bin_t* bins = histogram + binned.offsets[feature]
-        parent_t parent
-    describe_parent(criterion, totals, &parent)
+    cdef const hist_bin_t* bins = histogram + binned.offsets[feature]
     memset(split, 0, sizeof(split_t))
     split.feature = feature
     split.gain = criterion.min_split_gain  # to be exceeded
     if binned.is_categorical[feature]:
         _find_categorical_split(
-            binned, criterion, totals, &parent, bins, feature, split
+            binned, criterion, totals, parent, bins, feature, split
         )
     elif criterion.extra_trees:
-        _find_random_split(binned, criterion, totals, &parent, bins, feature, split)
+        _find_random_split(binned, criterion, totals, parent, bins, feature, split)
     elif criterion.is_plain:
-        _find_plain_split(binned, criterion, totals, &parent, bins, feature, split)
+        _find_plain_split(binned, criterion, totals, parent, bins, feature, split)
     else:
-        _find_numeric_split(binned, criterion, totals, &parent, bins, feature, split)
+        _find_numeric_split(binned, criterion, totals, parent, bins, feature, split)
     if split.left_n_samples == 0:
         split.gain = 0
-        return
-    set_child_values(criterion, totals, &parent, split)
 
 
 cdef void describe_parent(

@@ -48,11 +48,10 @@ static inline void skx_sum_left(
     sum->n_samples = n_samples - more.n_samples;
 }
 
-// OUT: gains (n,), not positive where a split is not allowed. Returns the largest of
-// them and 0. (Doubles above 0 are ordered as the integers of the same bits.)
-SKX_CLONES static double skx_compute_plain_gains(
-    const skx_plain_t *node, const skx_left_t *left, int n,
-    double *SKX_RESTRICT gains) {
+// `has_l2` is a constant where it is called: each case is a loop of its own.
+SKX_INLINE double skx_compute_gains(
+    const skx_plain_t *node, const skx_left_t *left, int n, double *SKX_RESTRICT gains,
+    int has_l2) {
     const double gradient_unit = node->gradient_unit;
     const double hessian_unit = node->hessian_unit;
     const double l2 = node->l2, shrinkage = node->parent_loss * node->l2;
@@ -76,10 +75,9 @@ SKX_CLONES static double skx_compute_plain_gains(
         const double left_cross = left_gradient * right_curvature;
         const double right_cross = right_gradient * left_curvature;
         const double cross = left_cross - right_cross;
-        // Without l2 the last term is zero.
-        const double gain =
-            cross * cross / (left_curvature * right_curvature * sum_curvatures) -
-            shrinkage / sum_curvatures;
+        double gain =
+            cross * cross / (left_curvature * right_curvature * sum_curvatures);
+        if (has_l2) gain -= shrinkage / sum_curvatures;
         const skx_u64 is_allowed =
             skx_mask(left->n_samples[i] >= min_samples) &
             skx_mask(left->n_samples[i] <= max_samples) &
@@ -92,6 +90,15 @@ SKX_CLONES static double skx_compute_plain_gains(
         largest = bits > largest ? bits : largest;
     }
     return skx_from_bits((skx_u64)largest);
+}
+
+// OUT: gains (n,), not positive where a split is not allowed. Returns the largest of
+// them and 0. (Doubles above 0 are ordered as the integers of the same bits.)
+SKX_CLONES static double skx_compute_plain_gains(
+    const skx_plain_t *node, const skx_left_t *left, int n,
+    double *SKX_RESTRICT gains) {
+    if (node->l2 == 0) return skx_compute_gains(node, left, n, gains, 0);
+    return skx_compute_gains(node, left, n, gains, 1);
 }
 
 // A level of a category, and what it is sorted by.

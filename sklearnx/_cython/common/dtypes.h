@@ -74,10 +74,11 @@ enum { NARROW_STORAGE = 0, WIDE_STORAGE = 1, SPARSE_STORAGE = 2, NO_STORAGE = 3 
 // The binned training data.
 typedef struct {
     int64_t n_rows;
-    int n_features, n_used, n_columns, n_wide, n_sparse;
+    int n_features, n_used, n_dense, n_columns, n_wide, n_sparse;
     int n_groups, n_blocks, n_sparse_blocks;
     int64_t updates_per_row;         // bins that a row is added to, about
     const int32_t *used;             // (n_used,) features that are stored, ascending
+    const int32_t *dense;            // (n_dense,) those of them that are not sparse
     const uint8_t *storage;          // (n_features,)
     const int32_t *positions;        // (n_features,) among the columns of its storage
     const int32_t *n_bins;           // (n_features,) without the missing bin, which is last

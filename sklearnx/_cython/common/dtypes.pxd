@@ -44,6 +44,7 @@ cdef extern from "dtypes.h" nogil:
         int64_t n_rows
         int n_features
         int n_used
+        int n_dense
         int n_columns
         int n_wide
         int n_sparse
@@ -52,6 +53,7 @@ cdef extern from "dtypes.h" nogil:
         int n_sparse_blocks
         int64_t updates_per_row
         const int32_t* used
+        const int32_t* dense
         const uint8_t* storage
         const int32_t* positions
         const int32_t* n_bins
