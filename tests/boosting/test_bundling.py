@@ -52,6 +52,18 @@ PACKED_MAX_ROWS = 2**13
 PAIR_MAX_ROWS = 2**12
 MAX_OPEN_BUNDLES = 64
 MAX_SHARED_CODES = 255
+COLUMNS_PER_ENTRY = bundling.COLUMNS_PER_ENTRY
+COLUMNS_PER_ROW = bundling.COLUMNS_PER_ROW
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_entries():
+    """Have entries stored in small tables, too: below a fifth of the rows."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(bundling, "COLUMNS_PER_ENTRY", 5)
+        monkeypatch.setattr(bundling, "COLUMNS_PER_ROW", 0)
+        yield
+
 
 # ---- codes that are mostly the same one ----------------------------------------------
 
@@ -330,6 +342,26 @@ def test_more_bundles_than_are_open(n_features):
 
 
 # ---- layouts -------------------------------------------------------------------------
+
+
+def test_entries_have_to_save_something(monkeypatch):
+    monkeypatch.setattr(bundling, "COLUMNS_PER_ENTRY", COLUMNS_PER_ENTRY)
+    monkeypatch.setattr(bundling, "COLUMNS_PER_ROW", COLUMNS_PER_ROW)
+
+    # So many columns, each with a share of entries.
+    def store(n_features, n_entries):
+        entries = count_out_entries(1600, [n_entries] * n_features)
+        # No two of them fit one column.
+        n_bins = np.full(n_features, 200, dtype=np.int32)
+        plain = make_plain_layout(n_bins)
+        return set(plan_layout(1600, n_bins, plain, entries, 5).storage.tolist())
+
+    assert COLUMNS_PER_ENTRY == COLUMNS_PER_ROW == 16
+    # An entry in 16 rows takes as long as a column, however many there are.
+    assert store(100, 100) == {NARROW}
+    # Half a column is saved by each, and 16 of them are lost.
+    assert store(32, 50) == {NARROW}
+    assert store(33, 50) == {SPARSE}
 
 
 def count_out_entries(n_rows, counts):

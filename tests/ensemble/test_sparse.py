@@ -35,6 +35,15 @@ FORMATS = {
 N_ROWS = 4000
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cheap_entries():
+    """Have entries stored in small tables, too: below a fifth of the rows."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(bundling, "COLUMNS_PER_ENTRY", 5)
+        monkeypatch.setattr(bundling, "COLUMNS_PER_ROW", 0)
+        yield
+
+
 def make_data(n_rows=N_ROWS, seed=0):
     """Columns of every storage, and a target that all of them have a part in."""
     rng = np.random.default_rng(seed)
