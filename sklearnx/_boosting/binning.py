@@ -30,14 +30,18 @@ from sklearnx._cython.boosting.matrix import (
 MAX_QUANTILE_ROWS = 200_000
 # Values that are copied at a time to find quantiles, and a quarter of all at most.
 MAX_GATHERED_VALUES = 1 << 23
+# Of values beside one that most rows have, as LightGBM's min_data_in_bin.
+MIN_ROWS_OF_BIN = 3
 
 
 class BinMapper:
     """Finds bins of all features and maps the training data to their codes.
 
     A numeric feature with at most `max_bins` distinct values has a bin for each,
-    others have bins of about equal weight. The levels of a categorical feature are its
-    bins, however many there are. One more bin takes the missing values.
+    others have bins of about equal weight. Where one value has more than half of the
+    rows, bins of the others have at least 3 rows, or as many as a leaf: of words and
+    other sparse columns each value would be a bin. The levels of a categorical feature
+    are its bins, however many there are. One more bin takes the missing values.
 
     Parameters
     ----------
@@ -80,7 +84,7 @@ class BinMapper:
         -------
         matrix : BinnedMatrix
         """
-        self._find_bins(table, rows, sample_weight, n_threads)
+        self._find_bins(table, rows, sample_weight, n_threads, min_samples)
         matrix, entries = self._map(table, rows, n_threads)
         for column, codes in enumerate(matrix.wide):
             matrix.wide_max_counts[column] = np.bincount(codes).max()
@@ -95,12 +99,16 @@ class BinMapper:
         self.is_stored_ = matrix.layout.storage != NONE
         return matrix
 
-    def _find_bins(self, table, rows, sample_weight, n_threads):
+    def _find_bins(self, table, rows, sample_weight, n_threads, min_samples):
         rows, weights = self._sample_rows(table.n_rows, rows, sample_weight)
-        if table.csc is not None and _have_exact_sums(weights):
-            edges = self._find_stored_edges(table.csc, rows, weights, n_threads)
+        are_counts = _have_exact_sums(weights)
+        min_weight = min(MIN_ROWS_OF_BIN, min_samples) if are_counts else 0
+        if table.csc is not None and are_counts:
+            edges = self._find_stored_edges(
+                table.csc, rows, weights, n_threads, min_weight
+            )
         else:
-            edges = self._find_column_edges(table, rows, weights, n_threads)
+            edges = self._find_column_edges(table, rows, weights, n_threads, min_weight)
         self.thresholds_ = edges
         self.is_stored_ = np.ones(table.n_features, dtype=bool)
         self.n_bins_non_missing_ = np.array(
@@ -110,7 +118,7 @@ class BinMapper:
             table.n_levels[table.is_categorical], 1
         )
 
-    def _find_column_edges(self, table, rows, weights, n_threads):
+    def _find_column_edges(self, table, rows, weights, n_threads, min_weight):
         numeric = np.flatnonzero(~table.is_categorical)
         edges = [np.empty(0)] * table.n_features
         # Values are copied some columns at a time, so as to need little memory.
@@ -126,12 +134,12 @@ class BinMapper:
                 columns = np.stack(
                     [table.column(feature)[rows] for feature in features]
                 )
-            found = find_edges(columns, weights, self.max_bins, n_threads)
+            found = find_edges(columns, weights, self.max_bins, n_threads, min_weight)
             for feature, feature_edges in zip(features, found, strict=True):
                 edges[feature] = feature_edges
         return edges
 
-    def _find_stored_edges(self, csc, rows, weights, n_threads):
+    def _find_stored_edges(self, csc, rows, weights, n_threads, min_weight):
         if len(rows) < csc.shape[0] or np.any(np.diff(rows) != 1):
             csc = csc[rows]
         n_stored = np.diff(csc.indptr)
@@ -149,6 +157,7 @@ class BinMapper:
             weights_of_zeros,
             self.max_bins,
             n_threads,
+            min_weight,
         )
 
     def _sample_rows(self, n_rows, rows, sample_weight):

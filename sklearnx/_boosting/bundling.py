@@ -34,6 +34,8 @@ MAX_SHARE = 0.5
 # as so many columns, and the first look at the entries of a row as so many.
 COLUMNS_PER_ENTRY = 16
 COLUMNS_PER_ROW = 16
+# A code of a column takes as long as so many rows, in the nodes of a tree together.
+ROWS_PER_CODE = 250
 
 
 class Entries(NamedTuple):
@@ -227,7 +229,11 @@ def plan_layout(n_rows, n_bins, layout, entries, min_samples):
     shares = np.bincount(
         bundles[may_share], weights=n_entries[may_share] / n_rows, minlength=n_bundles
     )
-    savings = 1 - COLUMNS_PER_ENTRY * shares
+    n_shared_codes = np.bincount(
+        bundles[may_share], weights=n_codes[may_share], minlength=n_bundles
+    )
+    columns = 1 + ROWS_PER_CODE * n_shared_codes / n_rows
+    savings = columns - COLUMNS_PER_ENTRY * shares
     is_stored_by_column = savings <= 0
     if savings[~is_stored_by_column].sum() <= COLUMNS_PER_ROW:
         is_stored_by_column[:] = True

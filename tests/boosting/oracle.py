@@ -67,7 +67,7 @@ def find_mvs_threshold(norms, n_drawn):
 # ---- binning -------------------------------------------------------------------------
 
 
-def find_thresholds(values, weights, max_bins):
+def find_thresholds(values, weights, max_bins, min_weight=0):
     """Find the inner edges of the bins of a numeric feature.
 
     Parameters
@@ -77,6 +77,8 @@ def find_thresholds(values, weights, max_bins):
     weights : float64 array of shape (n_rows,) or None
         Positive.
     max_bins : int
+    min_weight : float, default=0
+        Of bins beside a value that weighs more than all others.
 
     Returns
     -------
@@ -98,13 +100,17 @@ def find_thresholds(values, weights, max_bins):
         values = values[order]
     last = np.append(np.flatnonzero(values[1:] != values[:-1]), len(values) - 1)
     distinct = values[last].astype(np.float64)
+    if weights is None:
+        total = (last + 1).astype(np.float64)
+    else:
+        total = np.cumsum(weights[order])[last]
+    heaviest = np.diff(total, prepend=0.0).max()
+    if min_weight > 1 and heaviest > total[-1] / 2:
+        max_bins = min(max_bins, 1 + max((total[-1] - heaviest) // min_weight, 1))
+        max_bins = int(max_bins)
     if len(distinct) <= max_bins:
         lower, upper = distinct[:-1], distinct[1:]
     else:
-        if weights is None:
-            total = (last + 1).astype(np.float64)
-        else:
-            total = np.cumsum(weights[order])[last]
         total = np.cumsum(cap_heavy_values(np.diff(total, prepend=0.0), max_bins))
         # Compared as products, which are exact for counts and integer weights.
         reached = total * max_bins

@@ -151,10 +151,10 @@ def test_rows_are_the_transposed_columns(n_features, n_threads):
 # ---- thresholds ----------------------------------------------------------------------
 
 
-def find_thresholds(values, weights, max_bins):
+def find_thresholds(values, weights, max_bins, min_weight=0):
     columns = np.ascontiguousarray(values[np.newaxis])
-    [thresholds] = find_edges(columns, weights, max_bins)
-    expected = oracle.find_thresholds(values, weights, max_bins)
+    [thresholds] = find_edges(columns, weights, max_bins, 1, min_weight)
+    expected = oracle.find_thresholds(values, weights, max_bins, min_weight)
     np.testing.assert_array_equal(thresholds, expected)
     return thresholds
 
@@ -192,6 +192,33 @@ def test_gather_columns(dtype):
             np.testing.assert_array_equal(got, matrix[rows].T)
             assert got.flags.c_contiguous
     assert gather_columns(X, rows[:0], 1).shape == (7, 0)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_light", [1, 2, 3, 10, 300, 999])
+def test_bins_beside_a_heavy_value(n_light, weighted):
+    # As the zeros of sparse columns: a bin for each other value would be of one row.
+    rng = np.random.default_rng(n_light)
+    values = np.zeros(2 * n_light + 1)
+    light = rng.normal(size=n_light)
+    values[:n_light] = light
+    weights = rng.integers(1, 3, size=len(values)).astype(float) if weighted else None
+    thresholds = find_thresholds(values, weights, 255, 3)
+    counts = np.bincount(oracle.map_values(values, thresholds), weights)
+    others = np.delete(counts, counts.argmax())
+    if not weighted:
+        assert len(counts) <= 1 + max(n_light // 3, 1)
+        # Quantiles of about as many each; one of them may lie beside the heavy value.
+        assert np.sum(others < min(3, n_light)) <= 2
+    # With no more than half of the rows it is a value like others.
+    even = np.concatenate([values, np.arange(5, 8)])
+    np.testing.assert_array_equal(
+        find_thresholds(even, None, 5000, 3), find_thresholds(even, None, 5000)
+    )
+    np.testing.assert_array_equal(
+        find_thresholds(values, weights, 5000, 1),
+        find_thresholds(values, weights, 5000),
+    )
 
 
 def test_few_values_have_a_bin_each():

@@ -62,6 +62,7 @@ def cheap_entries():
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(bundling, "COLUMNS_PER_ENTRY", 5)
         monkeypatch.setattr(bundling, "COLUMNS_PER_ROW", 0)
+        monkeypatch.setattr(bundling, "ROWS_PER_CODE", 0)
         yield
 
 
@@ -362,6 +363,10 @@ def test_entries_have_to_save_something(monkeypatch):
     # Half a column is saved by each, and 16 of them are lost.
     assert store(32, 50) == {NARROW}
     assert store(33, 50) == {SPARSE}
+    # Of few rows, the codes of a column take longer than they do: 1 + 200 / 1600 * 8.
+    monkeypatch.setattr(bundling, "ROWS_PER_CODE", 8)
+    assert store(2000, 199) == {SPARSE}
+    assert store(2000, 200) == {NARROW}
 
 
 def count_out_entries(n_rows, counts):
@@ -798,15 +803,16 @@ def make_stored_columns(rng, n_rows, dtype):
 STORED_WEIGHTS = {name: WEIGHTS[name] for name in ("none", "integer")}
 
 
+@pytest.mark.parametrize("min_weight", [0, 3])
 @pytest.mark.parametrize("max_bins", [2, 3, 7, 255])
 @pytest.mark.parametrize("weights", STORED_WEIGHTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_stored_edges(dtype, weights, max_bins):
+def test_stored_edges(dtype, weights, max_bins, min_weight):
     rng = np.random.default_rng(0)
     matrix, dense = make_stored_columns(rng, 2000, dtype)
     weights = WEIGHTS[weights](rng, 2000)
     columns = np.ascontiguousarray(dense.T)
-    expected = find_edges(columns, weights, max_bins)
+    expected = find_edges(columns, weights, max_bins, 1, min_weight)
     weights_of_rows = np.ones(2000) if weights is None else weights
     is_stored = sparse.csc_array(
         (np.ones(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape
@@ -821,6 +827,7 @@ def test_stored_edges(dtype, weights, max_bins):
             weights_of_zeros,
             max_bins,
             n_threads,
+            min_weight,
         )
         for got, of_dense in zip(edges, expected, strict=True):
             np.testing.assert_array_equal(got, of_dense)

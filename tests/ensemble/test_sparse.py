@@ -41,6 +41,7 @@ def cheap_entries():
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(bundling, "COLUMNS_PER_ENTRY", 5)
         monkeypatch.setattr(bundling, "COLUMNS_PER_ROW", 0)
+        monkeypatch.setattr(bundling, "ROWS_PER_CODE", 0)
         yield
 
 

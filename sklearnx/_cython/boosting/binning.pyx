@@ -25,7 +25,8 @@ cdef extern from "binning_kernels.h" nogil:
 
     bint skx_find_edges[value_t](
         const value_t* values, const double* weights, int64_t n_values,
-        double weight_of_zeros, int max_bins, vector[double]* edges,
+        double weight_of_zeros, int max_bins, double min_weight,
+        vector[double]* edges,
     ) noexcept
     int skx_map_values[value_t](
         const value_t* values, int64_t n_values, const double* edges, int n_bins,
@@ -119,6 +120,7 @@ cdef struct edges_t:
     const int64_t* starts
     const double* weights_of_zeros
     int max_bins
+    double min_weight
     vector[double]* edges
     uint8_t* failed
 
@@ -142,6 +144,7 @@ cdef void _find_edges(void* context, int column) noexcept nogil:
             n_values,
             weight_of_zeros,
             job.max_bins,
+            job.min_weight,
             &job.edges[column],
         )
     else:
@@ -151,6 +154,7 @@ cdef void _find_edges(void* context, int column) noexcept nogil:
             n_values,
             weight_of_zeros,
             job.max_bins,
+            job.min_weight,
             &job.edges[column],
         )
 
@@ -175,6 +179,7 @@ def find_edges(
     const double[::1] weights,
     int max_bins,
     int n_threads=1,
+    double min_weight=0.0,
 ):
     """Find the inner edges of the bins of numeric features.
 
@@ -185,7 +190,10 @@ def find_edges(
     weights : float64 array of shape (n_values,) or None
         Positive.
     max_bins : int
-    n_threads : int
+    n_threads : int, default=1
+    min_weight : float, default=0.0
+        Where one value weighs more than all others of its column together, these get
+        bins of so much at least, and hence fewer.
 
     Returns
     -------
@@ -207,6 +215,7 @@ def find_edges(
     job.n_values = columns.shape[1]
     job.starts = NULL
     job.max_bins = max_bins
+    job.min_weight = min_weight
     return _run_find_edges(&job, n_columns, n_threads)
 
 
@@ -217,6 +226,7 @@ def find_stored_edges(
     const double[::1] weights_of_zeros,
     int max_bins,
     int n_threads=1,
+    double min_weight=0.0,
 ):
     """Find the edges of sparse features: those of the columns that they stand for.
 
@@ -232,6 +242,8 @@ def find_stored_edges(
     weights_of_zeros : float64 array of shape (n_features,)
         Of the rows whose value, 0, is not stored.
     max_bins, n_threads : int
+    min_weight : float, default=0.0
+        As in `find_edges`.
 
     Returns
     -------
@@ -249,6 +261,7 @@ def find_stored_edges(
     job.starts = &starts[0]
     job.weights_of_zeros = &weights_of_zeros[0]
     job.max_bins = max_bins
+    job.min_weight = min_weight
     return _run_find_edges(&job, <int> starts.shape[0] - 1, n_threads)
 
 

@@ -66,18 +66,34 @@ static void skx_cap_heavy_values(std::vector<double> &weights, int max_bins) {
     for (double &weight : weights) weight = std::min(weight, cap);
 }
 
+// Where one value weighs more than all others together, as zeros of sparse columns do,
+// how many bins the others can fill with min_weight each, and one for that value.
+static int skx_count_bins(
+    const std::vector<double> &weights, int max_bins, double min_weight) {
+    double total = 0, heaviest = 0;
+    for (double weight : weights) {
+        total += weight;
+        heaviest = std::max(heaviest, weight);
+    }
+    if (min_weight <= 1 || heaviest <= total / 2) return max_bins;
+    const double n_light = std::max(floor((total - heaviest) / min_weight), 1.0);
+    return (int)std::min(n_light + 1, (double)max_bins);
+}
+
 // The inner edges of at most max_bins bins of sorted values: `distinct` in ascending
 // order, and how much each weighs. Midpoints of neighbours if they are few, else
 // quantiles (averaged inverted distribution function), which a value of weight 2 moves
 // exactly as the value twice does.
 static std::vector<double> skx_choose_edges(
-    const std::vector<double> &distinct, std::vector<double> &weights, int max_bins) {
+    const std::vector<double> &distinct, std::vector<double> &weights, int max_bins,
+    double min_weight) {
     std::vector<double> edges;
     const auto append = [&](double lower, double upper) {
         const double edge = skx_middle(lower, upper);
         if (edges.empty() || edge > edges.back()) edges.push_back(edge);
     };
     const size_t n = distinct.size();
+    max_bins = skx_count_bins(weights, max_bins, min_weight);
     if (n <= (size_t)max_bins) {
         for (size_t i = 0; i + 1 < n; ++i) append(distinct[i], distinct[i + 1]);
         return edges;
@@ -143,7 +159,8 @@ static bool skx_choose_edges_of_light(
 // Of sorted values, and so many zeros more.
 template <typename item_t>
 static std::vector<double> skx_edges_of_sorted(
-    const std::vector<item_t> &items, double weight_of_zeros, int max_bins) {
+    const std::vector<item_t> &items, double weight_of_zeros, int max_bins,
+    double min_weight) {
     std::vector<double> distinct, weights, edges;
     if (weight_of_zeros == 0 && skx_choose_edges_of_light(items, max_bins, &edges)) {
         return edges;
@@ -171,7 +188,7 @@ static std::vector<double> skx_edges_of_sorted(
         before = total;
     }
     if (has_zeros) append(0, weight_of_zeros);
-    return skx_choose_edges(distinct, weights, max_bins);
+    return skx_choose_edges(distinct, weights, max_bins, min_weight);
 }
 
 // Sort keys if there are only few different ones: in the order of their appearance each
@@ -204,7 +221,8 @@ static bool skx_sort_few_keys(std::vector<key_t> &keys) {
 template <typename value_t>
 static bool skx_find_edges(
     const value_t *values, const double *weights, int64_t n_values,
-    double weight_of_zeros, int max_bins, std::vector<double> *edges) {
+    double weight_of_zeros, int max_bins, double min_weight,
+    std::vector<double> *edges) {
     typedef decltype(skx_to_key(values[0])) key_t;
     try {
         if (weights == NULL) {
@@ -214,7 +232,7 @@ static bool skx_find_edges(
                 if (values[i] == values[i]) keys.push_back(skx_to_key(values[i]));
             }
             if (!skx_sort_few_keys(keys)) skx_radix_sort(keys.data(), keys.size());
-            *edges = skx_edges_of_sorted(keys, weight_of_zeros, max_bins);
+            *edges = skx_edges_of_sorted(keys, weight_of_zeros, max_bins, min_weight);
         } else {
             std::vector<skx_item_t<key_t>> items;
             items.reserve(n_values);
@@ -223,7 +241,7 @@ static bool skx_find_edges(
                 items.push_back({skx_to_key(values[i]), weights[i]});
             }
             skx_radix_sort(items.data(), items.size());
-            *edges = skx_edges_of_sorted(items, weight_of_zeros, max_bins);
+            *edges = skx_edges_of_sorted(items, weight_of_zeros, max_bins, min_weight);
         }
     } catch (const std::bad_alloc &) {
         return false;
