@@ -310,12 +310,26 @@ class Criterion:
         `sum_weights` is that of the node's rows, `at` its value. The weights of its
         children are known as a multiple of their hessians only.
         """
+        if not self.is_allowed(left, node):
+            return 0.0
+        gain, is_rounding = self.measure(
+            left, node, sum_weights, at, bounds, cst, penalty
+        )
+        if is_rounding or not self.min_split_gain < gain < math.inf:
+            return 0.0
+        return gain
+
+    def is_allowed(self, left, node):
+        """Return whether both children are large enough."""
         right = node - left
         if min(left[2], right[2]) < self.min_samples_leaf:
-            return 0.0
+            return False
         least = min(int(left[1]), int(right[1])) * self.hessian_unit
-        if least < self.min_child_weight:
-            return 0.0
+        return least >= self.min_child_weight
+
+    def measure(self, left, node, sum_weights, at, bounds, cst=0, penalty=0.0):
+        """Return the gain of an allowed split, and whether it is of rounding errors."""
+        right = node - left
         l2 = self.l2_regularization + penalty
         curvatures = [int(child[1]) * self.hessian_unit + l2 for child in (left, right)]
         gradients = [int(child[0]) * self.gradient_unit for child in (left, right)]
@@ -324,8 +338,7 @@ class Criterion:
         total = curvatures[0] + curvatures[1]
         crosses = gradients[0] * curvatures[1], gradients[1] * curvatures[0]
         cross = crosses[0] - crosses[1]
-        if abs(cross) <= ROUNDING * (abs(crosses[0]) + abs(crosses[1])):
-            return 0.0
+        is_rounding = abs(cross) <= ROUNDING * (abs(crosses[0]) + abs(crosses[1]))
         if self.is_plain:
             gain = cross * cross / (curvatures[0] * curvatures[1] * total)
             if l2 > 0:
@@ -343,12 +356,12 @@ class Criterion:
                 held.append(taken)
                 values.append(value)
             if cst * (values[1] - values[0]) < 0:
-                return 0.0
+                return 0.0, is_rounding
             gain = moves[0] + moves[1]
             taken = self.soften(gradient)[1]
             gain -= 2 * (taken - (held[0] + held[1])) * before
             gain -= (l2 + penalty) * before * before
-        return gain if self.min_split_gain < gain < math.inf else 0.0
+        return gain, is_rounding
 
 
 @dataclass

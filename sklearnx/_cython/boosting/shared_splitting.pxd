@@ -1,6 +1,11 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
-from sklearnx._cython.boosting.splitting cimport criterion_t, skx_level_t, totals_t
+from sklearnx._cython.boosting.splitting cimport (
+    criterion_t,
+    measure_t,
+    skx_level_t,
+    totals_t,
+)
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
 
 
@@ -60,5 +65,35 @@ cdef bint take_shared_split(
     const hist_bin_t* histogram,
     const uint8_t* goes_left,
     const split_t* shared,
+    split_t* split,
+) noexcept nogil
+
+# ---- parts of a search, for `vector_splitting` ----
+
+cdef void note_cuts(
+    shared_search_t* search,
+    const binned_t* binned,
+    const hist_bin_t* bins,
+    int feature,
+) noexcept nogil
+
+cdef void add_feature_gains(
+    const shared_search_t* search,
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const hist_bin_t* histogram,
+    int feature,
+    double share,
+    measure_t measure,
+    double* gains,
+) noexcept nogil
+
+cdef void take_best_place(
+    const shared_search_t* search,
+    const binned_t* binned,
+    const criterion_t* criterion,
+    int32_t key,
+    int feature,
     split_t* split,
 ) noexcept nogil

@@ -31,6 +31,7 @@ from sklearnx._cython.boosting.splitting cimport (
     skx_level_t,
     mark_left_codes,
     measure_split,
+    measure_t,
     node_has_missing,
     parent_t,
     set_child_values,
@@ -84,7 +85,7 @@ cdef void start_shared_search(
 ) noexcept nogil:
     """Begin a tree: note what its nodes have to agree on. IN: the root's histogram."""
     cdef:
-        int feature, first, last
+        int feature
         const hist_bin_t* bins
     search.sum_hessians = totals.sum_hessians
     memset(search.gains, 0, 2 * binned.offsets[binned.n_features] * sizeof(double))
@@ -100,14 +101,23 @@ cdef void start_shared_search(
                 search.levels + binned.offsets[feature],
             )
             continue
-        first = 0
-        last = binned.n_bins[feature] - 1
-        while first <= last and bins[first].n_samples == 0:
-            first += 1
-        while last > first and bins[last].n_samples == 0:
-            last -= 1
-        search.first_cuts[feature] = first
-        search.n_cuts[feature] = last - first + node_has_missing(binned, bins, feature)
+        note_cuts(search, binned, bins, feature)
+
+
+cdef void note_cuts(
+    shared_search_t* search,
+    const binned_t* binned,
+    const hist_bin_t* bins,
+    int feature,
+) noexcept nogil:
+    """Note after which bins a node can be split. IN: its bins of a numeric feature."""
+    cdef int first = 0, last = binned.n_bins[feature] - 1
+    while first <= last and bins[first].n_samples == 0:
+        first += 1
+    while last > first and bins[last].n_samples == 0:
+        last -= 1
+    search.first_cuts[feature] = first
+    search.n_cuts[feature] = last - first + node_has_missing(binned, bins, feature)
 
 
 cdef void add_split_gains(
@@ -119,26 +129,75 @@ cdef void add_split_gains(
     int feature,
 ) noexcept nogil:
     """Add the gains of a node. IN: its histogram. INOUT: search.gains of `feature`."""
+    add_feature_gains(
+        search,
+        binned,
+        criterion,
+        totals,
+        histogram,
+        feature,
+        totals.sum_hessians / <double> search.sum_hessians,
+        measure_split,
+        search.gains + 2 * binned.offsets[feature],
+    )
+
+
+cdef void add_feature_gains(
+    const shared_search_t* search,
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const hist_bin_t* histogram,
+    int feature,
+    double share,
+    measure_t measure,
+    double* gains,
+) noexcept nogil:
+    """Add what `measure` says of each split of a feature.
+
+    IN: search, for the order of levels and the first cut; histogram; share in what
+    sorting the levels costs. INOUT: gains (2 * (n_bins + 1),).
+    """
     cdef:
         const hist_bin_t* bins = histogram + binned.offsets[feature]
         parent_t parent
     describe_parent(criterion, totals, &parent)
     if binned.is_categorical[feature]:
         _add_categorical_gains(
-            search, binned, criterion, totals, &parent, bins, feature
+            criterion,
+            totals,
+            &parent,
+            bins,
+            search.levels + binned.offsets[feature],
+            search.n_levels[feature],
+            share * compute_level_penalty(criterion, search.n_levels[feature]),
+            measure,
+            gains,
         )
     else:
-        _add_numeric_gains(search, binned, criterion, totals, &parent, bins, feature)
+        _add_numeric_gains(
+            binned,
+            criterion,
+            totals,
+            &parent,
+            bins,
+            feature,
+            search.first_cuts[feature],
+            measure,
+            gains,
+        )
 
 
 cdef void _add_numeric_gains(
-    shared_search_t* search,
     const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,
     const parent_t* parent,
     const hist_bin_t* bins,
     int feature,
+    int first_cut,
+    measure_t measure,
+    double* gains,
 ) noexcept nogil:
     cdef:
         int bin_idx, n_bins = binned.n_bins[feature]
@@ -148,9 +207,8 @@ cdef void _add_numeric_gains(
         int64_t sum_gradients = 0, sum_hessians = 0, n_samples = 0
         double gain = 0, gain_missing_left = 0
         const hist_bin_t* missing = bins + n_bins
-        double* gains = search.gains + 2 * binned.offsets[feature]
     if has_missing:
-        gain_missing_left = measure_split(
+        gain_missing_left = measure(
             criterion,
             totals,
             parent,
@@ -160,13 +218,13 @@ cdef void _add_numeric_gains(
             missing.sum_hessians,
             missing.n_samples,
         )
-    for bin_idx in range(search.first_cuts[feature], n_split_points):
+    for bin_idx in range(first_cut, n_split_points):
         # An empty bin makes the same split of this node as the one before.
         if bins[bin_idx].n_samples > 0:
             sum_gradients += bins[bin_idx].sum_gradients
             sum_hessians += bins[bin_idx].sum_hessians
             n_samples += bins[bin_idx].n_samples
-            gain = gain_missing_left = measure_split(
+            gain = gain_missing_left = measure(
                 criterion,
                 totals,
                 parent,
@@ -177,7 +235,7 @@ cdef void _add_numeric_gains(
                 n_samples,
             )
             if has_missing:
-                gain_missing_left = measure_split(
+                gain_missing_left = measure(
                     criterion,
                     totals,
                     parent,
@@ -191,35 +249,22 @@ cdef void _add_numeric_gains(
         gains[2 * bin_idx + 1] += gain_missing_left
 
 
-cdef double _share_level_penalty(
-    const shared_search_t* search,
-    const criterion_t* criterion,
-    const totals_t* totals,
-    int feature,
-) noexcept nogil:
-    """Return the part of a node in what sorting the levels of a feature costs."""
-    return compute_level_penalty(criterion, search.n_levels[feature]) * (
-        totals.sum_hessians / <double> search.sum_hessians
-    )
-
-
 cdef void _add_categorical_gains(
-    shared_search_t* search,
-    const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,
     const parent_t* parent,
     const hist_bin_t* bins,
-    int feature,
+    const skx_level_t* levels,
+    int n_levels,
+    double penalty,
+    measure_t measure,
+    double* gains,
 ) noexcept nogil:
     cdef:
-        int i, direction, n_levels = search.n_levels[feature]
+        int i, direction
         int64_t sum_gradients, sum_hessians, n_samples
         double gain
-        double penalty = _share_level_penalty(search, criterion, totals, feature)
         const hist_bin_t* bin_
-        const skx_level_t* levels = search.levels + binned.offsets[feature]
-        double* gains = search.gains + 2 * binned.offsets[feature]
     for direction in range(2):
         sum_gradients = sum_hessians = n_samples = 0
         gain = 0
@@ -229,7 +274,7 @@ cdef void _add_categorical_gains(
                 sum_gradients += bin_.sum_gradients
                 sum_hessians += bin_.sum_hessians
                 n_samples += bin_.n_samples
-                gain = measure_split(
+                gain = measure(
                     criterion,
                     totals,
                     parent,
@@ -256,35 +301,54 @@ cdef void find_shared_split(
     `level` makes random splits others. OUT: split, without sums and values; its gain is
     0 if there is none.
     """
-    cdef:
-        int feature, place, first, last, half
-        double* gains
+    cdef int feature
     memset(split, 0, sizeof(split_t))
     for feature in range(binned.n_features):
-        gains = search.gains + 2 * binned.offsets[feature]
-        half = (search.n_levels[feature] + 1) // 2
-        if binned.is_categorical[feature]:
-            first, last = 0, 2 * half
-        else:
-            first, last = 2 * search.first_cuts[feature], 2 * binned.n_bins[feature]
-        if criterion.extra_trees and first < last:
-            first = _draw_place(search, binned, criterion, level, feature)
-            last = first + (1 if binned.is_categorical[feature] else 2)
         if allowed[feature]:
-            for place in range(first, last):
-                if split.gain < gains[place] < INFINITY:
-                    split.gain = gains[place]
-                    split.feature = feature
-                    split.is_categorical = binned.is_categorical[feature]
-                    split.bin = split.n_left_levels = split.missing_left = 0
-                    if not split.is_categorical:
-                        split.bin = place // 2
-                        split.missing_left = place % 2
-                    elif place < half:
-                        split.n_left_levels = place + 1
-                    else:
-                        split.n_left_levels = half - place - 1
-        memset(gains, 0, 2 * (binned.n_bins[feature] + 1) * sizeof(double))
+            take_best_place(search, binned, criterion, level, feature, split)
+        memset(
+            search.gains + 2 * binned.offsets[feature],
+            0,
+            2 * (binned.n_bins[feature] + 1) * sizeof(double),
+        )
+
+
+cdef void take_best_place(
+    const shared_search_t* search,
+    const binned_t* binned,
+    const criterion_t* criterion,
+    int32_t key,
+    int feature,
+    split_t* split,
+) noexcept nogil:
+    """Take over the split of a feature with the largest gain, if that is larger.
+
+    `key` makes random splits others. INOUT: split, without sums and values.
+    """
+    cdef:
+        int place, first, last
+        int half = (search.n_levels[feature] + 1) // 2
+        const double* gains = search.gains + 2 * binned.offsets[feature]
+    if binned.is_categorical[feature]:
+        first, last = 0, 2 * half
+    else:
+        first, last = 2 * search.first_cuts[feature], 2 * binned.n_bins[feature]
+    if criterion.extra_trees and first < last:
+        first = _draw_place(search, binned, criterion, key, feature)
+        last = first + (1 if binned.is_categorical[feature] else 2)
+    for place in range(first, last):
+        if split.gain < gains[place] < INFINITY:
+            split.gain = gains[place]
+            split.feature = feature
+            split.is_categorical = binned.is_categorical[feature]
+            split.bin = split.n_left_levels = split.missing_left = 0
+            if not split.is_categorical:
+                split.bin = place // 2
+                split.missing_left = place % 2
+            elif place < half:
+                split.n_left_levels = place + 1
+            else:
+                split.n_left_levels = half - place - 1
 
 
 cdef int _draw_place(
@@ -350,7 +414,9 @@ cdef bint take_shared_split(
             split.left_hessians += bins[code].sum_hessians
             split.left_n_samples += bins[code].n_samples
     if split.is_categorical:
-        penalty = _share_level_penalty(search, criterion, totals, feature)
+        penalty = compute_level_penalty(criterion, search.n_levels[feature]) * (
+            totals.sum_hessians / <double> search.sum_hessians
+        )
     split.gain = measure_split(
         criterion,
         totals,

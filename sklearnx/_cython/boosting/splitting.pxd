@@ -53,6 +53,8 @@ cdef extern from "splitting_kernels.h" nogil:
         double key
         int32_t level
 
+    void skx_sort_levels(skx_level_t* levels, int n_levels) noexcept
+
 
 cdef bint has_plain_gain(const criterion_t* criterion) noexcept nogil
 
@@ -88,13 +90,35 @@ cdef bint write_left_levels(
     uint8_t* goes_left,
 ) noexcept nogil
 
-# ---- parts of a search, for `shared_splitting` ----
+# ---- parts of a search, for `shared_splitting` and `vector_splitting` ----
+
+ctypedef double (*measure_t)(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    double penalty,
+    int64_t left_gradients,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+) noexcept nogil
 
 cdef void describe_parent(
     const criterion_t* criterion, const totals_t* totals, parent_t* parent
 ) noexcept nogil
 
 cdef double measure_split(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    double penalty,
+    int64_t left_gradients,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+) noexcept nogil
+
+cdef double measure_output(
     const criterion_t* criterion,
     const totals_t* totals,
     const parent_t* parent,
@@ -118,6 +142,14 @@ cdef int draw_cut(
 
 cdef int draw_left_levels(
     const criterion_t* criterion, int32_t node_idx, int feature, int n_levels
+) noexcept nogil
+
+cdef bint has_level_support(
+    const hist_bin_t* level, double rows_per_hessian
+) noexcept nogil
+
+cdef double compute_level_value(
+    const criterion_t* criterion, const hist_bin_t* level
 ) noexcept nogil
 
 cdef int sort_levels(

@@ -72,8 +72,6 @@ cdef extern from "splitting_kernels.h" nogil:
     ctypedef struct skx_left_t:
         pass
 
-    void skx_sort_levels(skx_level_t* levels, int n_levels) noexcept
-
     void skx_sum_left(
         const hist_bin_t* bins, int n_bins, hist_bin_t more, hist_bin_t* sum,
         skx_left_t* left,
@@ -326,7 +324,23 @@ cdef double _compute_restrained_gain(
     )
 
 
-cdef inline bint _try_split(
+cdef inline bint _is_allowed(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+) noexcept nogil:
+    """Return whether both children of a split are large enough."""
+    cdef int64_t right_hessians = totals.sum_hessians - left_hessians
+    return not (
+        left_n_samples < criterion.min_samples_leaf
+        or totals.n_samples - left_n_samples < criterion.min_samples_leaf
+        or left_hessians * criterion.hessian_unit < criterion.min_child_weight
+        or right_hessians * criterion.hessian_unit < criterion.min_child_weight
+    )
+
+
+cdef inline double _compute_gain(
     const criterion_t* criterion,
     const totals_t* totals,
     const parent_t* parent,
@@ -334,12 +348,12 @@ cdef inline bint _try_split(
     double penalty,
     int64_t left_gradients,
     int64_t left_hessians,
-    int64_t left_n_samples,
-    split_t* split,
+    bint* is_rounding,
 ) noexcept nogil:
-    """Take the split over if it is allowed and better than `split`.
+    """Return the gain of a split that is allowed.
 
-    `penalty` is added to the regularisation of the children.
+    `penalty` is added to the regularisation of the children. OUT: is_rounding, whether
+    the children differ by no more than rounding errors.
     """
     cdef:
         int64_t right_hessians = totals.sum_hessians - left_hessians
@@ -355,35 +369,56 @@ cdef inline bint _try_split(
         double right_cross = right_gradient * left_curvature
         double cross = left_cross - right_cross
         double gain
-    if (
-        left_n_samples < criterion.min_samples_leaf
-        or totals.n_samples - left_n_samples < criterion.min_samples_leaf
-        or left_hessians * criterion.hessian_unit < criterion.min_child_weight
-        or right_hessians * criterion.hessian_unit < criterion.min_child_weight
-    ):
-        return False
+    is_rounding[0] = fabs(cross) <= ROUNDING * (fabs(left_cross) + fabs(right_cross))
     if criterion.is_plain:
         gain = cross * cross / (left_curvature * right_curvature * sum_curvatures)
         if l2 > 0:
             gain -= parent.loss * (l2 + penalty) / sum_curvatures
-    else:
-        gain = _compute_restrained_gain(
-            criterion,
-            totals,
-            parent,
-            monotonic_cst,
-            l2 + penalty,
-            left_gradient,
-            left_curvature,
-            left_hessians * parent.rows_per_hessian,
-            right_gradient,
-            right_curvature,
-            right_hessians * parent.rows_per_hessian,
-        )
-    # Gradients beyond 1e140 can make it infinite, or nan.
-    if not split.gain < gain < INFINITY:
+        return gain
+    return _compute_restrained_gain(
+        criterion,
+        totals,
+        parent,
+        monotonic_cst,
+        l2 + penalty,
+        left_gradient,
+        left_curvature,
+        left_hessians * parent.rows_per_hessian,
+        right_gradient,
+        right_curvature,
+        right_hessians * parent.rows_per_hessian,
+    )
+
+
+cdef inline bint _try_split(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    double penalty,
+    int64_t left_gradients,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+    split_t* split,
+) noexcept nogil:
+    """Take the split over if it is allowed and better than `split`."""
+    cdef:
+        double gain
+        bint is_rounding
+    if not _is_allowed(criterion, totals, left_hessians, left_n_samples):
         return False
-    if fabs(cross) <= ROUNDING * (fabs(left_cross) + fabs(right_cross)):
+    gain = _compute_gain(
+        criterion,
+        totals,
+        parent,
+        monotonic_cst,
+        penalty,
+        left_gradients,
+        left_hessians,
+        &is_rounding,
+    )
+    # Gradients beyond 1e140 can make it infinite, or nan.
+    if is_rounding or not split.gain < gain < INFINITY:
         return False
     split.gain = gain
     split.left_gradients = left_gradients
@@ -503,6 +538,40 @@ cdef double measure_split(
     ):
         return 0
     return split.gain
+
+
+cdef double measure_output(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    double penalty,
+    int64_t left_gradients,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+) noexcept nogil:
+    """Return the gain of one output of a split, -inf if it may not be split so.
+
+    It can be negative, for another output may gain more than this one loses.
+    """
+    cdef:
+        double gain
+        bint is_rounding
+    if not _is_allowed(criterion, totals, left_hessians, left_n_samples):
+        return -INFINITY
+    gain = _compute_gain(
+        criterion,
+        totals,
+        parent,
+        monotonic_cst,
+        penalty,
+        left_gradients,
+        left_hessians,
+        &is_rounding,
+    )
+    if not gain < INFINITY:
+        return -INFINITY
+    return min(gain, 0.0) if is_rounding else gain
 
 
 cdef double _compute_rows_per_hessian(
@@ -748,6 +817,30 @@ cdef void _find_random_split(
     )
 
 
+cdef bint has_level_support(
+    const hist_bin_t* level, double rows_per_hessian
+) noexcept nogil:
+    """Return whether a level has enough rows for its value to tell something."""
+    return (
+        level.n_samples > 0
+        and level.sum_hessians * rows_per_hessian >= MIN_LEVEL_SUPPORT
+    )
+
+
+cdef double compute_level_value(
+    const criterion_t* criterion, const hist_bin_t* level
+) noexcept nogil:
+    """Return the smoothed value of a level, with the opposite sign."""
+    return (
+        level.sum_gradients
+        * criterion.gradient_unit
+        / (
+            level.sum_hessians * criterion.hessian_unit
+            + MIN_LEVEL_SUPPORT * criterion.row_weight
+        )
+    )
+
+
 cdef int sort_levels(
     const binned_t* binned,
     const criterion_t* criterion,
@@ -763,22 +856,12 @@ cdef int sort_levels(
     """
     cdef:
         int level, n_levels = 0
-        double hessian
         double rows_per_hessian = _compute_rows_per_hessian(criterion, totals)
-        double smoothing = MIN_LEVEL_SUPPORT * criterion.row_weight
     for level in range(binned.n_bins[feature] + 1):
-        if bins[level].n_samples == 0:
-            continue
-        if bins[level].sum_hessians * rows_per_hessian < MIN_LEVEL_SUPPORT:
-            continue
-        hessian = bins[level].sum_hessians * criterion.hessian_unit
-        levels[n_levels].key = (
-            bins[level].sum_gradients
-            * criterion.gradient_unit
-            / (hessian + smoothing)
-        )
-        levels[n_levels].level = level
-        n_levels += 1
+        if has_level_support(&bins[level], rows_per_hessian):
+            levels[n_levels].key = compute_level_value(criterion, &bins[level])
+            levels[n_levels].level = level
+            n_levels += 1
     skx_sort_levels(levels, n_levels)
     return n_levels
 
