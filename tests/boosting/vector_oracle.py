@@ -59,7 +59,13 @@ def sort_levels(histograms, sums, criteria, weight):
     levels = [level for level in range(len(histograms[0])) if has_support(level)]
     if not levels:
         return []
-    shares = [histograms[0][level, 2] / sums[0][2] for level in levels]
+    shares = [
+        _add(
+            int(histogram[level, 1]) / int(total[1])
+            for histogram, total in zip(histograms, sums, strict=True)
+        )
+        for level in levels
+    ]
     columns = []
     for histogram, total, criterion in zip(histograms, sums, criteria, strict=True):
         scale = math.sqrt(int(total[1]) * criterion.hessian_unit)

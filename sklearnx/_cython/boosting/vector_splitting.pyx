@@ -12,9 +12,9 @@ are a point in the space of outputs; were all hessians alike, the best partition
 would be one by a hyperplane, so that levels are sorted along the direction in which
 they vary most. With x_l the vector of a level's smoothed values, each times the root
 of the node's hessian of that output (so that squares of distances are gains), less
-their mean, and a_l its share of the node's rows, that is the first eigenvector u of
-sum_l a_l x_l x_l^T, and the key of a level is x_l^T u. If all outputs are the same, the
-order is that of one.
+their mean, and a_l its share of the node's hessians, summed over the outputs, that is the
+first eigenvector u of sum_l a_l x_l x_l^T, and the key of a level is x_l^T u. If all
+outputs are the same, the order is that of one.
 """
 
 from libc.math cimport INFINITY, fabs, sqrt
@@ -218,7 +218,12 @@ cdef int _sort_levels(
     scratch = direction + n_outputs
     shares = scratch + n_outputs
     for i in range(n_levels):
-        shares[i] = bins[levels[i].level].n_samples / <double> totals.n_samples
+        shares[i] = 0
+        for output in range(n_outputs):
+            shares[i] += (
+                bins[output * vector.n_bins + levels[i].level].sum_hessians
+                / <double> totals[output].sum_hessians
+            )
     for output in range(n_outputs):
         _write_values(
             &vector.criteria[output],
