@@ -18,8 +18,7 @@ class MultiOutputLoss(Loss):
     Gradient-Boosted Decision Trees for Multiple Outputs, IEEE Transactions on Neural
     Networks and Learning Systems 32, 3156-3167, section III.
 
-    Targets and losses of one's own that the parts are asked about are columns: what is
-    of shape (n_rows,) for one output is of shape (n_rows, n_outputs) here.
+    The target is of shape (n_rows, n_outputs); a part sees its column.
 
     Parameters
     ----------

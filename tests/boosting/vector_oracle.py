@@ -183,7 +183,7 @@ def grow_vectors(
                 0,
                 penalty * share,
             )
-            total += min(gain, 0.0) if is_rounding else gain
+            total += 0.0 if is_rounding else gain
         return total if criterion.min_split_gain < total < math.inf else -math.inf
 
     def list_candidates(node, histograms, feature, key):

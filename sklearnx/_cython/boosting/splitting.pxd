@@ -55,6 +55,22 @@ cdef extern from "splitting_kernels.h" nogil:
 
     void skx_sort_levels(skx_level_t* levels, int n_levels) noexcept
 
+    # What the kernels of the plain gain need of a node, and of what is left of a cut.
+    ctypedef struct skx_plain_t:
+        double gradient_unit
+        double hessian_unit
+        double l2
+        double parent_loss
+        double min_child_weight
+        double rounding
+        int64_t sum_gradients
+        int64_t sum_hessians
+        int64_t n_samples
+        int64_t min_samples_leaf
+
+    ctypedef struct skx_left_t:
+        pass
+
 
 cdef bint has_plain_gain(const criterion_t* criterion) noexcept nogil
 
@@ -105,6 +121,13 @@ ctypedef double (*measure_t)(
 
 cdef void describe_parent(
     const criterion_t* criterion, const totals_t* totals, parent_t* parent
+) noexcept nogil
+
+cdef void describe_plain(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    skx_plain_t* node,
 ) noexcept nogil
 
 cdef double measure_split(

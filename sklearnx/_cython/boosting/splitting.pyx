@@ -57,21 +57,6 @@ cdef extern from "histogram_kernels.h" nogil:
 cdef extern from "splitting_kernels.h" nogil:
     int SKX_BINS_AT_A_TIME
 
-    ctypedef struct skx_plain_t:
-        double gradient_unit
-        double hessian_unit
-        double l2
-        double parent_loss
-        double min_child_weight
-        double rounding
-        int64_t sum_gradients
-        int64_t sum_hessians
-        int64_t n_samples
-        int64_t min_samples_leaf
-
-    ctypedef struct skx_left_t:
-        pass
-
     void skx_sum_left(
         const hist_bin_t* bins, int n_bins, hist_bin_t more, hist_bin_t* sum,
         skx_left_t* left,
@@ -485,6 +470,25 @@ cdef void describe_parent(
     parent.rows_per_hessian = _compute_rows_per_hessian(criterion, totals)
 
 
+cdef void describe_plain(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    skx_plain_t* node,
+) noexcept nogil:
+    """Write what the kernels of the plain gain need of a node. OUT: node."""
+    node.gradient_unit = criterion.gradient_unit
+    node.hessian_unit = criterion.hessian_unit
+    node.l2 = criterion.l2_regularization
+    node.parent_loss = parent.loss
+    node.min_child_weight = criterion.min_child_weight
+    node.rounding = ROUNDING
+    node.sum_gradients = totals.sum_gradients
+    node.sum_hessians = totals.sum_hessians
+    node.n_samples = totals.n_samples
+    node.min_samples_leaf = criterion.min_samples_leaf
+
+
 cdef void set_child_values(
     const criterion_t* criterion,
     const totals_t* totals,
@@ -552,7 +556,8 @@ cdef double measure_output(
 ) noexcept nogil:
     """Return the gain of one output of a split, -inf if it may not be split so.
 
-    It can be negative, for another output may gain more than this one loses.
+    It can be negative, for another output may gain more than this one loses. It is 0
+    where a split of this output alone would be told from rounding errors by nothing.
     """
     cdef:
         double gain
@@ -569,9 +574,7 @@ cdef double measure_output(
         left_hessians,
         &is_rounding,
     )
-    if not gain < INFINITY:
-        return -INFINITY
-    return min(gain, 0.0) if is_rounding else gain
+    return 0 if is_rounding or not gain < INFINITY else gain
 
 
 cdef double _compute_rows_per_hessian(
@@ -698,16 +701,7 @@ cdef void _find_plain_split(
         double gain
         double[256] gains  # SKX_BINS_AT_A_TIME
         double[256] gains_missing_left
-    node.gradient_unit = criterion.gradient_unit
-    node.hessian_unit = criterion.hessian_unit
-    node.l2 = criterion.l2_regularization
-    node.parent_loss = parent.loss
-    node.min_child_weight = criterion.min_child_weight
-    node.rounding = ROUNDING
-    node.sum_gradients = totals.sum_gradients
-    node.sum_hessians = totals.sum_hessians
-    node.n_samples = totals.n_samples
-    node.min_samples_leaf = criterion.min_samples_leaf
+    describe_plain(criterion, totals, parent, &node)
     memset(&nothing, 0, sizeof(hist_bin_t))
     sum_left = nothing
     while start < n_split_points:

@@ -35,16 +35,30 @@ from sklearnx._cython.boosting.splitting cimport (
     compute_level_value,
     criterion_t,
     describe_parent,
+    describe_plain,
     has_level_support,
     mark_left_codes,
     measure_output,
+    node_has_missing,
     parent_t,
     set_child_values,
+    skx_left_t,
     skx_level_t,
+    skx_plain_t,
     skx_sort_levels,
     totals_t,
 )
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
+
+cdef extern from "vector_splitting_kernels.h" nogil:
+    int SKX_BINS_AT_A_TIME
+
+    void skx_sum_places(
+        const hist_bin_t* bins, int n_bins, hist_bin_t* sum, skx_left_t* left
+    ) noexcept
+    void skx_add_plain_gains(
+        const skx_plain_t* node, const skx_left_t* left, int n, bint both, double* gains
+    ) noexcept
 
 cdef enum:
     # Where the first two eigenvalues are so close that these do not tell them apart,
@@ -154,6 +168,16 @@ cdef void _sum_gains(
         double* gains = vector.search.gains + 2 * binned.offsets[feature]
     memset(gains, 0, 2 * (binned.n_bins[feature] + 1) * sizeof(double))
     for output in range(vector.n_outputs):
+        if vector.criteria.is_plain and not binned.is_categorical[feature]:
+            _add_plain_gains(
+                binned,
+                &vector.criteria[output],
+                &totals[output],
+                histogram + output * vector.n_bins + binned.offsets[feature],
+                feature,
+                gains,
+            )
+            continue
         if root_hessians != NULL:
             share = totals[output].sum_hessians / <double> root_hessians[output]
         add_feature_gains(
@@ -167,6 +191,41 @@ cdef void _sum_gains(
             measure_output,
             gains,
         )
+
+
+cdef void _add_plain_gains(
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const hist_bin_t* bins,
+    int feature,
+    double* gains,
+) noexcept nogil:
+    """Add what `measure_output` says of a numeric feature, for the plain gain.
+
+    IN: bins of the feature. INOUT: gains (2 * (n_bins + 1),).
+    """
+    cdef:
+        int start = 0, n, side, n_bins = binned.n_bins[feature]
+        bint has_missing = node_has_missing(binned, bins, feature)
+        int n_split_points = n_bins if has_missing else n_bins - 1
+        hist_bin_t[2] sums  # up to the bin before: missing values right, and left
+        skx_plain_t node
+        skx_left_t left
+        parent_t parent
+    describe_parent(criterion, totals, &parent)
+    describe_plain(criterion, totals, &parent, &node)
+    memset(sums, 0, 2 * sizeof(hist_bin_t))
+    if has_missing:
+        sums[1] = bins[n_bins]
+    while start < n_split_points:
+        n = min(n_split_points - start, <int> SKX_BINS_AT_A_TIME)
+        for side in range(1 + has_missing):
+            skx_sum_places(bins + start, n, &sums[side], &left)
+            skx_add_plain_gains(
+                &node, &left, n, not has_missing, gains + 2 * start + side
+            )
+        start += n
 
 
 # ---- levels of categories ------------------------------------------------------------
