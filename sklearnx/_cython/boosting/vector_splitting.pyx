@@ -12,9 +12,9 @@ are a point in the space of outputs; were all hessians alike, the best partition
 would be one by a hyperplane, so that levels are sorted along the direction in which
 they vary most. With x_l the vector of a level's smoothed values, each times the root
 of the node's hessian of that output (so that squares of distances are gains), less
-their mean, and a_l its share of the node's hessians, summed over the outputs, that is the
-first eigenvector u of sum_l a_l x_l x_l^T, and the key of a level is x_l^T u. If all
-outputs are the same, the order is that of one.
+their mean, and a_l its share of the node's hessians, summed over the outputs, that is
+the first eigenvector u of sum_l a_l x_l x_l^T, and the key of a level is x_l^T u. If
+all outputs are the same, the order is that of one.
 """
 
 from libc.math cimport INFINITY, fabs, sqrt
