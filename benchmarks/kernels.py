@@ -92,7 +92,8 @@ class Problem:
         self.features = np.arange(n_features, dtype=np.int32)
         self.matrix = BinnedMatrix(n_rows, self.n_bins, np.zeros(n_features, np.uint8))
         self.map_values()
-        binning.fill_rows(self.matrix, 1)
+        counts = binning.count_codes(self.matrix, 1)
+        binning.fill_rows(self.matrix, counts, 1)
         self.raw = np.random.default_rng(0).normal(scale=0.5, size=(1, n_rows))
         self.gradients = np.empty_like(self.raw)
         self.hessians = np.empty_like(self.raw)
@@ -291,7 +292,7 @@ def make_random_codes(rng):
     for feature in range(n_features):
         codes = rng.integers(N_BINS, size=n_rows).astype(np.int32)
         binning.map_levels(matrix, codes, feature)
-    binning.fill_rows(matrix, 1)
+    binning.fill_rows(matrix, binning.count_codes(matrix, 1), 1)
     quantized = QuantizedGradients(n_rows)
     quantized.quantize(rng.normal(size=n_rows), rng.uniform(0.1, 0.25, n_rows), 1)
     return matrix, quantized

@@ -2,14 +2,29 @@
 
 import numpy as np
 
+from sklearnx._boosting.bundling import (
+    MAX_SHARE,
+    NO_ENTRIES,
+    Entries,
+    bundle_columns,
+    find_entries,
+)
 from sklearnx._cython.boosting.binning import (
+    count_codes,
     fill_rows,
     find_edges,
+    find_stored_edges,
     gather_columns,
     map_levels,
+    map_stored_values,
     map_values,
 )
-from sklearnx._cython.boosting.matrix import BinnedMatrix
+from sklearnx._cython.boosting.matrix import (
+    NARROW,
+    NONE,
+    BinnedMatrix,
+    make_plain_layout,
+)
 
 # Quantiles are taken from that many rows at most, as in scikit-learn.
 MAX_QUANTILE_ROWS = 200_000
@@ -37,13 +52,17 @@ class BinMapper:
         Inner edges of the bins of each feature: bin `b` holds the values `x` with
         ``thresholds[b - 1] < x <= thresholds[b]``. Empty for categorical features.
     n_bins_non_missing_ : int32 array of shape (n_features,)
+    is_stored_ : bool array of shape (n_features,)
+        Features without are constant, or nearly so.
     """
 
     def __init__(self, max_bins=255, seed=0):
         self.max_bins = max_bins
         self.seed = seed
 
-    def fit_transform(self, table, rows=None, sample_weight=None, n_threads=1):
+    def fit_transform(
+        self, table, rows=None, sample_weight=None, n_threads=1, min_samples=1
+    ):
         """Find the bins of some rows of `table` and return their codes.
 
         Parameters
@@ -54,16 +73,44 @@ class BinMapper:
         sample_weight : float64 array of shape (n_rows,) or None
             Positive weights of these rows.
         n_threads : int
+        min_samples : int, default=1
+            What a leaf needs: features that fewer rows tell apart are not stored.
 
         Returns
         -------
         matrix : BinnedMatrix
         """
         self._find_bins(table, rows, sample_weight, n_threads)
-        return self._map(table, rows, n_threads)
+        matrix, entries = self._map(table, rows, n_threads)
+        for column, codes in enumerate(matrix.wide):
+            matrix.wide_max_counts[column] = np.bincount(codes).max()
+        counts = count_codes(matrix, n_threads)
+        entries = entries.merge(find_entries(matrix, counts, n_threads))
+        if len(entries.features) == 0:
+            fill_rows(matrix, counts, n_threads)
+            return matrix
+        # A row of integer weight counts as so many.
+        heaviest = 1 if sample_weight is None else max(1, sample_weight.max())
+        matrix = bundle_columns(matrix, entries, min_samples / heaviest, n_threads)
+        self.is_stored_ = matrix.layout.storage != NONE
+        return matrix
 
     def _find_bins(self, table, rows, sample_weight, n_threads):
         rows, weights = self._sample_rows(table.n_rows, rows, sample_weight)
+        if table.csc is not None and _have_exact_sums(weights):
+            edges = self._find_stored_edges(table.csc, rows, weights, n_threads)
+        else:
+            edges = self._find_column_edges(table, rows, weights, n_threads)
+        self.thresholds_ = edges
+        self.is_stored_ = np.ones(table.n_features, dtype=bool)
+        self.n_bins_non_missing_ = np.array(
+            [len(thresholds) + 1 for thresholds in self.thresholds_], dtype=np.int32
+        )
+        self.n_bins_non_missing_[table.is_categorical] = np.maximum(
+            table.n_levels[table.is_categorical], 1
+        )
+
+    def _find_column_edges(self, table, rows, weights, n_threads):
         numeric = np.flatnonzero(~table.is_categorical)
         edges = [np.empty(0)] * table.n_features
         # Values are copied some columns at a time, so as to need little memory.
@@ -82,12 +129,26 @@ class BinMapper:
             found = find_edges(columns, weights, self.max_bins, n_threads)
             for feature, feature_edges in zip(features, found, strict=True):
                 edges[feature] = feature_edges
-        self.thresholds_ = edges
-        self.n_bins_non_missing_ = np.array(
-            [len(thresholds) + 1 for thresholds in self.thresholds_], dtype=np.int32
-        )
-        self.n_bins_non_missing_[table.is_categorical] = np.maximum(
-            table.n_levels[table.is_categorical], 1
+        return edges
+
+    def _find_stored_edges(self, csc, rows, weights, n_threads):
+        if len(rows) < csc.shape[0] or np.any(np.diff(rows) != 1):
+            csc = csc[rows]
+        n_stored = np.diff(csc.indptr)
+        if weights is None:
+            stored_weights = None
+            weights_of_zeros = len(rows) - n_stored.astype(np.float64)
+        else:
+            stored_weights = weights[csc.indices]
+            sums = np.concatenate([[0], np.cumsum(stored_weights)])
+            weights_of_zeros = weights.sum() - np.diff(sums[csc.indptr])
+        return find_stored_edges(
+            csc.data,
+            csc.indptr.astype(np.int64),
+            stored_weights,
+            weights_of_zeros,
+            self.max_bins,
+            n_threads,
         )
 
     def _sample_rows(self, n_rows, rows, sample_weight):
@@ -115,34 +176,83 @@ class BinMapper:
     def edges_(self):
         """Upper edges of all bins in the order of a histogram, +inf for the last."""
         edges = []
-        for thresholds, n_bins in zip(
-            self.thresholds_, self.n_bins_non_missing_, strict=True
+        for thresholds, n_bins, is_stored in zip(
+            self.thresholds_, self.n_bins_non_missing_, self.is_stored_, strict=True
         ):
+            if not is_stored:
+                continue
             upper = np.full(n_bins + 1, np.inf)
             upper[: len(thresholds)] = thresholds
             edges.append(upper)
-        return np.concatenate(edges)
+        return np.concatenate([*edges, np.empty(0)])
 
     def _map(self, table, rows, n_threads):
+        """Return a matrix of the columns, and the entries of sparse features."""
+        n_rows = table.n_rows if rows is None else len(rows)
+        entries, has_missing = NO_ENTRIES, 0
+        if table.csc is not None:
+            csc = table.csc if rows is None else table.csc[rows]
+            entries, has_missing = self._map_stored(csc, n_threads)
+            self.is_stored_[entries.features] = False
+        layout = make_plain_layout(self.n_bins_non_missing_, self.is_stored_)
         matrix = BinnedMatrix(
-            table.n_rows if rows is None else len(rows),
-            self.n_bins_non_missing_,
-            table.is_categorical,
+            n_rows, self.n_bins_non_missing_, table.is_categorical, layout
         )
+        matrix.has_missing[...] = has_missing
         edges = self.edges_
         if table.dense is not None:
             features = np.arange(table.n_features, dtype=np.int32)
             map_values(matrix, table.dense, rows, features, edges, n_threads)
-        else:
-            for feature in range(table.n_features):
-                column = table.column(feature)
-                if table.is_categorical[feature]:
-                    codes = column if rows is None else column[rows]
-                    map_levels(matrix, codes, feature)
-                else:
-                    features = np.array([feature], dtype=np.int32)
-                    map_values(
-                        matrix, column[:, np.newaxis], rows, features, edges, n_threads
-                    )
-        fill_rows(matrix, n_threads)
-        return matrix
+            return matrix, entries
+        for feature in np.flatnonzero(self.is_stored_):
+            column = table.column(feature)
+            if table.is_categorical[feature]:
+                codes = column if rows is None else column[rows]
+                map_levels(matrix, codes, feature)
+            else:
+                features = np.array([feature], dtype=np.int32)
+                map_values(
+                    matrix, column[:, np.newaxis], rows, features, edges, n_threads
+                )
+        return matrix, entries
+
+    def _map_stored(self, csc, n_threads):
+        """Return the entries of the features that most rows have a zero of."""
+        edges = np.concatenate([*self.thresholds_, np.empty(0)])
+        n_edges = self.n_bins_non_missing_ - 1
+        codes, has_missing = map_stored_values(
+            csc.data,
+            csc.indptr.astype(np.int64),
+            edges,
+            np.cumsum(n_edges, dtype=np.int64) - n_edges,
+            self.n_bins_non_missing_,
+            n_threads,
+        )
+        # Of sorted edges, those below zero.
+        ends = np.cumsum(n_edges)
+        n_below = np.concatenate([[0], np.cumsum(edges < 0)])
+        zero_codes = (n_below[ends] - n_below[ends - n_edges]).astype(np.int32)
+        n_stored = np.diff(csc.indptr)
+        is_entry = codes != np.repeat(zero_codes, n_stored)
+        n_entries = np.concatenate([[0], np.cumsum(is_entry)])
+        starts = n_entries[csc.indptr].astype(np.int64)
+        # Codes of wide features are more than a byte can hold.
+        is_narrow = make_plain_layout(self.n_bins_non_missing_).storage == NARROW
+        listed = np.flatnonzero(
+            is_narrow & (np.diff(starts) < MAX_SHARE * csc.shape[0])
+        )
+        entries = Entries(
+            np.arange(csc.shape[1]),
+            zero_codes,
+            starts,
+            csc.indices[is_entry].astype(np.uint32),
+            codes[is_entry],
+        )
+        return entries.take(listed), has_missing
+
+
+def _have_exact_sums(weights):
+    """Return whether the sums of weights are the same in any order."""
+    return weights is None or (
+        np.all(weights == np.rint(weights)) and weights.sum() < 2**53
+    )

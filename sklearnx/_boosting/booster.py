@@ -238,6 +238,7 @@ class Booster:
                     self.gradients[output],
                     None if hessians is None else hessians[output],
                     self.n_threads,
+                    output,
                 )
         with self.timer.measure("growing"):
             tree = Tree(*self.grower.grow(self.quantized, tree_idx, rows))

@@ -112,10 +112,12 @@ class Table:
     @property
     def is_contiguous(self) -> bool:
         """Whether `to_matrix` returns all rows without a copy."""
-        return self.dense is not None and self.dense.flags.c_contiguous
+        if self.dense is not None:
+            return self.dense.flags.c_contiguous
+        return self._matrix is not None
 
     def to_matrix(self, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
-        """Return some rows as a C-contiguous array for the predictor.
+        """Return some rows as the predictor takes them.
 
         Parameters
         ----------
@@ -124,14 +126,14 @@ class Table:
 
         Returns
         -------
-        matrix : ndarray of shape (n_selected_rows, n_features)
-            float32 or float64. Codes of levels are floats, missing values are NaN.
-            Not a copy where `dense` is C-contiguous.
+        matrix : ndarray or CSR matrix of shape (n_selected_rows, n_features)
+            float32 or float64, C-contiguous. Codes of levels are floats, missing values
+            are NaN. Not a copy where `dense` is C-contiguous. Sparse rows stay sparse.
         """
         if self.dense is not None:
             return np.ascontiguousarray(self.dense[rows])
         if self._matrix is not None:
-            return self._csr[rows].toarray(order="C")
+            return self._csr if _is_all(rows) else self._csr[rows]
         n_rows = len(self.columns[0][rows])
         matrix = np.empty((n_rows, self.n_features), dtype=self.float_dtype)
         for j, column in enumerate(self.columns):
@@ -517,6 +519,10 @@ def _to_objects(X):
     except ValueError:
         # Ragged: scikit-learn's message is better.
         return X
+
+
+def _is_all(rows):
+    return isinstance(rows, slice) and rows == slice(None)
 
 
 def _make_canonical(matrix):

@@ -90,6 +90,17 @@ def digest(*arrays: np.ndarray) -> str:
     return hasher.hexdigest()
 
 
+def _digest_values(matrix: Any) -> str:
+    """Return what `digest` returns of a plain array, of sparse rows as well."""
+    if isinstance(matrix, np.ndarray):
+        return digest(matrix)
+    hasher = blake2b(digest_size=DIGEST_SIZE)
+    hasher.update(f"{matrix.dtype.descr}{matrix.shape}".encode())
+    for row in range(matrix.shape[0]):
+        hasher.update(matrix[row].toarray().reshape(-1).view(np.uint8))
+    return hasher.hexdigest()
+
+
 def fingerprint_data(
     matrix: Any,
     thresholds: list[np.ndarray],
@@ -136,7 +147,7 @@ def fingerprint_data(
         )
     for name, (rows, values) in followed.items():
         whose = f"eval_sets[{name!r}]" if name != "validation" else "validation rows"
-        digests[f"X of {whose}"] = digest(values)
+        digests[f"X of {whose}"] = _digest_values(values)
         for part, text in _digest_rows(rows).items():
             digests[f"{part} of {whose}"] = text
     columns = [

@@ -14,8 +14,10 @@ from sklearnx._cython.boosting.predicting import (
     find_leaves,
 )
 
-# Frames and sparse matrices become plain arrays that many rows at a time.
+# Frames become plain arrays that many rows at a time.
 ROWS_PER_CHUNK = 1 << 16
+# Sparse rows become plain ones of so many values at a time.
+MAX_DENSE_VALUES = 1 << 22
 
 
 NO_LINEAR_LEAVES = np.empty(0, dtype=LINEAR_LEAF_DTYPE)
@@ -155,29 +157,21 @@ class Tree:
 
     def add_predictions(self, X, raw, n_threads):
         """Add the tree's values for the rows of `X` to `raw`, (n_outputs, n_rows)."""
-        add_predictions(
-            self.nodes.view(np.uint8),
-            np.array([0, len(self.nodes)], dtype=np.int64),
-            self.bitsets,
-            X,
-            raw,
-            n_threads,
-            self.linear_leaves.view(np.uint8),
-            self.linear_terms.view(np.uint8),
-            vectors=self.vectors,
-        )
+        offsets = np.array([0, len(self.nodes)], dtype=np.int64)
+        _add_predictions(self, offsets, X, raw, n_threads)
 
     def find_leaves(self, X, n_threads):
         """Return the position of each row's leaf, int32 of shape (n_rows,)."""
-        leaves = np.empty((len(X), 1), dtype=np.int32)
-        find_leaves(
-            self.nodes.view(np.uint8),
-            np.array([0, len(self.nodes)], dtype=np.int64),
-            self.bitsets,
-            X,
-            leaves,
-            n_threads,
-        )
+        leaves = np.empty((X.shape[0], 1), dtype=np.int32)
+        for rows, part, nodes, _ in make_dense(X, self.nodes):
+            find_leaves(
+                nodes.view(np.uint8),
+                np.array([0, len(nodes)], dtype=np.int64),
+                self.bitsets,
+                part,
+                leaves[rows],
+                n_threads,
+            )
         return leaves[:, 0]
 
     def find_binned_leaves(self, matrix, n_threads):
@@ -192,6 +186,75 @@ class Tree:
             n_threads,
         )
         return leaves
+
+
+def make_dense(X, nodes, terms=NO_LINEAR_TERMS):
+    """Yield rows as plain arrays, of sparse ones the features that trees ask for.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+    nodes : NODE_DTYPE array
+    terms : LINEAR_TERM_DTYPE array
+
+    Yields
+    ------
+    rows : slice
+    part : ndarray of shape (n_some_rows, n_some_features)
+        These rows of `X`: itself if it is an array.
+    nodes, terms : arrays
+        As given, save that they count the features of `part`.
+    """
+    if isinstance(X, np.ndarray):
+        yield slice(None), X, nodes, terms
+        return
+    features = np.unique(np.concatenate([nodes["feature"], terms["feature"]]))
+    features = features[features >= 0]
+    if len(features) == 0:
+        # Kernels want a value of each row.
+        features = np.zeros(1, dtype=np.int64)
+    nodes, terms = nodes.copy(), terms.copy()
+    is_split = nodes["feature"] >= 0
+    for array, which in ((nodes, is_split), (terms, slice(None))):
+        array["feature"][which] = np.searchsorted(features, array["feature"][which])
+    n_rows = X.shape[0]
+    n_at_a_time = max(1, MAX_DENSE_VALUES // len(features))
+    for start in range(0, n_rows, n_at_a_time):
+        rows = slice(start, min(start + n_at_a_time, n_rows))
+        yield rows, X[rows][:, features].toarray(order="C"), nodes, terms
+
+
+def _add_predictions(trees, offsets, X, raw, n_threads, divisor=1):
+    """Add the values of trees for the rows of `X` to `raw`.
+
+    Parameters
+    ----------
+    trees : Tree or BoostedTrees
+    offsets : int64 array of shape (n_trees + 1,)
+        First node of each of the trees to add, and the end.
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+    raw : float64 array of shape (n_outputs, n_rows), C order
+    n_threads : int
+    divisor : int, default=1
+        Of what the nodes hold undivided: linear models and vectors.
+    """
+    for rows, part, nodes, terms in make_dense(X, trees.nodes, trees.linear_terms):
+        # Kernels want their rows of all outputs in C order.
+        part_raw = np.ascontiguousarray(raw[:, rows])
+        add_predictions(
+            nodes.view(np.uint8),
+            offsets,
+            trees.bitsets,
+            part,
+            part_raw,
+            n_threads,
+            trees.linear_leaves.view(np.uint8),
+            terms.view(np.uint8),
+            divisor,
+            trees.vectors,
+        )
+        if not np.may_share_memory(part_raw, raw):
+            raw[:, rows] = part_raw
 
 
 def find_terms(leaves):
@@ -417,23 +480,14 @@ class BoostedTrees:
 
         Parameters
         ----------
-        X : float32 or float64 array of shape (n_rows, n_features), C order
+        X : array or CSR matrix of shape (n_rows, n_features)
+            float32 or float64, C order.
         raw : float64 array of shape (n_outputs, n_rows), C order
         """
         n_trees = self.n_trees_per_iteration
         offsets = self.offsets[start * n_trees : stop * n_trees + 1]
-        add_predictions(
-            self.nodes.view(np.uint8),
-            offsets,
-            self.bitsets,
-            X,
-            raw,
-            n_threads,
-            self.linear_leaves.view(np.uint8),
-            self.linear_terms.view(np.uint8),
-            self.n_iter if self.is_average else 1,
-            self.vectors,
-        )
+        divisor = self.n_iter if self.is_average else 1
+        _add_predictions(self, offsets, X, raw, n_threads, divisor)
 
     def predict_raw(self, table, n_iter=None, offset=None, n_threads=1):
         """Return the raw scores of a table.
@@ -467,7 +521,7 @@ class BoostedTrees:
 
     def predict_stages(self, X, offset=None, n_threads=1):
         """Yield the raw scores after each iteration, as `add_iterations` takes rows."""
-        raw = self.make_raw(len(X), offset)
+        raw = self.make_raw(X.shape[0], offset)
         sums = np.zeros_like(raw) if self.is_average else raw
         for iteration in range(self.n_iter):
             self.add_iterations(X, sums, iteration, iteration + 1, n_threads)
@@ -478,10 +532,16 @@ class BoostedTrees:
 
     def find_leaves(self, X, n_threads=1):
         """Return the position in its tree of each row's leaf, (n_rows, n_trees)."""
-        leaves = np.empty((len(X), self.n_trees), dtype=np.int32)
-        find_leaves(
-            self.nodes.view(np.uint8), self.offsets, self.bitsets, X, leaves, n_threads
-        )
+        leaves = np.empty((X.shape[0], self.n_trees), dtype=np.int32)
+        for rows, part, nodes, _ in make_dense(X, self.nodes):
+            find_leaves(
+                nodes.view(np.uint8),
+                self.offsets,
+                self.bitsets,
+                part,
+                leaves[rows],
+                n_threads,
+            )
         return leaves
 
     def compute_partial_dependence(self, grid, target_features):

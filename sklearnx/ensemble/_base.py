@@ -256,7 +256,11 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         with timer.measure("binning"):
             self._bin_mapper = BinMapper(self.max_bins, seed=self._random_seed)
             matrix = self._bin_mapper.fit_transform(
-                train.table, train.index, train.sample_weight, n_threads
+                train.table,
+                train.index,
+                train.sample_weight,
+                n_threads,
+                self.min_samples_leaf,
             )
         with timer.measure("init score"):
             model = self._make_start_model(train, is_warm, n_threads)
@@ -717,7 +721,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         check_is_fitted(self)
         matrix = self._encoder.transform(X, self).to_matrix()
         n_threads = effective_n_threads(self.n_jobs)
-        offset = self._check_init_score(init_score, len(matrix))
+        offset = self._check_init_score(init_score, matrix.shape[0])
         for raw in self._model.predict_stages(matrix, offset, n_threads):
             yield raw.T.copy(order="F")
 

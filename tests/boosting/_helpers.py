@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearnx._cython.boosting.binning import fill_rows, map_levels
+from sklearnx._cython.boosting.binning import count_codes, fill_rows, map_levels
 from sklearnx._cython.boosting.matrix import BinnedMatrix
 from sklearnx._cython.boosting.quantization import QuantizedGradients
 
@@ -18,7 +18,7 @@ def make_matrix(codes, n_bins, is_categorical=None):
     for feature, n in enumerate(n_bins):
         column = codes[:, feature].astype(np.int32)
         map_levels(matrix, np.where(column == n, -1, column).astype(np.int32), feature)
-    fill_rows(matrix, 1)
+    fill_rows(matrix, count_codes(matrix, 1), 1)
     return matrix
 
 

@@ -14,8 +14,6 @@ import numpy as np
 from sklearnx._cython.common import elementary
 
 MIN_LEVEL_SUPPORT = 10
-N_FREE_LEVELS = 6
-LEVEL_PENALTY = 0.2
 ROUNDING = 1e-14
 FEATURES_OF_NODE = 1
 FEATURES_OF_TREE = 2
@@ -163,7 +161,7 @@ def map_values(values, thresholds):
 Fixed = namedtuple(
     "Fixed",
     "gradients hessians leaf_gradients leaf_hessians units weights weight_unit "
-    "row_weight",
+    "row_weight repeats square_shift",
 )
 
 
@@ -204,6 +202,8 @@ def quantize(gradients, hessians=None, weights=None):
     row_weight = 1.0 if is_integer else 1 / (weight_unit * weight_scale)
     are_1 = is_constant and is_integer
     shifts = n_bits - 11, 0 if are_1 else n_bits - 12
+    # Of a value whose squares are summed in 64 bits.
+    n_square_bits = (62 - math.ceil(math.log2(n_terms))) // 2
     is_narrow = (
         n_terms >= 2**13
         and int(np.abs(leaf_gradients).sum()) >= 16 * n_terms * 2 ** shifts[0]
@@ -212,7 +212,14 @@ def quantize(gradients, hessians=None, weights=None):
     if not is_narrow:
         fine = leaf_gradients, leaf_hessians
         return Fixed(
-            *fine, *fine, leaf_units * 2, fixed_weights, weight_unit, row_weight
+            *fine,
+            *fine,
+            leaf_units * 2,
+            fixed_weights,
+            weight_unit,
+            row_weight,
+            repeats,
+            max(n_bits - n_square_bits, 0),
         )
 
     def narrow(sums, shift, largest):
@@ -229,7 +236,23 @@ def quantize(gradients, hessians=None, weights=None):
         fixed_weights,
         weight_unit,
         row_weight,
+        repeats,
+        0,
     )
+
+
+def compute_noise(fixed, rows):
+    """Return the sum of squared gradients of some rows over that of hessians."""
+    repeats = fixed.repeats[rows]
+    once = fixed.gradients[rows] // np.maximum(repeats, 1)
+    shift = fixed.square_shift
+    rounded = (once + (1 << shift >> 1)) >> shift
+    unit = fixed.units[0] * 2**shift
+    hessian = int(fixed.hessians[rows].sum())
+    if hessian == 0:
+        return 0.0
+    squares = int((repeats * rounded * rounded).sum())
+    return squares * unit / (hessian * fixed.units[1]) * unit
 
 
 # ---- histograms ----------------------------------------------------------------------
@@ -271,6 +294,7 @@ class Criterion:
     path_smoothing: float = 0.0
     monotonic_cst: np.ndarray | None = None
     row_weight: float = 1.0
+    noise: float = 0.0
     extra_trees: bool = False
     seed: int = 0
     tree_idx: int = 0
@@ -304,17 +328,30 @@ class Criterion:
         best = -self.soften(gradient)[0] / curvature if curvature > 0 else 0.0
         return self.restrain(best, n_rows, at, bounds)
 
-    def compute_gain(self, left, node, sum_weights, at, bounds, cst=0, penalty=0.0):
-        """Return the gain of a split, 0 if it is not allowed.
+    def compute_chance(self, hessians, n_levels):
+        """Return what moving levels of these hessians, of `n_levels`, gains by chance.
+
+        They are summed up from the end of the order.
+        """
+        if not n_levels:
+            return 0.0
+        sum_roots = 0.0
+        for hessian in hessians:
+            sum_roots += math.sqrt(int(hessian))
+        size = sum_roots * sum_roots / int(sum(hessians))
+        growth = 0.3 + 1.4 * elementary.log(n_levels / len(hessians))
+        return self.noise * max(size * growth - 3, 0.0)
+
+    def compute_gain(self, left, node, sum_weights, at, bounds, cst=0, chance=0.0):
+        """Return the gain of a split less `chance`, 0 if it is not allowed.
 
         `sum_weights` is that of the node's rows, `at` its value. The weights of its
         children are known as a multiple of their hessians only.
         """
         if not self.is_allowed(left, node):
             return 0.0
-        gain, is_rounding = self.measure(
-            left, node, sum_weights, at, bounds, cst, penalty
-        )
+        gain, is_rounding = self.measure(left, node, sum_weights, at, bounds, cst)
+        gain -= chance
         if is_rounding or not self.min_split_gain < gain < math.inf:
             return 0.0
         return gain
@@ -327,10 +364,10 @@ class Criterion:
         least = min(int(left[1]), int(right[1])) * self.hessian_unit
         return least >= self.min_child_weight
 
-    def measure(self, left, node, sum_weights, at, bounds, cst=0, penalty=0.0):
+    def measure(self, left, node, sum_weights, at, bounds, cst=0):
         """Return the gain of an allowed split, and whether it is of rounding errors."""
         right = node - left
-        l2 = self.l2_regularization + penalty
+        l2 = self.l2_regularization
         curvatures = [int(child[1]) * self.hessian_unit + l2 for child in (left, right)]
         gradients = [int(child[0]) * self.gradient_unit for child in (left, right)]
         gradient = int(node[0]) * self.gradient_unit
@@ -342,7 +379,7 @@ class Criterion:
         if self.is_plain:
             gain = cross * cross / (curvatures[0] * curvatures[1] * total)
             if l2 > 0:
-                gain -= gradient * gradient / curvature * (l2 + penalty) / total
+                gain -= gradient * gradient / curvature * l2 / total
         else:
             unit = sum_weights / int(node[1])
             n_rows = [int(sums[1]) * unit for sums in (left, right)]
@@ -360,7 +397,7 @@ class Criterion:
             gain = moves[0] + moves[1]
             taken = self.soften(gradient)[1]
             gain -= 2 * (taken - (held[0] + held[1])) * before
-            gain -= (l2 + penalty) * before * before
+            gain -= l2 * before * before
         return gain, is_rounding
 
 
@@ -402,16 +439,10 @@ def find_split(
         keys = (criterion.seed, CUT_OF_NODE, criterion.tree_idx, node_idx, feature)
         return draw(*keys) * n >> 64
 
+    levels = []
     if is_categorical:
         levels = _sort_levels(histogram, node, criterion, sum_weights)
-        half = range(1, (len(levels) + 1) // 2 + 1)
-        candidates = [levels[:n] for n in half] + [levels[-n:] for n in half]
-        if criterion.extra_trees:
-            n = len(levels)
-            cut = 1 + draw_cut(max(n - 1, 1)) if n else 0
-            candidates = [levels[:cut] if cut <= max(n // 2, 1) else levels[cut:]]
-        n_costly = max(len(levels) - N_FREE_LEVELS, 0)
-        penalty = LEVEL_PENALTY * criterion.row_weight * n_costly
+        candidates = list_sides(levels, criterion, draw_cut)
         cst = 0
     else:
         # The codes on the left; those of an empty last bin were tried without it.
@@ -430,14 +461,15 @@ def find_split(
                 [*range(last + 1), *missing]
                 for missing in ([], [n_bins])[: 1 + has_missing]
             ]
-        cst, penalty = 0, 0.0
+        cst = 0
         if criterion.monotonic_cst is not None:
             cst = int(criterion.monotonic_cst[feature])
     best = None
     for codes in candidates:
         left = histogram[codes].sum(axis=0)
+        chance = criterion.compute_chance(histogram[codes, 1], len(levels))
         gain = criterion.compute_gain(
-            left, node, sum_weights, value, bounds, cst, penalty
+            left, node, sum_weights, value, bounds, cst, chance
         )
         if gain > (best.gain if best else 0):
             goes_left = np.zeros(n_bins + 1, dtype=np.uint8)
@@ -448,7 +480,7 @@ def find_split(
 
 
 def list_shared_candidates(root, is_categorical, criterion, node, sum_weights, keys):
-    """Return the codes on the left of all splits of a level, and their penalty.
+    """Return the codes on the left of all splits of a level, each with its chance.
 
     `root` is the histogram of the root and the feature, `node` the root; `keys` are
     those of a random cut.
@@ -456,14 +488,10 @@ def list_shared_candidates(root, is_categorical, criterion, node, sum_weights, k
     n_bins = len(root) - 1
     if is_categorical:
         levels = _sort_levels(root, node.sums, criterion, sum_weights)
-        half = range(1, (len(levels) + 1) // 2 + 1)
-        candidates = [levels[:n] for n in half] + [levels[-n:] for n in half]
-        if criterion.extra_trees and levels:
-            n = len(levels)
-            cut = 1 + (draw(*keys) * max(n - 1, 1) >> 64)
-            candidates = [levels[:cut] if cut <= max(n // 2, 1) else levels[cut:]]
-        n_costly = max(len(levels) - N_FREE_LEVELS, 0)
-        return candidates, LEVEL_PENALTY * criterion.row_weight * n_costly
+        return [
+            (codes, criterion.compute_chance(root[codes, 1], len(levels)))
+            for codes in list_sides(levels, criterion, lambda n: draw(*keys) * n >> 64)
+        ]
     used = np.flatnonzero(root[:-1, 2])
     lasts = range(int(used[0]), n_bins) if len(used) else []
     if criterion.extra_trees:
@@ -471,8 +499,22 @@ def list_shared_candidates(root, is_categorical, criterion, node, sum_weights, k
         n = int(used[-1] - used[0]) + has_missing if len(used) else 0
         lasts = [int(used[0]) + (draw(*keys) * n >> 64)] if n else []
     return [
-        [*range(last + 1), *missing] for last in lasts for missing in ([], [n_bins])
-    ], 0.0
+        ([*range(last + 1), *missing], 0.0)
+        for last in lasts
+        for missing in ([], [n_bins])
+    ]
+
+
+def list_sides(levels, criterion, draw_cut):
+    """Return the prefixes and suffixes of sorted levels, each from its end on."""
+    n = len(levels)
+    half = range(1, (n + 1) // 2 + 1)
+    candidates = [levels[:k] for k in half] + [levels[::-1][:k] for k in half]
+    if criterion.extra_trees and n:
+        cut = 1 + draw_cut(max(n - 1, 1))
+        is_prefix = cut <= max(n // 2, 1)
+        candidates = [levels[:cut] if is_prefix else levels[::-1][: n - cut]]
+    return candidates
 
 
 def _sort_levels(histogram, node, criterion, sum_weights):
@@ -543,6 +585,7 @@ def grow(
         fixed.units[1],
         monotonic_cst=monotonic_cst,
         row_weight=fixed.row_weight,
+        noise=compute_noise(fixed, slice(None) if rows is None else rows),
         seed=seed,
         tree_idx=tree_idx,
         **terms,
@@ -650,7 +693,7 @@ def grow(
                 search(nodes[i].left + 1)
             n_splits_left -= n_popped
 
-    def find_gain(node, feature, left_codes, penalty):
+    def find_gain(node, feature, left_codes, chance):
         """Return the gain of one split of one node, and its left sums."""
         histogram = build_histogram(codes, n_bins, fixed, node.rows)[feature]
         left = histogram[left_codes].sum(axis=0)
@@ -665,17 +708,17 @@ def grow(
             node.draws_to,
             node.bounds,
             cst,
-            penalty * share,
+            chance * share,
         )
         return gain, left
 
     def find_shared_split(key, level):
-        """Return the feature, codes and penalty of the largest sum of gains."""
+        """Return the feature, codes and chance of the largest sum of gains."""
         best, found = 0, None
         roots = build_histogram(codes, n_bins, fixed, nodes[0].rows)
         for feature in list_features(key, *level):
             members = [node for node in level if feature in list_own_features(node)]
-            candidates, penalty = list_shared_candidates(
+            candidates = list_shared_candidates(
                 roots[feature],
                 is_categorical[feature],
                 criterion,
@@ -683,12 +726,12 @@ def grow(
                 nodes[0].sum_weights * fixed.weight_unit,
                 (seed, CUT_OF_NODE, tree_idx, key, feature),
             )
-            for left_codes in candidates:
+            for left_codes, chance in candidates:
                 gain = 0.0
                 for node in members:
-                    gain += find_gain(node, feature, left_codes, penalty)[0]
+                    gain += find_gain(node, feature, left_codes, chance)[0]
                 if best < gain < math.inf:
-                    best, found = gain, (feature, left_codes, penalty)
+                    best, found = gain, (feature, left_codes, chance)
         return found
 
     def list_own_features(node):
@@ -706,12 +749,12 @@ def grow(
             found = find_shared_split(key, [nodes[i] for i in level]) if level else None
             if found is None:
                 break
-            feature, left_codes, penalty = found
+            feature, left_codes, chance = found
             n = n_bins[feature]
             popped, level = sorted(level), []
             for i in popped:
                 node = nodes[i]
-                gain, left = find_gain(node, feature, left_codes, penalty)
+                gain, left = find_gain(node, feature, left_codes, chance)
                 if gain == 0 or feature not in list_own_features(node):
                     level.append(i)
                     continue

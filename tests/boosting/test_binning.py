@@ -6,6 +6,7 @@ import pytest
 from sklearnx._boosting.binning import BinMapper
 from sklearnx._boosting.encoding import Table
 from sklearnx._cython.boosting.binning import (
+    count_codes,
     fill_rows,
     find_edges,
     gather_columns,
@@ -143,7 +144,7 @@ def test_rows_are_the_transposed_columns(n_features, n_threads):
     rng = np.random.default_rng(0)
     matrix = BinnedMatrix(2500, [9] * n_features + [300], [False] * (n_features + 1))
     matrix.columns[...] = rng.integers(0, 10, size=matrix.columns.shape)
-    fill_rows(matrix, n_threads)
+    fill_rows(matrix, count_codes(matrix, n_threads), n_threads)
     np.testing.assert_array_equal(matrix.rows, matrix.columns.T)
 
 

@@ -158,6 +158,48 @@ def test_weight_is_repetition():
         )
 
 
+@pytest.mark.parametrize("has_hessians", [False, True])
+@pytest.mark.parametrize("weights", ["none", "integer", "large integer", "real"])
+@pytest.mark.parametrize("gradients", ["normal", "outlier", "heavy", "zero", "tiny"])
+def test_noise(gradients, weights, has_hessians):
+    rng = np.random.default_rng(0)
+    gradients = make_gradients(gradients, rng)
+    hessians = rng.uniform(0, 0.25, size=N_ROWS) if has_hessians else None
+    is_integer = weights != "real"
+    weights = make_weights(weights, rng)
+    quantized = make_quantized(gradients, hessians, weights)
+    fixed = oracle.quantize(gradients, hessians, weights)
+    all_rows = np.arange(N_ROWS, dtype=np.uint32)
+    for rows in (all_rows, all_rows[::7].copy(), all_rows[-1:]):
+        for n_threads in N_THREADS:
+            noise = quantized.compute_noise(rows, n_threads)
+            assert noise == oracle.compute_noise(fixed, rows)
+    w = np.ones(N_ROWS) if weights is None else weights
+    h = np.ones(N_ROWS) if hessians is None else hessians
+    # A real weight multiplies the gradient; others repeat it.
+    squares = w * gradients**2 if is_integer else (w * gradients) ** 2
+    exact = squares.sum() / (w * h).sum()
+    assert quantized.compute_noise(all_rows, 1) == pytest.approx(exact, rel=2e-3)
+
+
+def test_noise_of_repeated_rows():
+    rng = np.random.default_rng(0)
+    gradients, hessians = make_gradients("normal", rng), rng.uniform(0, 0.25, N_ROWS)
+    weights = rng.integers(0, 4, size=N_ROWS)
+    weighted = make_quantized(gradients, hessians, weights.astype(float))
+    repeated = make_quantized(gradients.repeat(weights), hessians.repeat(weights))
+    noises = [
+        quantized.compute_noise(np.arange(n, dtype=np.uint32), 1)
+        for quantized, n in ((weighted, N_ROWS), (repeated, weights.sum()))
+    ]
+    assert noises[0] == noises[1]
+
+
+def test_noise_without_hessians():
+    gradients, rows = np.ones(10), np.arange(10, dtype=np.uint32)
+    assert make_quantized(gradients, np.zeros(10)).compute_noise(rows, 1) == 0
+
+
 @pytest.mark.parametrize("n_rows, is_narrow", [(2**13 - 1, False), (2**13, True)])
 def test_few_rows_are_wide(n_rows, is_narrow):
     rng = np.random.default_rng(0)

@@ -103,6 +103,7 @@ def test_random_histograms(n_bins, missing, is_categorical):
             min_samples_leaf=(1, 5, 40)[i // 3 % 3],
             min_child_weight=(1e-10, 1e-3)[i % 2],
             row_weight=(1.0, 0.3, 1.0, 2.0**-20)[i % 4],
+            noise=(0.0, 0.02, 0.3, 2.0)[i // 4 % 4],
         )
         n_found += split is not None
     assert n_found > 10 or n_bins == 1
@@ -474,6 +475,55 @@ def test_levels_with_equal_keys_lower_first():
     np.testing.assert_array_equal(split["goes_left"], [0, 0, 0, 1, 1, 1, 0])
     # Of a prefix and its complement, the same split, the prefix wins.
     assert split["n_left_levels"] == 3
+
+
+@pytest.mark.parametrize("n_levels", [30, 100, 1000])
+def test_chance_is_what_noise_gains(n_levels):
+    # On average over random gradients, at some places in the order of the levels.
+    rng = np.random.default_rng(0)
+    criterion = oracle.Criterion(noise=1.0)
+    gradients = -np.sort(-rng.normal(size=(2000, n_levels)))
+    node = gradients.sum(axis=1)
+    for n_left in (1, 2, n_levels // 10, n_levels // 4, n_levels // 2):
+        left = gradients[:, :n_left].sum(axis=1)
+        gains = left**2 / n_left + (node - left) ** 2 / (n_levels - n_left)
+        gains -= node**2 / n_levels
+        chance = criterion.compute_chance(np.full(n_left, 20), n_levels) + 3
+        assert chance == pytest.approx(gains.mean(), rel=0.12)
+
+
+def test_levels_of_noise_do_not_split():
+    # Of 300 levels with 20 to 40 rows and no effect, or one of a tenth of the noise.
+    rng = np.random.default_rng(0)
+    n_found = {0.0: [0, 0], 0.5: [0, 0]}
+    for effect, found in n_found.items():
+        for _ in range(50):
+            counts = rng.integers(20, 40, size=300)
+            means = effect * rng.normal(size=300)
+            gradients = rng.normal(means * counts, np.sqrt(counts)) * 1000
+            bins = np.stack([gradients.astype(int), counts, counts], axis=1)
+            bins = np.append(bins, [[0, 0, 0]], axis=0)
+            for i, noise in enumerate((0.0, 1.0)):
+                split = check(
+                    bins, is_categorical=True, gradient_unit=1e-3, noise=noise
+                )
+                found[i] += split is not None and split["gain"] > 20
+    assert n_found[0.0][0] == 50
+    assert n_found[0.0][1] <= 10
+    assert n_found[0.5] == [50, 50]
+
+
+def test_few_levels_are_sorted_free_of_charge():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        bins = draw_bins(rng, 6, missing=False)
+        bins[:-1, 1:] += 60
+        gains = [
+            check(bins, is_categorical=True, noise=noise)["gain"]
+            for noise in (0.0, 0.1)
+        ]
+        # 6 levels of the same size would gain 0.8 by chance beyond what is free.
+        assert gains[0] - 0.1 <= gains[1] <= gains[0]
 
 
 def test_missing_values_are_a_level():

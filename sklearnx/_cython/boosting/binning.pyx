@@ -7,7 +7,11 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libcpp.vector cimport vector
 
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
-from sklearnx._cython.common.dtypes cimport binned_t, column_group_t
+from sklearnx._cython.common.dtypes cimport (
+    MAX_NARROW_BINS,
+    binned_t,
+    column_group_t,
+)
 from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "binning_kernels.h" nogil:
@@ -20,8 +24,12 @@ cdef extern from "binning_kernels.h" nogil:
         void map_rows(int64_t start, int64_t stop, uint8_t* has_missing) noexcept
 
     bint skx_find_edges[value_t](
-        const value_t* values, const double* weights, int64_t n_values, int max_bins,
-        vector[double]* edges,
+        const value_t* values, const double* weights, int64_t n_values,
+        double weight_of_zeros, int max_bins, vector[double]* edges,
+    ) noexcept
+    int skx_map_values[value_t](
+        const value_t* values, int64_t n_values, const double* edges, int n_bins,
+        uint8_t* codes,
     ) noexcept
     void skx_gather_columns[value_t](
         const void* values, int64_t row_stride, int64_t column_stride,
@@ -32,7 +40,9 @@ cdef extern from "binning_kernels.h" nogil:
         const column_group_t* group, const uint8_t* columns, int64_t n_rows,
         int64_t start, int64_t stop,
     ) noexcept
-    int64_t skx_find_max_count(const uint8_t* codes, int64_t n_rows) noexcept
+    void skx_count_codes(
+        const uint8_t* codes, int64_t n_rows, int64_t* n_of_codes
+    ) noexcept
 
 cdef enum:
     ROWS_PER_BLOCK = 1 << 9  # of some tens of columns fit the nearest cache
@@ -105,7 +115,9 @@ cdef struct edges_t:
     const void* values
     bint is_float32
     const double* weights
-    int64_t n_values
+    int64_t n_values  # of each column, weights are the same; unless there are starts
+    const int64_t* starts
+    const double* weights_of_zeros
     int max_bins
     vector[double]* edges
     uint8_t* failed
@@ -114,23 +126,48 @@ cdef struct edges_t:
 cdef void _find_edges(void* context, int column) noexcept nogil:
     cdef:
         edges_t* job = <edges_t*> context
-        int64_t first = column * job.n_values
+        int64_t first = column * job.n_values, n_values = job.n_values
+        const double* weights = job.weights
+        double weight_of_zeros = 0
+    if job.starts != NULL:
+        first = job.starts[column]
+        n_values = job.starts[column + 1] - first
+        weight_of_zeros = job.weights_of_zeros[column]
+        if weights != NULL:
+            weights += first
     if job.is_float32:
         job.failed[column] = not skx_find_edges(
             <const float*> job.values + first,
-            job.weights,
-            job.n_values,
+            weights,
+            n_values,
+            weight_of_zeros,
             job.max_bins,
             &job.edges[column],
         )
     else:
         job.failed[column] = not skx_find_edges(
             <const double*> job.values + first,
-            job.weights,
-            job.n_values,
+            weights,
+            n_values,
+            weight_of_zeros,
             job.max_bins,
             &job.edges[column],
         )
+
+
+cdef _run_find_edges(edges_t* job, int n_columns, int n_threads):
+    cdef:
+        int column
+        vector[vector[double]] edges
+        uint8_t[::1] failed = np.zeros(n_columns + 1, dtype=np.uint8)
+    edges.resize(n_columns)
+    job.edges = edges.data()
+    job.failed = &failed[0]
+    with nogil:
+        parallel_for(_find_edges, job, n_columns, n_threads)
+    if np.any(failed):
+        raise MemoryError()
+    return [np.array(edges[column], dtype=np.float64) for column in range(n_columns)]
 
 
 def find_edges(
@@ -158,27 +195,61 @@ def find_edges(
         row of weight 2 moves exactly as the row twice does.
     """
     cdef:
-        int column, n_columns = <int> columns.shape[0]
-        vector[vector[double]] edges
-        uint8_t[::1] failed = np.zeros(n_columns + 1, dtype=np.uint8)
+        int n_columns = <int> columns.shape[0]
         edges_t job
     if columns.shape[1] == 0 or n_columns == 0:
         return [np.empty(0) for _ in range(n_columns)]
-    edges.resize(n_columns)
     job.values = &columns[0, 0]
     job.is_float32 = floating is float
     job.weights = NULL
     if weights is not None:
         job.weights = &weights[0]
     job.n_values = columns.shape[1]
+    job.starts = NULL
     job.max_bins = max_bins
-    job.edges = edges.data()
-    job.failed = &failed[0]
-    with nogil:
-        parallel_for(_find_edges, &job, n_columns, n_threads)
-    if np.any(failed):
-        raise MemoryError()
-    return [np.array(edges[column], dtype=np.float64) for column in range(n_columns)]
+    return _run_find_edges(&job, n_columns, n_threads)
+
+
+def find_stored_edges(
+    const floating[::1] values,
+    const int64_t[::1] starts,
+    const double[::1] weights,
+    const double[::1] weights_of_zeros,
+    int max_bins,
+    int n_threads=1,
+):
+    """Find the edges of sparse features: those of the columns that they stand for.
+
+    Parameters
+    ----------
+    values : float array of shape (n_stored,)
+        Of one feature after the other; NaN is missing.
+    starts : int64 array of shape (n_features + 1,)
+        Where those of a feature begin.
+    weights : float64 array of shape (n_stored,) or None
+        Positive. With weights whose sums are not exact, edges may differ from those
+        of dense columns.
+    weights_of_zeros : float64 array of shape (n_features,)
+        Of the rows whose value, 0, is not stored.
+    max_bins, n_threads : int
+
+    Returns
+    -------
+    edges : list of float64 arrays
+    """
+    cdef:
+        double nothing = 0
+        edges_t job
+    job.values = &values[0] if values.shape[0] > 0 else NULL
+    job.is_float32 = floating is float
+    job.weights = NULL
+    if weights is not None:
+        job.weights = &weights[0] if weights.shape[0] > 0 else &nothing
+    job.n_values = 0
+    job.starts = &starts[0]
+    job.weights_of_zeros = &weights_of_zeros[0]
+    job.max_bins = max_bins
+    return _run_find_edges(&job, <int> starts.shape[0] - 1, n_threads)
 
 
 # ---- codes ---------------------------------------------------------------------------
@@ -251,6 +322,77 @@ def map_values(
     matrix.has_missing[np.asarray(features)] = np.any(has_missing, axis=0)
 
 
+cdef struct map_stored_t:
+    const void* values
+    bint is_float32
+    const int64_t* starts
+    const double* edges
+    const int64_t* edge_starts
+    const int32_t* n_bins
+    uint8_t* codes
+    uint8_t* has_missing
+
+
+cdef void _map_stored(void* context, int feature) noexcept nogil:
+    cdef:
+        map_stored_t* job = <map_stored_t*> context
+        int64_t first = job.starts[feature]
+        int64_t n_values = job.starts[feature + 1] - first
+        const double* edges = job.edges + job.edge_starts[feature]
+    if job.is_float32:
+        job.has_missing[feature] = skx_map_values(
+            <const float*> job.values + first,
+            n_values,
+            edges,
+            job.n_bins[feature],
+            job.codes + first,
+        )
+    else:
+        job.has_missing[feature] = skx_map_values(
+            <const double*> job.values + first,
+            n_values,
+            edges,
+            job.n_bins[feature],
+            job.codes + first,
+        )
+
+
+def map_stored_values(
+    const floating[::1] values,
+    const int64_t[::1] starts,
+    const double[::1] edges,
+    const int64_t[::1] edge_starts,
+    const int32_t[::1] n_bins,
+    int n_threads,
+):
+    """Map the stored values of sparse features to codes.
+
+    IN: values (n_stored,) of one feature after the other, starts (n_features + 1,);
+    inner edges of the bins, (n_bins - 1) of each from edge_starts (n_features,) on.
+
+    Returns
+    -------
+    codes : uint8 array of shape (n_stored,)
+    has_missing : uint8 array of shape (n_features,)
+    """
+    cdef:
+        uint8_t[::1] codes = np.empty(values.shape[0] + 1, dtype=np.uint8)
+        uint8_t[::1] has_missing = np.zeros(n_bins.shape[0] + 1, dtype=np.uint8)
+        map_stored_t job
+    if values.shape[0] > 0:
+        job.values = &values[0]
+        job.is_float32 = floating is float
+        job.starts = &starts[0]
+        job.edges = &edges[0] if edges.shape[0] > 0 else NULL
+        job.edge_starts = &edge_starts[0]
+        job.n_bins = &n_bins[0]
+        job.codes = &codes[0]
+        job.has_missing = &has_missing[0]
+        with nogil:
+            parallel_for(_map_stored, &job, <int> n_bins.shape[0], n_threads)
+    return np.asarray(codes)[: values.shape[0]], np.asarray(has_missing)[:-1]
+
+
 def map_levels(BinnedMatrix matrix, const int32_t[:] codes, int32_t feature):
     """Take over the codes of a categorical column; -1 is a missing value."""
     cdef:
@@ -283,33 +425,65 @@ def map_levels(BinnedMatrix matrix, const int32_t[:] codes, int32_t feature):
     matrix.has_missing[feature] = has_missing
 
 
-cdef struct fill_t:
+cdef struct count_t:
     const binned_t* binned
-    int64_t* max_counts
+    int64_t* counts
 
 
-def fill_rows(BinnedMatrix matrix, int n_threads):
-    """Copy the narrow columns of `matrix` into its blocks, and count their bins."""
+cdef void _count_column(void* context, int column) noexcept nogil:
+    cdef count_t* job = <count_t*> context
+    skx_count_codes(
+        job.binned.columns + column * job.binned.n_rows,
+        job.binned.n_rows,
+        job.counts + <int64_t> column * MAX_NARROW_BINS,
+    )
+
+
+def count_codes(BinnedMatrix matrix, int n_threads):
+    """Return the number of rows of each code of the narrow columns.
+
+    Returns
+    -------
+    counts : int64 array of shape (n_columns, 256)
+    """
     cdef:
-        fill_t job
-        int64_t[::1] max_counts
+        int64_t[:, ::1] counts = np.zeros(
+            (matrix.binned.n_columns, MAX_NARROW_BINS), dtype=np.int64
+        )
+        count_t job
+    if matrix.binned.n_columns > 0 and matrix.binned.n_rows > 0:
+        job.binned = &matrix.binned
+        job.counts = &counts[0, 0]
+        with nogil:
+            parallel_for(_count_column, &job, matrix.binned.n_columns, n_threads)
+    return np.asarray(counts)
+
+
+def fill_rows(BinnedMatrix matrix, counts, int n_threads):
+    """Copy the narrow columns of `matrix` into its blocks, and note the fullest bins.
+
+    IN: counts (n_columns, 256), rows of each code.
+    """
+    cdef:
+        int column
         int n_blocks = <int> (
             (matrix.binned.n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK
         )
-    if matrix.binned.n_groups == 0:
+    if matrix.binned.n_groups == 0 or n_blocks == 0:
         return
-    job.binned = &matrix.binned
-    max_counts = matrix.max_counts
-    job.max_counts = &max_counts[0]
-    with nogil:
-        parallel_for(_transpose_block, &job, n_blocks, n_threads)
-        parallel_for(_count_column, &job, matrix.binned.n_narrow, n_threads)
+    for column in range(matrix.binned.n_columns):
+        is_shared = matrix.binned.default_codes[
+            matrix.binned.members[matrix.binned.member_starts[column]]
+        ] >= 0
+        matrix.max_counts[column] = counts[column, int(is_shared) :].max()
     matrix._set_max_counts()
+    with nogil:
+        parallel_for(_transpose_block, &matrix.binned, n_blocks, n_threads)
 
 
 cdef void _transpose_block(void* context, int block) noexcept nogil:
     cdef:
-        const binned_t* binned = (<fill_t*> context).binned
+        const binned_t* binned = <const binned_t*> context
         int64_t start = <int64_t> block * ROWS_PER_BLOCK
         int64_t stop = min(start + ROWS_PER_BLOCK, binned.n_rows)
         int group
@@ -321,10 +495,3 @@ cdef void _transpose_block(void* context, int block) noexcept nogil:
             start,
             stop,
         )
-
-
-cdef void _count_column(void* context, int column) noexcept nogil:
-    cdef fill_t* job = <fill_t*> context
-    job.max_counts[column] = skx_find_max_count(
-        job.binned.columns + column * job.binned.n_rows, job.binned.n_rows
-    )

@@ -9,45 +9,12 @@
 #include <algorithm>
 #include <limits>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "dtypes.h"
+#include "radix_sort.h"
 #include "skx_math.h"
-
-// ---- sorting --------------------------------------------------------------------------
-//
-// Floating-point numbers in ascending order are, after a change of some bits, unsigned
-// integers in ascending order, which a radix sort puts in order digit by digit, the
-// lowest first (Knuth, The Art of Computer Programming 3, 5.2.5).
-
-static inline uint32_t skx_to_key(float value) {
-    uint32_t bits;
-    value += 0.0f;  // -0 is 0
-    memcpy(&bits, &value, sizeof bits);
-    return bits ^ ((uint32_t)((int32_t)bits >> 31) | UINT32_C(0x80000000));
-}
-
-static inline uint64_t skx_to_key(double value) {
-    uint64_t bits;
-    value += 0.0;
-    memcpy(&bits, &value, sizeof bits);
-    return bits ^ ((uint64_t)((int64_t)bits >> 63) | UINT64_C(0x8000000000000000));
-}
-
-static inline double skx_from_key(uint32_t key) {
-    const uint32_t bits = key & UINT32_C(0x80000000) ? key ^ UINT32_C(0x80000000) : ~key;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static inline double skx_from_key(uint64_t key) {
-    const uint64_t top = UINT64_C(0x8000000000000000);
-    const uint64_t bits = key & top ? key ^ top : ~key;
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
 
 template <typename key_t>
 struct skx_item_t {
@@ -55,51 +22,9 @@ struct skx_item_t {
     double weight;
 };
 
-static inline uint32_t skx_key_of(uint32_t item) { return item; }
-static inline uint64_t skx_key_of(uint64_t item) { return item; }
 template <typename key_t>
 static inline key_t skx_key_of(const skx_item_t<key_t> &item) {
     return item.key;
-}
-
-// Sort by key; equal keys stay in order.
-template <typename item_t>
-static void skx_radix_sort(std::vector<item_t> &items) {
-    enum { DIGIT_BITS = 11, N_DIGITS = 1 << DIGIT_BITS };
-    typedef decltype(skx_key_of(items[0])) key_t;
-    const size_t n = items.size();
-    const int n_passes = (sizeof(key_t) * 8 + DIGIT_BITS - 1) / DIGIT_BITS;
-    if (n < N_DIGITS / 2) {
-        std::stable_sort(items.begin(), items.end(), [](const item_t &a, const item_t &b) {
-            return skx_key_of(a) < skx_key_of(b);
-        });
-        return;
-    }
-    std::vector<uint32_t> counts((size_t)n_passes * N_DIGITS);
-    for (const item_t &item : items) {
-        key_t key = skx_key_of(item);
-        for (int pass = 0; pass < n_passes; ++pass) {
-            ++counts[(size_t)pass * N_DIGITS + (key & (N_DIGITS - 1))];
-            key >>= DIGIT_BITS;
-        }
-    }
-    std::vector<item_t> sorted(n);
-    for (int pass = 0; pass < n_passes; ++pass) {
-        uint32_t *places = counts.data() + (size_t)pass * N_DIGITS;
-        const int shift = pass * DIGIT_BITS;
-        const size_t digit = (skx_key_of(items[0]) >> shift) & (N_DIGITS - 1);
-        if (places[digit] == n) continue;  // all have the same
-        uint32_t place = 0;
-        for (int i = 0; i < N_DIGITS; ++i) {
-            const uint32_t count = places[i];
-            places[i] = place;
-            place += count;
-        }
-        for (const item_t &item : items) {
-            sorted[places[(skx_key_of(item) >> shift) & (N_DIGITS - 1)]++] = item;
-        }
-        items.swap(sorted);
-    }
 }
 
 // ---- edges ----------------------------------------------------------------------------
@@ -215,30 +140,71 @@ static bool skx_choose_edges_of_light(
     return false;
 }
 
+// Of sorted values, and so many zeros more.
 template <typename item_t>
 static std::vector<double> skx_edges_of_sorted(
-    const std::vector<item_t> &items, int max_bins) {
+    const std::vector<item_t> &items, double weight_of_zeros, int max_bins) {
     std::vector<double> distinct, weights, edges;
-    if (skx_choose_edges_of_light(items, max_bins, &edges)) return edges;
+    if (weight_of_zeros == 0 && skx_choose_edges_of_light(items, max_bins, &edges)) {
+        return edges;
+    }
+    const auto append = [&](double value, double weight) {
+        if (!distinct.empty() && distinct.back() == value) {
+            weights.back() += weight;
+        } else {
+            distinct.push_back(value);
+            weights.push_back(weight);
+        }
+    };
     double total = 0, before = 0;
+    bool has_zeros = weight_of_zeros > 0;
     const size_t n = items.size();
     for (size_t i = 0; i < n; ++i) {
         total += skx_weight_of(items[i]);
-        if (i + 1 == n || skx_key_of(items[i + 1]) != skx_key_of(items[i])) {
-            distinct.push_back(skx_from_key(skx_key_of(items[i])));
-            weights.push_back(total - before);
-            before = total;
+        if (i + 1 < n && skx_key_of(items[i + 1]) == skx_key_of(items[i])) continue;
+        const double value = skx_from_key(skx_key_of(items[i]));
+        if (has_zeros && value >= 0) {
+            append(0, weight_of_zeros);
+            has_zeros = false;
         }
+        append(value, total - before);
+        before = total;
     }
+    if (has_zeros) append(0, weight_of_zeros);
     return skx_choose_edges(distinct, weights, max_bins);
 }
 
-// The inner edges of the bins of a column; NaN is missing. weights may be NULL. Returns
-// whether there was enough memory.
+// Sort keys if there are only few different ones: in the order of their appearance each
+// is counted. Returns whether it was so.
+template <typename key_t>
+static bool skx_sort_few_keys(std::vector<key_t> &keys) {
+    enum { MAX_DISTINCT = 8 };
+    std::vector<std::pair<key_t, size_t>> counts;
+    size_t last = 0;
+    for (const key_t key : keys) {
+        if (counts.empty() || counts[last].first != key) {
+            for (last = 0; last < counts.size() && counts[last].first != key; ++last) {
+            }
+            if (last == MAX_DISTINCT) return false;
+            if (last == counts.size()) counts.push_back({key, 0});
+        }
+        ++counts[last].second;
+    }
+    std::sort(counts.begin(), counts.end());
+    auto place = keys.begin();
+    for (const auto &count : counts) {
+        place = std::fill_n(place, count.second, count.first);
+    }
+    return true;
+}
+
+// The inner edges of the bins of a column; NaN is missing. weights may be NULL.
+// weight_of_zeros: of rows whose value is 0 and not among `values`. Returns whether there
+// was enough memory.
 template <typename value_t>
 static bool skx_find_edges(
-    const value_t *values, const double *weights, int64_t n_values, int max_bins,
-    std::vector<double> *edges) {
+    const value_t *values, const double *weights, int64_t n_values,
+    double weight_of_zeros, int max_bins, std::vector<double> *edges) {
     typedef decltype(skx_to_key(values[0])) key_t;
     try {
         if (weights == NULL) {
@@ -247,8 +213,8 @@ static bool skx_find_edges(
             for (int64_t i = 0; i < n_values; ++i) {
                 if (values[i] == values[i]) keys.push_back(skx_to_key(values[i]));
             }
-            skx_radix_sort(keys);
-            *edges = skx_edges_of_sorted(keys, max_bins);
+            if (!skx_sort_few_keys(keys)) skx_radix_sort(keys.data(), keys.size());
+            *edges = skx_edges_of_sorted(keys, weight_of_zeros, max_bins);
         } else {
             std::vector<skx_item_t<key_t>> items;
             items.reserve(n_values);
@@ -256,8 +222,8 @@ static bool skx_find_edges(
                 if (values[i] != values[i]) continue;
                 items.push_back({skx_to_key(values[i]), weights[i]});
             }
-            skx_radix_sort(items);
-            *edges = skx_edges_of_sorted(items, max_bins);
+            skx_radix_sort(items.data(), items.size());
+            *edges = skx_edges_of_sorted(items, weight_of_zeros, max_bins);
         }
     } catch (const std::bad_alloc &) {
         return false;
@@ -274,9 +240,9 @@ struct skx_search_t {
     enum { N_LOTS = 16, PER_LOT = 16 };
     std::vector<value_t> edges;
     value_t last_of_lots[N_LOTS];
-    int n_steps = 0;
+    int n_edges, n_steps = 0;
 
-    skx_search_t(const double *inner_edges, int n_edges) {
+    skx_search_t(const double *inner_edges, int n_edges) : n_edges(n_edges) {
         while ((1 << n_steps) - 1 < n_edges) ++n_steps;
         const size_t n = std::max((size_t)1 << n_steps, (size_t)(N_LOTS * PER_LOT));
         edges.assign(n, std::numeric_limits<value_t>::infinity());
@@ -296,7 +262,7 @@ struct skx_search_t {
     bool has_lots() const { return edges.size() == N_LOTS * PER_LOT; }
 };
 
-enum { SKX_VALUES_AT_A_TIME = 512 };
+enum { SKX_VALUES_AT_A_TIME = 512, SKX_FEW_EDGES = 4 };
 
 // How many edges lie below each value: all values take a step of the search, then the
 // next, so that none waits for its own last step.
@@ -355,10 +321,26 @@ __attribute__((target("avx2,popcnt"))) static void skx_count_edges_avx2(
 }
 #endif
 
+// The same of few edges.
+template <typename value_t>
+static void skx_count_few_edges(
+    const skx_search_t<value_t> &search, const value_t *values, int n,
+    int32_t *counts) {
+    for (int i = 0; i < n; ++i) counts[i] = search.edges[0] < values[i];
+    for (int edge = 1; edge < search.n_edges; ++edge) {
+        const value_t value = search.edges[edge];
+        for (int i = 0; i < n; ++i) counts[i] += value < values[i];
+    }
+}
+
 template <typename value_t>
 static void skx_count_edges(
     const skx_search_t<value_t> &search, const value_t *values, int n,
     int32_t *counts) {
+    if (search.n_edges <= SKX_FEW_EDGES) {
+        skx_count_few_edges(search, values, n, counts);
+        return;
+    }
 #if SKX_HAS_X86_CODE
     static const bool has_avx2 =
         __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
@@ -423,7 +405,7 @@ struct skx_mapper_t {
         for (int column = 0; column < (int)searches.size(); ++column) {
             const int feature = features[column];
             const int64_t first = binned->positions[feature] * binned->n_rows;
-            if (!binned->is_wide[feature]) {
+            if (binned->storage[feature] == NARROW_STORAGE) {
                 has_missing[column] = map_column(
                     column, start, stop, (uint8_t *)binned->columns + first);
             } else if (binned->wide16 != NULL) {
@@ -466,19 +448,37 @@ static void skx_fill_group(
     }
 }
 
-// Rows in the fullest bin of a column. Four counters of each bin, so that equal codes in
-// a row do not wait for each other.
-static int64_t skx_find_max_count(const uint8_t *codes, int64_t n_rows) {
+// Rows of each code of a column, (MAX_NARROW_BINS,). Four counters of each, so that equal
+// codes in a row do not wait for each other.
+static void skx_count_codes(const uint8_t *codes, int64_t n_rows, int64_t *n_of_codes) {
     uint32_t counts[4][MAX_NARROW_BINS] = {};
-    int64_t largest = 0, row = 0;
+    int64_t row = 0;
     for (; row + 4 <= n_rows; row += 4) {
         for (int i = 0; i < 4; ++i) ++counts[i][codes[row + i]];
     }
     for (; row < n_rows; ++row) ++counts[0][codes[row]];
     for (int b = 0; b < MAX_NARROW_BINS; ++b) {
-        int64_t count = 0;
-        for (int i = 0; i < 4; ++i) count += counts[i][b];
-        largest = std::max(largest, count);
+        n_of_codes[b] = 0;
+        for (int i = 0; i < 4; ++i) n_of_codes[b] += counts[i][b];
     }
-    return largest;
+}
+
+// The codes of some values of one feature. Returns whether any is missing.
+template <typename value_t>
+static int skx_map_values(
+    const value_t *values, int64_t n_values, const double *edges, int n_bins,
+    uint8_t *codes) {
+    const skx_search_t<value_t> search(edges, n_bins - 1);
+    int32_t found[SKX_VALUES_AT_A_TIME];
+    int any_missing = 0;
+    for (int64_t first = 0; first < n_values; first += SKX_VALUES_AT_A_TIME) {
+        const int n = (int)std::min<int64_t>(SKX_VALUES_AT_A_TIME, n_values - first);
+        skx_count_edges(search, values + first, n, found);
+        for (int i = 0; i < n; ++i) {
+            const int is_missing = values[first + i] != values[first + i];
+            any_missing |= is_missing;
+            codes[first + i] = (uint8_t)(is_missing ? n_bins : found[i]);
+        }
+    }
+    return any_missing;
 }

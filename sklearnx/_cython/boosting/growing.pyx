@@ -18,7 +18,7 @@ import numpy as np
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from sklearnx._cython.boosting.features cimport (
@@ -38,6 +38,7 @@ from sklearnx._cython.boosting.histogram cimport (
     free_workspace,
     histogram_job_t,
     plan_histogram,
+    sum_rows,
     workspace_t,
 )
 from sklearnx._cython.boosting.histogram_pool cimport (
@@ -82,6 +83,7 @@ from sklearnx._cython.boosting.vector_splitting cimport (
     write_vector_left_levels,
 )
 from sklearnx._cython.common.dtypes cimport (
+    SPARSE_STORAGE,
     binned_t,
     hist_bin_t,
     node_t,
@@ -93,6 +95,7 @@ from sklearnx._cython.common.threads cimport parallel_for
 from sklearnx._cython.boosting.leafwise import Leafwise
 
 cdef extern from "histogram_kernels.h" nogil:
+    void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
     void skx_subtract_bins(
         hist_bin_t* bins, const hist_bin_t* less, int64_t n_bins
     ) noexcept
@@ -140,6 +143,8 @@ cdef struct grown_t:
     uint8_t* goes_left  # by code of the split's feature
     bint has_missing  # values of the split's feature
     uint8_t* groups  # interaction groups that its path leaves open
+    # By feature, which ones could be split: the histogram is of these. NULL: all.
+    uint8_t* live
     int32_t left  # -1 for a leaf
     int32_t depth
 
@@ -153,6 +158,7 @@ cdef struct search_t:
     bint is_last_plane  # then all of them are there, and features can be searched
     histogram_job_t histogram  # of the first node that has rows to add, if any
     bint adds_rows
+    int finished  # feature whose histogram is finished, -1: none
     bint subtracts  # it from the second node's, which was their parent's
     grown_t* nodes[2]
     uint8_t* allowed[2]  # NULL: the node is not searched
@@ -160,24 +166,36 @@ cdef struct search_t:
     shared_search_t* shared  # not NULL: gains are added here instead
 
 
-cdef void _search_feature(void* context, int feature) noexcept nogil:
+cdef void _search_feature(search_t* search, int feature) noexcept nogil:
     """Finish the histograms of a feature, and search them while they are warm."""
     cdef:
-        search_t* search = <search_t*> context
         int64_t first = search.binned.offsets[feature], start = search.plane + first
-        int i
-    if search.adds_rows:
-        finish_feature(&search.histogram, feature)
-    if search.subtracts:
-        skx_subtract_bins(
-            search.nodes[1].histogram + start,
-            search.nodes[0].histogram + start,
-            search.binned.offsets[feature + 1] - first,
+        grown_t* node
+        # The children still have that of their parent.
+        bint is_live = (
+            search.nodes[0].live == NULL or search.nodes[0].live[feature] != 0
         )
-    if not search.is_last_plane:
+        int i
+    if search.binned.storage[feature] != SPARSE_STORAGE:
+        if search.adds_rows and feature != search.finished:
+            finish_feature(&search.histogram, feature)
+        if search.subtracts and is_live:
+            skx_subtract_bins(
+                search.nodes[1].histogram + start,
+                search.nodes[0].histogram + start,
+                search.binned.offsets[feature + 1] - first,
+            )
+    # What is live is found once, when all planes are there.
+    if not is_live or not search.is_last_plane:
         return
     for i in range(2):
-        if search.allowed[i] == NULL or not search.allowed[i][feature]:
+        node = search.nodes[i]
+        if node == NULL or search.allowed[i] == NULL:
+            continue
+        if node.live != NULL and not _could_be_split(search, node, feature):
+            node.live[feature] = False
+            continue
+        if not search.allowed[i][feature]:
             continue
         if search.vector != NULL:
             _search_outputs(search, i, feature)
@@ -187,16 +205,16 @@ cdef void _search_feature(void* context, int feature) noexcept nogil:
                 search.shared,
                 search.binned,
                 search.criterion,
-                &search.nodes[i].totals,
-                search.nodes[i].histogram,
+                &node.totals,
+                node.histogram,
                 feature,
             )
             continue
         find_split(
             search.binned,
             search.criterion,
-            &search.nodes[i].totals,
-            search.nodes[i].histogram,
+            &node.totals,
+            node.histogram,
             feature,
             &search.splits[i][feature],
         )
@@ -223,6 +241,35 @@ cdef void _search_outputs(search_t* search, int i, int feature) noexcept nogil:
             feature,
             &search.splits[i][feature],
         )
+
+
+cdef inline void _set_totals(totals_t* totals, hist_bin_t sums) noexcept nogil:
+    totals.sum_gradients = sums.sum_gradients
+    totals.sum_hessians = sums.sum_hessians
+    totals.n_samples = sums.n_samples
+
+
+cdef inline bint _could_be_split(
+    const search_t* search, const grown_t* node, int feature
+) noexcept nogil:
+    """Return whether a node, or one below it, may have a split on a feature.
+
+    On one side of any split are only rows without the default code: too few here are
+    too few further down.
+    """
+    cdef int default_code = search.binned.default_codes[feature]
+    if default_code < 0:
+        return True
+    return (
+        node.totals.n_samples
+        - node.histogram[search.binned.offsets[feature] + default_code].n_samples
+        >= search.criterion.min_samples_leaf
+    )
+
+
+cdef void _search_used(void* context, int i) noexcept nogil:
+    cdef search_t* search = <search_t*> context
+    _search_feature(search, search.binned.used[i])
 
 
 cdef void _add_rows(void* context, int task) noexcept nogil:
@@ -283,8 +330,13 @@ cdef class TreeGrower:
     cdef:
         BinnedMatrix matrix
         readonly int n_threads
+        bint has_categories
         int max_depth
         readonly int n_outputs
+        bint tracks_live  # there are features that nodes drop for good
+        # The first feature whose bins are all summed up from rows, -1 if there is none,
+        # or if others must know the sums of the root before.
+        int first_complete
         criterion_t criterion
         criterion_t* criteria  # of each output
         vector_t* vector  # NULL without vector leaves
@@ -359,6 +411,7 @@ cdef class TreeGrower:
         n_features = matrix.n_features
         self.matrix = matrix
         self.n_threads = n_threads
+        self.has_categories = bool(matrix.is_categorical.any())
         self.frontier = grow_policy(max_leaf_nodes=max_leaf_nodes, max_depth=max_depth)
         self.max_depth = max_depth
         rows = np.arange(matrix.n_rows, dtype=np.uint32)
@@ -367,6 +420,12 @@ cdef class TreeGrower:
         self._left_buffer = np.empty_like(rows)
         self._right_buffer = np.empty_like(rows)
         self.n_rows = len(rows)
+        default_codes = matrix.layout.default_codes
+        is_complete = default_codes[matrix.used] < 0
+        self.tracks_live = not np.all(is_complete)
+        self.first_complete = -1
+        if np.any(is_complete) and matrix.binned.n_sparse == 0:
+            self.first_complete = matrix.used[np.argmax(is_complete)]
         rows_view = self._rows
         self.rows = &rows_view[0]
         rows_view = self._left_buffer
@@ -437,7 +496,7 @@ cdef class TreeGrower:
             self._shared_left = np.empty(max(matrix.n_bins) + 1, dtype=np.uint8)
             mask_view = self._shared_left
             self.shared_left = &mask_view[0]
-            self.shared = allocate_shared_search(&matrix.binned)
+            self.shared = allocate_shared_search(&matrix.binned, n_outputs)
             if self.shared == NULL:
                 raise MemoryError()
 
@@ -486,6 +545,10 @@ cdef class TreeGrower:
         for output in reversed(range(self.n_outputs)):
             self.criterion.gradient_unit = gradients[output].gradient_unit
             self.criterion.hessian_unit = gradients[output].hessian_unit
+            if self.has_categories:
+                self.criterion.noise = outputs[output].compute_noise(
+                    given_rows, self.n_threads
+                )
             self.criteria[output] = self.criterion
         start_features(&self.rules, tree_idx)
         self.n_rows = given_rows.shape[0]
@@ -534,7 +597,7 @@ cdef class TreeGrower:
         """Return how many threads a histogram of so many rows, and its search, get."""
         cdef:
             const binned_t* binned = &self.matrix.binned
-            int64_t n_updates = n_rows * binned.n_features
+            int64_t n_updates = n_rows * binned.updates_per_row
         n_updates += binned.offsets[binned.n_features] * UPDATES_PER_BIN
         return self.n_threads if n_updates >= MIN_UPDATES_FOR_THREADS else 1
 
@@ -548,10 +611,12 @@ cdef class TreeGrower:
             free(self.nodes[i].groups)
             free(self.nodes[i].outputs)
             free(self.nodes[i].output_splits)
+            free(self.nodes[i].live)
             self.nodes[i].goes_left = NULL
             self.nodes[i].groups = NULL
             self.nodes[i].outputs = NULL
             self.nodes[i].output_splits = NULL
+            self.nodes[i].live = NULL
         self.n_nodes = 0
 
     cdef grown_t* _add_node(self) noexcept nogil:
@@ -608,34 +673,45 @@ cdef class TreeGrower:
     ) noexcept nogil:
         cdef:
             const binned_t* binned = &self.matrix.binned
-            hist_bin_t* bin_
-            int64_t bin_idx
+            int output
+            int64_t sum_weights
+            totals_t* totals
         if self.rules.n_groups > 0:
             root.groups = <uint8_t*> malloc(self.rules.n_groups)
             if root.groups == NULL:
                 return 1
             memset(root.groups, 1, self.rules.n_groups)
-        root.totals.lower_bound = -INFINITY
-        root.totals.upper_bound = INFINITY
+        if self.tracks_live:
+            root.live = <uint8_t*> malloc(binned.n_features)
+            if root.live == NULL:
+                return 1
+            memset(root.live, 1, binned.n_features)
+        if self.vector != NULL and not self._allocate_outputs(root):
+            return 1
+        totals = self._get_outputs(root)
+        if self.first_complete < 0:
+            for output in range(self.n_outputs):
+                _set_totals(
+                    &totals[output],
+                    sum_rows(quantized + output, self.given_rows, self.n_rows),
+                )
         if self._build_histogram(root, quantized):
             return 1
-        for bin_idx in range(binned.offsets[0], binned.offsets[1]):
-            bin_ = &root.histogram[bin_idx]
-            root.totals.sum_gradients += bin_.sum_gradients
-            root.totals.sum_hessians += bin_.sum_hessians
-            root.totals.n_samples += bin_.n_samples
-        root.totals.sum_weights = self._sum_weights(quantized)
-        root.totals.value = compute_node_value(
-            &self.criterion,
-            root.totals.sum_gradients,
-            root.totals.sum_hessians,
-            INFINITY,
-            0,
-            -INFINITY,
-            INFINITY,
-        )
-        if self.vector != NULL and not self._init_root_outputs(root):
-            return 1
+        sum_weights = self._sum_weights(quantized)
+        for output in range(self.n_outputs):
+            totals[output].sum_weights = sum_weights
+            totals[output].lower_bound = -INFINITY
+            totals[output].upper_bound = INFINITY
+            totals[output].value = compute_node_value(
+                &self.criteria[output],
+                totals[output].sum_gradients,
+                totals[output].sum_hessians,
+                INFINITY,
+                0,
+                -INFINITY,
+                INFINITY,
+            )
+        root.totals = totals[0]
         if self._is_splittable(root):
             if self.shared != NULL and self.vector != NULL:
                 if not start_shared_vector_search(
@@ -652,12 +728,11 @@ cdef class TreeGrower:
     cdef bint _is_splittable(self, const grown_t* node) noexcept nogil:
         cdef:
             int output
-            const totals_t* outputs
+            const totals_t* outputs = self._get_outputs(node)
         if self.max_depth > 0 and node.depth >= self.max_depth:
             return False
         if node.totals.n_samples < 2 * self.criterion.min_samples_leaf:
             return False
-        outputs = &node.totals if self.vector == NULL else node.outputs
         for output in range(self.n_outputs):
             if (
                 outputs[output].sum_hessians * self.criteria[output].hessian_unit
@@ -694,6 +769,8 @@ cdef class TreeGrower:
             if node.histogram == NULL and self._build_histogram(node, quantized):
                 return 1
             open_features(&self.rules, node.groups, self.allowed)
+            if node.live != NULL and not node.live[split.feature]:
+                self.allowed[split.feature] = False
             if not self.allowed[split.feature] or not self._take_shared_split(
                 node, &split
             ):
@@ -846,6 +923,13 @@ cdef class TreeGrower:
             release_histogram(&self.histograms, &node.histogram)
             return 0
 
+        if node.live != NULL:
+            left.live = <uint8_t*> malloc(binned.n_features)
+            right.live = <uint8_t*> malloc(binned.n_features)
+            if left.live == NULL or right.live == NULL:
+                return 1
+            memcpy(left.live, node.live, binned.n_features)
+            memcpy(right.live, node.live, binned.n_features)
         smaller, larger = left, right
         if left.totals.n_samples > right.totals.n_samples:
             smaller, larger = right, left
@@ -898,40 +982,15 @@ cdef class TreeGrower:
 
     # -- the outputs of trees with vector leaves --
 
+    cdef inline totals_t* _get_outputs(self, const grown_t* node) noexcept nogil:
+        """Return the totals of each output, without vectors those of the only one."""
+        return <totals_t*> &node.totals if self.vector == NULL else node.outputs
+
     cdef bint _allocate_outputs(self, grown_t* node) noexcept nogil:
         """Return False if there is no memory left."""
-        node.outputs = <totals_t*> malloc(self.n_outputs * sizeof(totals_t))
+        node.outputs = <totals_t*> calloc(self.n_outputs, sizeof(totals_t))
         node.output_splits = <split_t*> malloc(self.n_outputs * sizeof(split_t))
         return node.outputs != NULL and node.output_splits != NULL
-
-    cdef bint _init_root_outputs(self, grown_t* root) noexcept nogil:
-        """Sum the planes of the root's histogram; return False without memory."""
-        cdef:
-            const int64_t* offsets = self.matrix.binned.offsets
-            const hist_bin_t* bins = root.histogram
-            int output
-            int64_t i
-            totals_t* totals
-        if not self._allocate_outputs(root):
-            return False
-        for output in range(self.n_outputs):
-            totals = &root.outputs[output]
-            totals[0] = root.totals
-            totals.sum_gradients = totals.sum_hessians = 0
-            for i in range(offsets[0], offsets[1]):
-                totals.sum_gradients += bins[i].sum_gradients
-                totals.sum_hessians += bins[i].sum_hessians
-            bins += self.vector.n_bins
-            totals.value = compute_node_value(
-                &self.criteria[output],
-                totals.sum_gradients,
-                totals.sum_hessians,
-                INFINITY,
-                0,
-                -INFINITY,
-                INFINITY,
-            )
-        return True
 
     cdef bint _init_child_outputs(
         self, const grown_t* node, grown_t* child
@@ -974,17 +1033,39 @@ cdef class TreeGrower:
         if node.histogram == NULL:
             return 1
         search.binned = &self.matrix.binned
+        search.criterion = &self.criterion
         search.shared = NULL
+        search.nodes[0] = node
+        search.nodes[1] = NULL
         search.adds_rows = True
+        search.finished = -1
         search.subtracts = False
         search.allowed[0] = search.allowed[1] = NULL
         for output in range(self.n_outputs):
             self._plan_histogram(&search, node, quantized, output)
             parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
-            parallel_for(
-                _search_feature, &search, self.matrix.binned.n_features, n_threads
-            )
+            if node == self.nodes and self.first_complete >= 0:
+                # Others find the bin of their default code from what this one sums to.
+                finish_feature(&search.histogram, self.first_complete)
+                search.histogram.totals = self._sum_bins(
+                    search.histogram.histogram, self.first_complete
+                )
+                search.finished = self.first_complete
+                _set_totals(&self._get_outputs(node)[output], search.histogram.totals)
+            parallel_for(_search_used, &search, self.matrix.binned.n_used, n_threads)
         return 0
+
+    cdef hist_bin_t _sum_bins(
+        self, const hist_bin_t* histogram, int feature
+    ) noexcept nogil:
+        cdef:
+            int64_t bin_idx
+            const int64_t* offsets = self.matrix.binned.offsets
+            hist_bin_t totals
+        memset(&totals, 0, sizeof(hist_bin_t))
+        for bin_idx in range(offsets[feature], offsets[feature + 1]):
+            skx_add_bin(&totals, histogram[bin_idx])
+        return totals
 
     cdef void _plan_histogram(
         self,
@@ -994,6 +1075,12 @@ cdef class TreeGrower:
         int output,
     ) noexcept nogil:
         """Plan the plane of an output; of a tree without vectors there is one."""
+        cdef:
+            const totals_t* totals = &self._get_outputs(node)[output]
+            hist_bin_t sums
+        sums.sum_gradients = totals.sum_gradients
+        sums.sum_hessians = totals.sum_hessians
+        sums.n_samples = totals.n_samples
         search.plane = output * self.matrix.binned.offsets[self.rules.n_features]
         search.is_last_plane = output == self.n_outputs - 1
         plan_histogram(
@@ -1003,6 +1090,8 @@ cdef class TreeGrower:
             (self.given_rows if node == self.nodes else self.rows) + node.start,
             node.stop - node.start,
             self.workspace,
+            sums,
+            node.live,
             node.histogram + search.plane,
             self.n_threads,
         )
@@ -1031,6 +1120,7 @@ cdef class TreeGrower:
         search.nodes[0] = first
         search.nodes[1] = second
         search.adds_rows = search.subtracts = False
+        search.finished = -1
         if second != NULL:
             search.adds_rows = True
             search.subtracts = second.histogram != NULL
@@ -1052,16 +1142,19 @@ cdef class TreeGrower:
         n_threads = self._threads_for_updates(n_rows)
         if not search.adds_rows:
             search.is_last_plane = True
-            parallel_for(_search_feature, &search, binned.n_features, n_threads)
+            parallel_for(_search_used, &search, binned.n_used, n_threads)
         for output in range(self.n_outputs if search.adds_rows else 0):
             self._plan_histogram(&search, first, quantized, output)
+            if search.subtracts:
+                search.histogram.larger = second.histogram + search.plane
+                search.histogram.min_samples = self.criterion.min_samples_leaf
             if search.histogram.n_slots == 1:
                 parallel_for(
                     _add_rows_and_search, &search, search.histogram.n_tasks, n_threads
                 )
             else:
                 parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
-                parallel_for(_search_feature, &search, binned.n_features, n_threads)
+                parallel_for(_search_used, &search, binned.n_used, n_threads)
         for i in range(2):
             node = search.nodes[i]
             if node == NULL:
@@ -1087,9 +1180,12 @@ cdef class TreeGrower:
         """Take the best of a node's splits; return non-zero if memory ran out."""
         cdef:
             const binned_t* binned = &self.matrix.binned
-            int feature
-        for feature in range(binned.n_features):
-            if not allowed[feature]:
+            int i, feature
+        for i in range(binned.n_used):
+            feature = binned.used[i]
+            if not allowed[feature] or (
+                node.live != NULL and not node.live[feature]
+            ):
                 continue
             if splits[feature].feature < 0:
                 return 1
@@ -1242,7 +1338,7 @@ cdef class TreeGrower:
             double[::1] parent_values = np.zeros(self.n_nodes)
         for i in range(self.n_nodes):
             node = &self.nodes[i]
-            totals = &node.totals if self.vector == NULL else &node.outputs[output]
+            totals = &self._get_outputs(node)[output]
             values[i] = 0 if i == 0 else totals.value
             sum_hessians[i] = totals.sum_hessians * self.criteria[output].hessian_unit
         fine.gradient_unit = quantized.leaf_gradient_unit

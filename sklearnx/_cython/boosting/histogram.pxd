@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from sklearnx._cython.common.dtypes cimport (
     binned_t,
@@ -9,9 +9,12 @@ from sklearnx._cython.common.dtypes cimport (
 
 
 cdef struct workspace_t:
-    int n_slots
+    int n_slots, n_wide
     int64_t** words  # a slot: two for each bin of a narrow feature, zero between calls
     hist_bin_t** partial  # a slot but the first: a histogram
+    int64_t** wide_words  # a wide column: two for each bin, zero between calls
+    hist_bin_t* sparse_sums  # (n_sparse,) of rows that are added, default code apart
+    uint8_t* sparse_wanted  # (n_sparse,)
 
 
 # How the histogram of a node is built: tasks that add rows, then one for each feature.
@@ -21,7 +24,13 @@ cdef struct histogram_job_t:
     const uint32_t* rows
     int64_t n_rows
     workspace_t* workspace
+    hist_bin_t totals  # of these rows
+    const uint8_t* live  # (n_features,) which ones to sum; NULL: all
     hist_bin_t* histogram
+    # Of a larger sibling: holds the parent's sums, from which those of sparse features
+    # are taken at once. NULL: none.
+    hist_bin_t* larger
+    int64_t min_samples  # not default ones, or `histogram` is not made for a feature
     int n_slots
     int n_tasks
     const column_group_t* groups  # (n_units,), a task for each of them and each slot
@@ -44,8 +53,14 @@ cdef void plan_histogram(
     const uint32_t* rows,
     int64_t n_rows,
     workspace_t* workspace,
+    hist_bin_t totals,
+    const uint8_t* live,
     hist_bin_t* histogram,
     int n_threads,
+) noexcept nogil
+
+cdef hist_bin_t sum_rows(
+    const quantized_t* quantized, const uint32_t* rows, int64_t n_rows
 ) noexcept nogil
 
 cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil

@@ -3,6 +3,9 @@
     rows --add_rows--> words of bins, some columns and some rows a task
     words --finish_feature--> bins of the histogram, a feature a task
 
+Where features share a column, or only other codes than a default one are stored, the
+bin of the default code is what all others lack of the sums of the node.
+
 Of few rows, threads share out parts of blocks, which need no merge. Of many rows,
 which cost more to find, a task takes whole blocks; where there are fewer of those than
 threads the rows are cut into slots, each with words of its own. All sums are integers,
@@ -18,12 +21,14 @@ from libc.string cimport memset
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.boosting.quantization cimport QuantizedGradients
 from sklearnx._cython.common.dtypes cimport (
+    NARROW_STORAGE,
     WORD_STRIDE,
     binned_t,
     column_group_t,
     hist_bin_t,
     quantized_t,
 )
+from sklearnx._cython.boosting.sparse_histogram cimport add_sparse_block
 from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "histogram_kernels.h" nogil:
@@ -46,7 +51,24 @@ cdef extern from "histogram_kernels.h" nogil:
         const uint32_t* codes, const quantized_t* quantized, const uint32_t* rows,
         int64_t n_rows, hist_bin_t* bins,
     ) noexcept
+    void skx_add_words16 "skx_add_column"(
+        const uint16_t* codes, const quantized_t* quantized, const uint32_t* rows,
+        int64_t n_rows, int64_t* words,
+    ) noexcept
+    void skx_add_words32 "skx_add_column"(
+        const uint32_t* codes, const quantized_t* quantized, const uint32_t* rows,
+        int64_t n_rows, int64_t* words,
+    ) noexcept
+    void skx_add_shared_codes(
+        const uint8_t* codes, int first_code, int default_code, int n_bins,
+        const quantized_t* quantized, const uint32_t* rows, int64_t n_rows,
+        hist_bin_t* bins,
+    ) noexcept
+    hist_bin_t skx_sum_words(
+        const quantized_t* quantized, const uint32_t* rows, int64_t n_rows
+    ) noexcept
     void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
+    void skx_subtract_bin(hist_bin_t* bin, hist_bin_t less) noexcept
 
 cdef enum:
     ROWS_PER_SLOT = 1 << 12  # with fewer, a second slot costs more than it brings
@@ -77,11 +99,14 @@ def build(
     -------
     histogram : HIST_BIN_DTYPE array of shape (matrix.offsets[-1],)
         The bins of feature `f` begin at `matrix.offsets[f]`, its missing bin is last.
+        A feature that is not stored has none.
     """
     histogram = np.empty(matrix.offsets[len(matrix.offsets) - 1], dtype=HIST_BIN_DTYPE)
     cdef:
         int64_t[::1] sums = histogram.view(np.int64)
         histogram_job_t job
+        const uint32_t* all_rows = &rows[0] if rows.shape[0] > 0 else NULL
+        int64_t* first_sum = &sums[0] if sums.shape[0] > 0 else NULL
         workspace_t* workspace = allocate_workspace(
             &matrix.binned,
             choose_n_slots(&matrix.binned, rows.shape[0], n_threads),
@@ -93,14 +118,16 @@ def build(
             &job,
             &matrix.binned,
             &quantized.quantized,
-            &rows[0] if rows.shape[0] > 0 else NULL,
+            all_rows,
             rows.shape[0],
             workspace,
-            <hist_bin_t*> &sums[0],
+            sum_rows(&quantized.quantized, all_rows, rows.shape[0]),
+            NULL,
+            <hist_bin_t*> first_sum,
             n_threads,
         )
         parallel_for(_add_rows, &job, job.n_tasks, n_threads)
-        parallel_for(_finish_feature, &job, matrix.binned.n_features, n_threads)
+        parallel_for(_finish_feature, &job, matrix.binned.n_used, n_threads)
         free_workspace(workspace)
     return histogram
 
@@ -109,8 +136,16 @@ cdef void _add_rows(void* job, int task) noexcept nogil:
     add_rows(<histogram_job_t*> job, task)
 
 
-cdef void _finish_feature(void* job, int feature) noexcept nogil:
-    finish_feature(<histogram_job_t*> job, feature)
+cdef void _finish_feature(void* context, int i) noexcept nogil:
+    cdef histogram_job_t* job = <histogram_job_t*> context
+    finish_feature(job, job.binned.used[i])
+
+
+cdef hist_bin_t sum_rows(
+    const quantized_t* quantized, const uint32_t* rows, int64_t n_rows
+) noexcept nogil:
+    """Return the sums of some rows."""
+    return skx_sum_words(quantized, rows, n_rows)
 
 
 cdef workspace_t* allocate_workspace(
@@ -118,7 +153,7 @@ cdef workspace_t* allocate_workspace(
 ) noexcept nogil:
     """Return scratch memory for `n_slots` slots, or NULL if there is none left."""
     cdef:
-        int slot
+        int slot, column
         bint failed = False
         workspace_t* workspace = <workspace_t*> calloc(1, sizeof(workspace_t))
     if workspace == NULL:
@@ -126,12 +161,24 @@ cdef workspace_t* allocate_workspace(
     workspace.n_slots = n_slots
     workspace.words = <int64_t**> calloc(n_slots, sizeof(int64_t*))
     workspace.partial = <hist_bin_t**> calloc(n_slots, sizeof(hist_bin_t*))
-    if workspace.words == NULL or workspace.partial == NULL:
+    workspace.sparse_sums = <hist_bin_t*> calloc(
+        binned.n_sparse + 1, sizeof(hist_bin_t)
+    )
+    workspace.sparse_wanted = <uint8_t*> calloc(binned.n_sparse + 1, sizeof(uint8_t))
+    workspace.n_wide = binned.n_wide
+    workspace.wide_words = <int64_t**> calloc(binned.n_wide + 1, sizeof(int64_t*))
+    if (
+        workspace.words == NULL
+        or workspace.partial == NULL
+        or workspace.sparse_sums == NULL
+        or workspace.sparse_wanted == NULL
+        or workspace.wide_words == NULL
+    ):
         free_workspace(workspace)
         return NULL
     for slot in range(n_slots):
         workspace.words[slot] = <int64_t*> calloc(
-            <int64_t> binned.n_narrow * WORD_STRIDE + 1, 2 * sizeof(int64_t)
+            <int64_t> binned.n_columns * WORD_STRIDE + 1, 2 * sizeof(int64_t)
         )
         failed = failed or workspace.words[slot] == NULL
         if slot > 0:
@@ -139,6 +186,11 @@ cdef workspace_t* allocate_workspace(
                 binned.offsets[binned.n_features] + 1, sizeof(hist_bin_t)
             )
             failed = failed or workspace.partial[slot] == NULL
+    for column in range(binned.n_wide):
+        workspace.wide_words[column] = <int64_t*> calloc(
+            binned.n_bins[binned.wide_features[column]] + 1, 2 * sizeof(int64_t)
+        )
+        failed = failed or workspace.wide_words[column] == NULL
     if failed:
         free_workspace(workspace)
         return NULL
@@ -146,9 +198,12 @@ cdef workspace_t* allocate_workspace(
 
 
 cdef void free_workspace(workspace_t* workspace) noexcept nogil:
-    cdef int slot
+    cdef int slot, column
     if workspace == NULL:
         return
+    if workspace.wide_words != NULL:
+        for column in range(workspace.n_wide):
+            free(workspace.wide_words[column])
     for slot in range(workspace.n_slots):
         if workspace.words != NULL:
             free(workspace.words[slot])
@@ -156,6 +211,9 @@ cdef void free_workspace(workspace_t* workspace) noexcept nogil:
             free(workspace.partial[slot])
     free(workspace.words)
     free(workspace.partial)
+    free(workspace.wide_words)
+    free(workspace.sparse_sums)
+    free(workspace.sparse_wanted)
     free(workspace)
 
 
@@ -163,8 +221,10 @@ cdef int choose_n_slots(
     const binned_t* binned, int64_t n_rows, int n_threads
 ) noexcept nogil:
     """Return into how many slots the rows of a node are cut."""
-    # Blocks that threads can share out evenly need none.
+    # Blocks that threads can share out evenly need none, if need be with sparse ones.
     if binned.n_blocks >= 4 * n_threads or binned.n_blocks % n_threads == 0:
+        return 1
+    if binned.n_sparse_blocks > 0:
         return 1
     return <int> max(1, min(n_rows // ROWS_PER_SLOT, n_threads))
 
@@ -176,15 +236,17 @@ cdef void plan_histogram(
     const uint32_t* rows,
     int64_t n_rows,
     workspace_t* workspace,
+    hist_bin_t totals,
+    const uint8_t* live,
     hist_bin_t* histogram,
     int n_threads,
 ) noexcept nogil:
-    """Choose the tasks that sum `rows` in every bin of every feature.
+    """Choose the tasks that sum `rows` in every bin of every live feature.
 
-    IN: binned, quantized, rows (n_rows,). `add_rows` must run for each of `n_tasks`
-    tasks, then `finish_feature` for each feature; where there is one slot, for the
-    features of a task as soon as that is done. OUT, after that: histogram
-    (offsets[n_features],).
+    IN: binned, quantized, rows (n_rows,) and their sums, live (n_features,) or NULL for
+    all. `add_rows` must run for each of `n_tasks` tasks, then `finish_feature` for each
+    stored feature; where there is one slot, for the features of a task as soon as that
+    is done. OUT, after that: histogram (offsets[n_features],).
     """
     cdef bint by_block
     job.binned = binned
@@ -192,7 +254,10 @@ cdef void plan_histogram(
     job.rows = rows
     job.n_rows = n_rows
     job.workspace = workspace
+    job.totals = totals
+    job.live = live
     job.histogram = histogram
+    job.larger = NULL
     job.uses_words = quantized.rows_per_flush >= MIN_ROWS_PER_FLUSH
     job.n_slots = 1
     if job.uses_words:
@@ -202,7 +267,7 @@ cdef void plan_histogram(
     by_block = n_threads == 1 or n_rows >= ROWS_PER_SLOT * n_threads
     job.groups = binned.blocks if by_block else binned.groups
     job.n_units = binned.n_blocks if by_block else binned.n_groups
-    job.n_tasks = job.n_units * job.n_slots + binned.n_wide
+    job.n_tasks = job.n_units * job.n_slots + binned.n_wide + binned.n_sparse_blocks
 
 
 cdef inline bint _flushes(
@@ -224,13 +289,20 @@ cdef hist_bin_t* _bins_of_slot(
     return histogram + job.binned.offsets[feature]
 
 
+cdef inline bint _is_live(const histogram_job_t* job, int feature) noexcept nogil:
+    return job.live == NULL or job.live[feature]
+
+
 cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil:
-    """Add a slot of rows to the words of a group, or all rows to a wide feature."""
+    """Add a slot of rows to the words of a group, or all rows to other features."""
     cdef:
         int slot, column, n_narrow_tasks = job.n_units * job.n_slots
         int64_t start, stop, n_rows
         const column_group_t* group
         int64_t* words
+    if task >= n_narrow_tasks + job.binned.n_wide:
+        add_sparse_block(job, task - n_narrow_tasks - job.binned.n_wide)
+        return
     if task >= n_narrow_tasks:
         _add_wide(job, task - n_narrow_tasks)
         return
@@ -242,7 +314,7 @@ cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil:
     slot = task // job.n_units
     start = job.n_rows * slot // job.n_slots
     stop = job.n_rows * (slot + 1) // job.n_slots
-    words = job.workspace.words[slot] + _first_word(job, group.first)
+    words = _words_of(job, group.first, slot)
     # Nothing is in the words yet: this clears the bins that they will be flushed to.
     _flush_group(job, group, slot, False)
     while start < stop:
@@ -260,45 +332,98 @@ cdef const int32_t* find_features(
 ) noexcept nogil:
     """Return the features that a task adds rows to."""
     cdef:
-        int n_narrow_tasks = job.n_units * job.n_slots
+        const binned_t* binned = job.binned
+        int first, n_narrow_tasks = job.n_units * job.n_slots
         const column_group_t* group
+    if task >= n_narrow_tasks + binned.n_wide:
+        task -= n_narrow_tasks + binned.n_wide
+        n_features[0] = binned.sparse_blocks[task].n_features
+        return binned.sparse_blocks[task].features
     if task >= n_narrow_tasks:
         n_features[0] = 1
-        return job.binned.wide_features + task - n_narrow_tasks
+        return binned.wide_features + task - n_narrow_tasks
     group = &job.groups[task % job.n_units]
-    n_features[0] = group.n_columns
-    return job.binned.narrow_features + group.first
+    first = binned.member_starts[group.first]
+    n_features[0] = binned.member_starts[group.first + group.n_columns] - first
+    return binned.members + first
 
 
-cdef inline int64_t _first_word(const histogram_job_t* job, int column) noexcept nogil:
-    return <int64_t> column * WORD_STRIDE * job.quantized.n_words
+cdef inline int64_t* _words_of(
+    const histogram_job_t* job, int column, int slot
+) noexcept nogil:
+    return (
+        job.workspace.words[slot]
+        + <int64_t> column * WORD_STRIDE * job.quantized.n_words
+    )
 
 
 cdef void _flush_group(
     const histogram_job_t* job, const column_group_t* group, int slot, bint adds
 ) noexcept nogil:
     """Move words that could overflow to the bins of the slot, or add them to those."""
-    cdef int column, feature
+    cdef:
+        const binned_t* binned = job.binned
+        int column, i, feature
     if not _flushes(job, group.max_count, slot):
         return
     for column in range(group.first, group.first + group.n_columns):
-        if not _flushes(job, job.binned.max_counts[column], slot):
+        if not _flushes(job, binned.max_counts[column], slot):
             continue
-        feature = job.binned.narrow_features[column]
-        skx_flush_column(
-            job.quantized.n_words,
-            job.workspace.words[slot] + _first_word(job, column),
-            job.binned.n_bins[feature] + 1,
-            _bins_of_slot(job, feature, slot),
-            adds,
-        )
+        for i in range(binned.member_starts[column], binned.member_starts[column + 1]):
+            feature = binned.members[i]
+            _flush_feature(job, feature, slot, _bins_of_slot(job, feature, slot), adds)
+
+
+cdef void _flush_feature(
+    const histogram_job_t* job, int feature, int slot, hist_bin_t* bins, bint adds
+) noexcept nogil:
+    """Move the words of a feature to its bins, or add them; not of the default code."""
+    cdef:
+        const binned_t* binned = job.binned
+        int default_code = binned.default_codes[feature]
+        int n_bins = binned.n_bins[feature], n_words = job.quantized.n_words
+        int64_t* words = _words_of(job, binned.positions[feature], slot)
+    if default_code < 0:
+        skx_flush_column(n_words, words, n_bins + 1, bins, adds)
+        return
+    words += binned.first_codes[feature] * n_words
+    skx_flush_column(n_words, words, default_code, bins, adds)
+    skx_flush_column(
+        n_words,
+        words + default_code * n_words,
+        n_bins - default_code,
+        bins + default_code + 1,
+        adds,
+    )
 
 
 cdef void _add_wide(const histogram_job_t* job, int column) noexcept nogil:
     cdef:
         const binned_t* binned = job.binned
         int64_t first = column * binned.n_rows
-        hist_bin_t* bins = _clear_bins(job, binned.wide_features[column])
+        int n_bins = binned.n_bins[binned.wide_features[column]] + 1
+        int64_t max_count = min(job.n_rows, binned.wide_max_counts[column])
+        int64_t* words = job.workspace.wide_words[column]
+        hist_bin_t* bins
+    # Few rows go to bins directly, which need not be moved.
+    if job.n_rows >= n_bins and max_count <= job.quantized.rows_per_flush:
+        if binned.wide16 != NULL:
+            skx_add_words16(
+                binned.wide16 + first, job.quantized, job.rows, job.n_rows, words
+            )
+        else:
+            skx_add_words32(
+                binned.wide32 + first, job.quantized, job.rows, job.n_rows, words
+            )
+        skx_flush_column(
+            job.quantized.n_words,
+            words,
+            n_bins,
+            _bins_of_slot(job, binned.wide_features[column], 0),
+            False,
+        )
+        return
+    bins = _clear_bins(job, binned.wide_features[column])
     if binned.wide16 != NULL:
         skx_add_codes16(
             binned.wide16 + first, job.quantized, job.rows, job.n_rows, bins
@@ -310,13 +435,27 @@ cdef void _add_wide(const histogram_job_t* job, int column) noexcept nogil:
 
 
 cdef void _add_narrow(const histogram_job_t* job, int column) noexcept nogil:
-    skx_add_codes8(
-        job.binned.columns + column * job.binned.n_rows,
-        job.quantized,
-        job.rows,
-        job.n_rows,
-        _clear_bins(job, job.binned.narrow_features[column]),
-    )
+    cdef:
+        const binned_t* binned = job.binned
+        const uint8_t* codes = binned.columns + column * binned.n_rows
+        int i, feature
+        hist_bin_t* bins
+    for i in range(binned.member_starts[column], binned.member_starts[column + 1]):
+        feature = binned.members[i]
+        bins = _clear_bins(job, feature)
+        if binned.default_codes[feature] < 0:
+            skx_add_codes8(codes, job.quantized, job.rows, job.n_rows, bins)
+        else:
+            skx_add_shared_codes(
+                codes,
+                binned.first_codes[feature],
+                binned.default_codes[feature],
+                binned.n_bins[feature],
+                job.quantized,
+                job.rows,
+                job.n_rows,
+                bins,
+            )
 
 
 cdef hist_bin_t* _clear_bins(const histogram_job_t* job, int feature) noexcept nogil:
@@ -329,25 +468,66 @@ cdef void finish_feature(const histogram_job_t* job, int feature) noexcept nogil
     """Gather what the slots have of a feature in the histogram."""
     cdef:
         const binned_t* binned = job.binned
-        int column = binned.positions[feature], n_bins = binned.n_bins[feature] + 1
+        hist_bin_t* bins = _bins_of_slot(job, feature, 0)
+    if binned.storage[feature] != NARROW_STORAGE:
+        return
+    if job.uses_words:
+        if binned.first_codes[feature] == 1:
+            _clear_default_words(job, binned.positions[feature])
+        if not _is_live(job, feature):
+            _clear_words(job, feature)
+            return
+        _gather_slots(job, feature, bins)
+    if binned.default_codes[feature] >= 0:
+        _find_default_bin(job, feature, bins)
+
+
+cdef void _gather_slots(
+    const histogram_job_t* job, int feature, hist_bin_t* bins
+) noexcept nogil:
+    cdef:
+        int column = job.binned.positions[feature]
+        int n_bins = job.binned.n_bins[feature] + 1
         int slot, bin_idx
         bint adds
-        hist_bin_t* bins = _bins_of_slot(job, feature, 0)
         const hist_bin_t* partial
-    if binned.is_wide[feature] or not job.uses_words:
-        return
     for slot in range(job.n_slots):
         adds = slot > 0
-        if _flushes(job, binned.max_counts[column], slot):
+        if _flushes(job, job.binned.max_counts[column], slot):
             adds = True
             if slot > 0:
                 partial = _bins_of_slot(job, feature, slot)
                 for bin_idx in range(n_bins):
                     skx_add_bin(&bins[bin_idx], partial[bin_idx])
-        skx_flush_column(
-            job.quantized.n_words,
-            job.workspace.words[slot] + _first_word(job, column),
-            n_bins,
-            bins,
-            adds,
+        _flush_feature(job, feature, slot, bins, adds)
+
+
+cdef void _find_default_bin(
+    const histogram_job_t* job, int feature, hist_bin_t* bins
+) noexcept nogil:
+    cdef:
+        int bin_idx, default_code = job.binned.default_codes[feature]
+        hist_bin_t rest = job.totals
+    for bin_idx in range(job.binned.n_bins[feature] + 1):
+        if bin_idx != default_code:
+            skx_subtract_bin(&rest, bins[bin_idx])
+    bins[default_code] = rest
+
+
+cdef void _clear_words(const histogram_job_t* job, int feature) noexcept nogil:
+    cdef:
+        int slot, n_words = job.quantized.n_words
+        int64_t first = job.binned.first_codes[feature] * n_words
+        int column = job.binned.positions[feature]
+        int64_t size = job.binned.n_bins[feature] * n_words * sizeof(int64_t)
+    for slot in range(job.n_slots):
+        memset(_words_of(job, column, slot) + first, 0, size)
+
+
+cdef void _clear_default_words(const histogram_job_t* job, int column) noexcept nogil:
+    """Forget what a shared column has as 0, which no feature needs."""
+    cdef int slot
+    for slot in range(job.n_slots):
+        memset(
+            _words_of(job, column, slot), 0, job.quantized.n_words * sizeof(int64_t)
         )

@@ -68,7 +68,9 @@ static inline void skx_add_to_words(
     const column_group_t *group, const quantized_t *quantized, const uint32_t *rows,
     int64_t n_rows, int64_t *sums) {
     if (quantized->n_words == 1) {
-        skx_add_group<int64_t>(group, quantized->words, rows, n_rows, sums);
+        // Unsigned, since the default codes of a shared column may run over.
+        skx_add_group<uint64_t>(
+            group, (const uint64_t *)quantized->words, rows, n_rows, (uint64_t *)sums);
     } else {
         skx_add_group<skx_pair_t>(
             group, (const skx_pair_t *)quantized->words, rows, n_rows,
@@ -95,6 +97,12 @@ static inline void skx_add_bin(hist_bin_t *bin, hist_bin_t more) {
     bin->sum_gradients += more.sum_gradients;
     bin->sum_hessians += more.sum_hessians;
     bin->n_samples += more.n_samples;
+}
+
+static inline void skx_subtract_bin(hist_bin_t *bin, hist_bin_t less) {
+    bin->sum_gradients -= less.sum_gradients;
+    bin->sum_hessians -= less.sum_hessians;
+    bin->n_samples -= less.n_samples;
 }
 
 // Move the words of a column to its bins, or add them to those, and clear them.
@@ -135,11 +143,72 @@ static void skx_add_to_bins(
     }
 }
 
+template <typename code_t, typename word_t>
+static void skx_add_column_words(
+    const code_t *codes, const word_t *words, const uint32_t *rows, int64_t n_rows,
+    word_t *sums) {
+    for (int64_t i = 0; i < n_rows; ++i) {
+        const int64_t last = n_rows - 1;
+        const int64_t ahead =
+            rows[i + PREFETCH_DISTANCE < last ? i + PREFETCH_DISTANCE : last];
+        SKX_PREFETCH(codes + ahead);
+        SKX_PREFETCH(words + ahead);
+        sums[codes[rows[i]]] += words[rows[i]];
+    }
+}
+
+// The same, but to words.
+template <typename code_t>
+static void skx_add_column(
+    const code_t *codes, const quantized_t *quantized, const uint32_t *rows,
+    int64_t n_rows, int64_t *words) {
+    if (quantized->n_words == 1) {
+        skx_add_column_words(codes, quantized->words, rows, n_rows, words);
+    } else {
+        skx_add_column_words(
+            codes, (const skx_pair_t *)quantized->words, rows, n_rows,
+            (skx_pair_t *)words);
+    }
+}
+
+// The same of a feature that shares its column, without its default code.
+static inline void skx_add_shared_codes(
+    const uint8_t *codes, int first_code, int default_code, int n_bins,
+    const quantized_t *quantized, const uint32_t *rows, int64_t n_rows,
+    hist_bin_t *bins) {
+    const int n_words = quantized->n_words;
+    for (int64_t i = 0; i < n_rows; ++i) {
+        const int64_t row = rows[i];
+        const int place = codes[row] - first_code;
+        if (place < 0 || place >= n_bins) continue;
+        skx_add_bin(
+            bins + place + (place >= default_code),
+            skx_unpack(quantized->words + row * n_words, n_words));
+    }
+}
+
+// The sums of some rows, as many at a time as a word can hold.
+static inline hist_bin_t skx_sum_words(
+    const quantized_t *quantized, const uint32_t *rows, int64_t n_rows) {
+    const int n_words = quantized->n_words;
+    hist_bin_t sums = {0, 0, 0};
+    int64_t start = 0;
+    while (start < n_rows) {
+        const int64_t rest = n_rows - start;
+        const int64_t stop =
+            start + (rest < quantized->rows_per_flush ? rest : quantized->rows_per_flush);
+        int64_t words[2] = {0, 0};
+        for (; start < stop; ++start) {
+            const int64_t *row = quantized->words + rows[start] * (int64_t)n_words;
+            words[0] += row[0];
+            words[1] += row[n_words - 1];
+        }
+        skx_add_bin(&sums, skx_unpack(words, n_words));
+    }
+    return sums;
+}
+
 static inline void skx_subtract_bins(
     hist_bin_t *bins, const hist_bin_t *less, int64_t n_bins) {
-    for (int64_t b = 0; b < n_bins; ++b) {
-        bins[b].sum_gradients -= less[b].sum_gradients;
-        bins[b].sum_hessians -= less[b].sum_hessians;
-        bins[b].n_samples -= less[b].n_samples;
-    }
+    for (int64_t b = 0; b < n_bins; ++b) skx_subtract_bin(bins + b, less[b]);
 }

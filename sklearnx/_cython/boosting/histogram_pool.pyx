@@ -17,10 +17,10 @@ cdef bint fill_pool(
 
     `budget` is in bytes.
     """
-    pool.n_bins = n_bins
+    pool.n_bins = max(n_bins, 1)  # there may be no feature to split on
     pool.n_used = pool.n_free = 0
     pool.max_histograms = <int> min(
-        max(MIN_HISTOGRAMS, budget // <int64_t> (n_bins * sizeof(hist_bin_t))),
+        max(MIN_HISTOGRAMS, budget // <int64_t> (pool.n_bins * sizeof(hist_bin_t))),
         MAX_HISTOGRAMS,
     )
     pool.free_ones = <hist_bin_t**> calloc(pool.max_histograms, sizeof(hist_bin_t*))

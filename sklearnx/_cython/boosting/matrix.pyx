@@ -1,5 +1,7 @@
 """The binned training data, as kernels see it."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
@@ -11,6 +13,57 @@ from sklearnx._cython.common.dtypes cimport MAX_NARROW_BINS
 BLOCK_COLUMNS = 32
 # Columns of a part of a block.
 PART_COLUMNS = 16
+# Entries of a row that a block of sparse features holds on average, and how many such
+# blocks threads can share out at most.
+BLOCK_ENTRIES = 16
+MAX_SPARSE_BLOCKS = 8
+
+
+class Layout(NamedTuple):
+    """How the codes of features are stored.
+
+    Attributes
+    ----------
+    storage : uint8 array of shape (n_features,)
+        `NARROW`, `WIDE`, `SPARSE` or `NONE`.
+    positions : int32 array of shape (n_features,)
+        Column of each among those of its storage.
+    default_codes : int32 array of shape (n_features,)
+        Of features without a column of their own; -1 for others.
+    first_codes : int32 array of shape (n_features,)
+        In a shared column the first code that stands for one of the feature, from 1 on.
+    """
+
+    storage: np.ndarray
+    positions: np.ndarray
+    default_codes: np.ndarray
+    first_codes: np.ndarray
+
+
+NARROW, WIDE, SPARSE, NONE = range(4)
+
+
+def make_plain_layout(n_bins, is_stored=True):
+    """Return the layout with a column for each feature that is stored.
+
+    Parameters
+    ----------
+    n_bins : int array of shape (n_features,)
+    is_stored : bool array of shape (n_features,), default=True
+    """
+    n_bins = np.asarray(n_bins)
+    storage = np.where(n_bins + 1 > MAX_NARROW_BINS, WIDE, NARROW)
+    storage = np.where(is_stored, storage, NONE).astype(np.uint8)
+    positions = np.zeros(len(n_bins), dtype=np.int32)
+    for kind in (NARROW, WIDE):
+        members = np.flatnonzero(storage == kind)
+        positions[members] = np.arange(len(members))
+    return Layout(
+        storage,
+        positions,
+        np.full(len(n_bins), -1, dtype=np.int32),
+        np.zeros(len(n_bins), dtype=np.int32),
+    )
 
 
 cdef class BinnedMatrix:
@@ -22,110 +75,150 @@ cdef class BinnedMatrix:
     n_bins : int32 array of shape (n_features,)
         Bins of each feature without the missing one, whose code is `n_bins`.
     is_categorical : uint8 array of shape (n_features,)
+    layout : Layout, default=None
+        None means a column for each feature.
+    entries : tuple of arrays, default=None
+        Of sparse features: starts (n_sparse + 1,), int64; rows, uint32, ascending for
+        each feature; codes, uint8, none of them the default one.
 
     Attributes
     ----------
     blocks : list of uint8 arrays of shape (n_rows, stride)
-        Codes of the features with at most 256 bins, in the order that histograms read:
-        a block holds `BLOCK_COLUMNS` of them at most, next to each other for each row.
-    columns : uint8 array of shape (n_narrow, n_rows)
+        Codes of the narrow columns, in the order that histograms read: a block holds
+        `BLOCK_COLUMNS` of them at most, next to each other for each row.
+    columns : uint8 array of shape (n_columns, n_rows)
         The same in the order that partitions read.
     wide : uint16 or uint32 array of shape (n_wide, n_rows)
-        Codes of the other features.
+        Codes of features with more than 256 bins.
+    entry_starts, entry_rows, entry_codes : arrays
+        Those of sparse features.
     offsets : int64 array of shape (n_features + 1,)
-        Where the bins of a feature begin in a histogram.
+        Where the bins of a feature begin in a histogram. Features that are not stored
+        have none there.
+    used : int32 array of shape (n_used,)
+        Features that are stored, ascending.
     has_missing : uint8 array of shape (n_features,)
-    max_counts : int64 array of shape (n_narrow,)
-        Rows in the fullest bin of each narrow feature, or more.
+    max_counts : int64 array of shape (n_columns,)
+        Rows in the fullest bin of each narrow column, or more; what a shared one has
+        as 0 does not count.
+    wide_max_counts : int64 array of shape (n_wide,)
+        The same of wide columns.
     """
 
     def __cinit__(self):
         self.groups = NULL
+        self.sparse = NULL
 
-    def __init__(self, n_rows, n_bins, is_categorical):
+    def __init__(self, n_rows, n_bins, is_categorical, layout=None, entries=None):
         n_bins = np.ascontiguousarray(n_bins, dtype=np.int32)
-        is_wide = (n_bins + 1 > MAX_NARROW_BINS).astype(np.uint8)
-        positions = np.empty(len(n_bins), dtype=np.int32)
-        narrow_features = np.flatnonzero(is_wide == 0).astype(np.int32)
-        wide_features = np.flatnonzero(is_wide).astype(np.int32)
-        positions[narrow_features] = np.arange(len(narrow_features))
-        positions[wide_features] = np.arange(len(wide_features))
+        self.layout = make_plain_layout(n_bins) if layout is None else layout
+        storage, positions = self.layout.storage, self.layout.positions
+        narrow = np.flatnonzero(storage == NARROW)
+        wide = np.flatnonzero(storage == WIDE)
+        n_columns = int(positions[narrow].max()) + 1 if len(narrow) else 0
         wide_dtype = np.uint16
-        if len(wide_features) and n_bins.max() > np.iinfo(np.uint16).max:
+        if len(wide) and n_bins[wide].max() > np.iinfo(np.uint16).max:
             wide_dtype = np.uint32
         self.blocks = [
             np.empty((n_rows, _choose_stride(width)), dtype=np.uint8)
-            for width in _split_evenly(len(narrow_features), BLOCK_COLUMNS)
+            for width in _split_evenly(n_columns, BLOCK_COLUMNS)
         ]
         # Partitions read a little beyond the last code.
-        columns = np.empty(len(narrow_features) * n_rows + 3, dtype=np.uint8)
-        self.columns = columns[: len(narrow_features) * n_rows].reshape(
-            len(narrow_features), n_rows
-        )
-        self.wide = np.empty((len(wide_features), n_rows), dtype=wide_dtype)
+        columns = np.empty(n_columns * n_rows + 3, dtype=np.uint8)
+        self.columns = columns[: n_columns * n_rows].reshape(n_columns, n_rows)
+        self.wide = np.empty((len(wide), n_rows), dtype=wide_dtype)
         self.n_bins = n_bins
-        self.offsets = np.concatenate(
-            [[0], np.cumsum(n_bins.astype(np.int64) + 1)]
-        ).astype(np.int64)
+        widths = np.where(storage == NONE, 0, n_bins.astype(np.int64) + 1)
+        self.offsets = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
         self.has_missing = np.zeros(len(n_bins), dtype=np.uint8)
         self.is_categorical = np.ascontiguousarray(is_categorical, dtype=np.uint8)
-        self.narrow_features = narrow_features
-        self.wide_features = wide_features
-        self.positions = positions
-        self.is_wide = is_wide
-        self.max_counts = np.full(len(narrow_features), n_rows, dtype=np.int64)
+        self.max_counts = np.full(n_columns, n_rows, dtype=np.int64)
+        self.wide_max_counts = np.full(len(wide), n_rows, dtype=np.int64)
+        order = np.lexsort((self.layout.first_codes[narrow], positions[narrow]))
+        members = narrow[order]
+        self._members = members.astype(np.int32)
+        self._member_starts = np.searchsorted(
+            positions[members], np.arange(n_columns + 1)
+        ).astype(np.int32)
+        self._wide_features = wide.astype(np.int32)
+        self.used = np.flatnonzero(storage != NONE).astype(np.int32)
+        if entries is None:
+            dtypes = np.int64, np.uint32, np.uint8
+            entries = [np.zeros(n, dtype) for n, dtype in zip((1, 0, 0), dtypes)]
+        self.entry_starts, self.entry_rows, self.entry_codes = entries
         self._bind()
         self._bind_groups()
+        self._bind_entries()
 
     def __dealloc__(self):
         free(self.groups)
+        free(self.sparse)
 
-    cdef void _bind(self):
+    cdef void _bind(self) except *:
         cdef:
             uint8_t[:, ::1] columns = self.columns
             int64_t[::1] max_counts = self.max_counts
+            int64_t[::1] wide_max_counts = self.wide_max_counts
             uint16_t[:, ::1] wide16
             uint32_t[:, ::1] wide32
-            int32_t[::1] narrow_features = self.narrow_features
-            int32_t[::1] wide_features = self.wide_features
-            int32_t[::1] positions = self.positions
-            uint8_t[::1] is_wide = self.is_wide
+            int32_t[::1] used = self.used
+            int32_t[::1] members = self._members
+            int32_t[::1] member_starts = self._member_starts
+            int32_t[::1] wide_features = self._wide_features
+            int32_t[::1] positions = self.layout.positions
+            int32_t[::1] default_codes = self.layout.default_codes
+            int32_t[::1] first_codes = self.layout.first_codes
+            uint8_t[::1] storage = self.layout.storage
             int32_t[::1] n_bins = self.n_bins
             int64_t[::1] offsets = self.offsets
             uint8_t[::1] has_missing = self.has_missing
             uint8_t[::1] is_categorical = self.is_categorical
         self.binned.n_rows = columns.shape[1]
         self.binned.n_features = n_bins.shape[0]
-        self.binned.n_narrow = narrow_features.shape[0]
+        self.binned.n_used = used.shape[0]
+        self.binned.n_columns = columns.shape[0]
         self.binned.n_wide = wide_features.shape[0]
+        self.binned.n_sparse = len(self.entry_starts) - 1
+        self.binned.used = NULL
         self.binned.max_counts = NULL
         self.binned.columns = NULL
+        self.binned.members = NULL
         self.binned.wide16 = NULL
         self.binned.wide32 = NULL
-        self.binned.narrow_features = NULL
         self.binned.wide_features = NULL
-        if columns.shape[1] > 0 and self.binned.n_narrow > 0:
+        if self.binned.n_used > 0:
+            self.binned.used = &used[0]
+        if columns.shape[1] > 0 and self.binned.n_columns > 0:
             self.binned.max_counts = &max_counts[0]
             self.binned.columns = &columns[0, 0]
-            self.binned.narrow_features = &narrow_features[0]
+            self.binned.members = &members[0]
         if columns.shape[1] > 0 and self.binned.n_wide > 0:
             self.binned.wide_features = &wide_features[0]
+            self.binned.wide_max_counts = &wide_max_counts[0]
             if self.wide.dtype == np.uint16:
                 wide16 = self.wide
                 self.binned.wide16 = &wide16[0, 0]
             else:
                 wide32 = self.wide
                 self.binned.wide32 = &wide32[0, 0]
+        self.binned.member_starts = &member_starts[0]
+        self.binned.storage = &storage[0]
         self.binned.positions = &positions[0]
-        self.binned.is_wide = &is_wide[0]
+        self.binned.default_codes = &default_codes[0]
+        self.binned.first_codes = &first_codes[0]
         self.binned.n_bins = &n_bins[0]
         self.binned.offsets = &offsets[0]
         self.binned.has_missing = &has_missing[0]
         self.binned.is_categorical = &is_categorical[0]
+        self.binned.updates_per_row = (
+            self.binned.n_columns
+            + self.binned.n_wide
+            + len(self.entry_rows) // max(self.binned.n_rows, 1)
+        )
 
     cdef void _bind_groups(self) except *:
         """Describe the blocks, and parts of them for threads to share out."""
-        widths = _split_evenly(self.binned.n_narrow, BLOCK_COLUMNS)
+        widths = _split_evenly(self.binned.n_columns, BLOCK_COLUMNS)
         parts = [_split_evenly(width, PART_COLUMNS) for width in widths]
         self.binned.n_blocks = len(widths)
         self.binned.n_groups = sum(map(len, parts))
@@ -158,6 +251,66 @@ cdef class BinnedMatrix:
         group.n_columns = n_columns
         group.max_count = codes.shape[0]
 
+    cdef void _bind_entries(self) except *:
+        """Store the entries of sparse features once more by row, some features a block.
+
+        A thread that adds rows takes a block; hence blocks of about as many entries.
+        """
+        cdef:
+            const int64_t[::1] starts = self.entry_starts
+            const uint32_t[::1] rows = self.entry_rows
+            const uint8_t[::1] codes = self.entry_codes
+            const int32_t[::1] features
+            const int64_t[::1] bins, row_starts
+            const uint32_t[::1] entries
+            int64_t n_entries = rows.shape[0]
+            int block, n_blocks
+            int64_t n_sparse = self.binned.n_sparse
+        self._sparse_arrays = []
+        self.binned.entry_starts = &starts[0]
+        self.binned.n_sparse_blocks = 0
+        if n_sparse == 0 or self.binned.n_rows == 0:
+            return
+        if n_entries > 0:
+            self.binned.entry_rows = &rows[0]
+            self.binned.entry_codes = &codes[0]
+        n_blocks = int(
+            min(
+                max(n_entries // (BLOCK_ENTRIES * self.binned.n_rows), 1),
+                MAX_SPARSE_BLOCKS,
+                n_sparse,
+            )
+        )
+        self.sparse = <sparse_block_t*> calloc(n_blocks, sizeof(sparse_block_t))
+        if self.sparse == NULL:
+            raise MemoryError()
+        self.binned.n_sparse_blocks = n_blocks
+        self.binned.sparse_blocks = self.sparse
+        sparse_features = np.flatnonzero(self.layout.storage == SPARSE)
+        order = np.argsort(self.layout.positions[sparse_features])
+        sparse_features = sparse_features[order].astype(np.int32)
+        shares = np.arange(n_blocks + 1) * n_entries // n_blocks
+        ends = np.searchsorted(self.entry_starts, shares)
+        ends[0], ends[n_blocks] = 0, n_sparse
+        for block in range(n_blocks):
+            first, last = int(ends[block]), int(ends[block + 1])
+            arrays = (
+                *_store_by_row(
+                    self.binned.n_rows, starts[first : last + 1], rows, codes
+                ),
+                sparse_features[first:last],
+                self.offsets[sparse_features[first:last]],
+            )
+            self._sparse_arrays.append(arrays)
+            row_starts, entries, features, bins = arrays
+            self.sparse[block].starts = &row_starts[0]
+            self.sparse[block].n_features = <int32_t> features.shape[0]
+            if entries.shape[0] > 0:
+                self.sparse[block].entries = &entries[0]
+            if features.shape[0] > 0:
+                self.sparse[block].features = &features[0]
+                self.sparse[block].bins = &bins[0]
+
     cdef void _set_max_counts(self):
         """Take over `max_counts` to the groups."""
         cdef:
@@ -173,7 +326,7 @@ cdef class BinnedMatrix:
 
     @property
     def n_rows(self):
-        return self.columns.shape[1]
+        return self.binned.n_rows
 
     @property
     def n_features(self):
@@ -181,8 +334,8 @@ cdef class BinnedMatrix:
 
     @property
     def rows(self):
-        """Codes of the narrow features by row, copied from the blocks."""
-        widths = _split_evenly(self.binned.n_narrow, BLOCK_COLUMNS)
+        """Codes of the narrow columns by row, copied from the blocks."""
+        widths = _split_evenly(self.binned.n_columns, BLOCK_COLUMNS)
         if not widths:
             return np.empty((self.n_rows, 0), dtype=np.uint8)
         return np.hstack(
@@ -193,9 +346,61 @@ cdef class BinnedMatrix:
         )
 
     def column(self, feature):
-        """Return the codes of a feature, for writing and reading."""
-        group = self.wide if self.is_wide[feature] else self.columns
-        return group[self.positions[feature]]
+        """Return the codes of a feature.
+
+        Of features with a column of their own they are for writing too. Those of a
+        feature that is not stored are all the default one.
+        """
+        layout = self.layout
+        position, default = layout.positions[feature], layout.default_codes[feature]
+        n_bins, storage = self.n_bins[feature], layout.storage[feature]
+        if storage == WIDE:
+            return self.wide[position]
+        if storage == NARROW and default < 0:
+            return self.columns[position]
+        if storage == NARROW:
+            # What is left of the default code, and what is right of it.
+            others = np.delete(np.arange(n_bins + 1), default).astype(np.uint8)
+            first = layout.first_codes[feature]
+            codes = np.full(MAX_NARROW_BINS, default, dtype=np.uint8)
+            codes[first : first + n_bins] = others
+            return codes[self.columns[position]]
+        codes = np.full(self.n_rows, default, dtype=np.uint8)
+        if storage == SPARSE:
+            some = slice(self.entry_starts[position], self.entry_starts[position + 1])
+            codes[self.entry_rows[some]] = self.entry_codes[some]
+        return codes
+
+
+def _store_by_row(
+    int64_t n_rows,
+    const int64_t[::1] starts,
+    const uint32_t[::1] rows,
+    const uint8_t[::1] codes,
+):
+    """Return where the entries of each row begin, and the entries.
+
+    IN: starts (n_features + 1,), rows, codes of the entries by column.
+    """
+    cdef:
+        int64_t first = starts[0], last = starts[starts.shape[0] - 1]
+        int64_t i, row, count, total = 0
+        uint32_t feature
+        int64_t[::1] row_starts = np.zeros(n_rows + 1, dtype=np.int64)
+        int64_t[::1] places
+        uint32_t[::1] entries = np.empty(last - first, dtype=np.uint32)
+    for i in range(first, last):
+        row_starts[rows[i] + 1] += 1
+    for row in range(n_rows):
+        count = row_starts[row + 1]
+        row_starts[row + 1] = total + count
+        total += count
+    places = np.array(row_starts[:n_rows])
+    for feature in range(starts.shape[0] - 1):
+        for i in range(starts[feature], starts[feature + 1]):
+            entries[places[rows[i]]] = feature << 8 | codes[i]
+            places[rows[i]] += 1
+    return np.asarray(row_starts), np.asarray(entries)
 
 
 def _split_evenly(n, largest):

@@ -10,18 +10,33 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
-from sklearnx._cython.common.dtypes cimport binned_t
+from sklearnx._cython.common.dtypes cimport (
+    NARROW_STORAGE,
+    SPARSE_STORAGE,
+    binned_t,
+    skx_shared_code,
+)
 from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "partition_kernels.h" nogil:
-    int skx_count_first(const uint8_t* goes_left, int n_bins) noexcept
+    ctypedef struct skx_stretch_t:
+        int first
+        int n
+        int inverse
+        int other
+
+    skx_stretch_t skx_find_stretch(const uint8_t* goes_left, int n_codes) noexcept
     int64_t skx_split_narrow_rows(
-        const uint8_t* codes, int n_first, int n_bins, int64_t n_rows_in_all,
+        const uint8_t* codes, skx_stretch_t stretch, int64_t n_rows_in_all,
         const uint8_t* goes_left, const uint32_t* rows, int64_t n_rows, uint32_t* left,
         uint32_t* right,
+    ) noexcept
+    int64_t skx_sum_weights(
+        const int64_t* weights, int64_t n_rows_in_all, const uint32_t* rows,
+        int64_t n_rows,
     ) noexcept
     int64_t skx_split_rows16 "skx_split_rows"(
         const uint16_t* codes, const uint8_t* goes_left, const uint32_t* rows,
@@ -32,16 +47,25 @@ cdef extern from "partition_kernels.h" nogil:
         int64_t n_rows, uint32_t* left, uint32_t* right,
     ) noexcept
 
+cdef extern from "sparse_kernels.h" nogil:
+    int64_t skx_split_sparse_rows(
+        const uint32_t* entry_rows, const uint8_t* entry_codes, int64_t n_entries,
+        int default_code, const uint8_t* goes_left, const uint32_t* rows,
+        int64_t n_rows, uint32_t* left, uint32_t* right,
+    ) noexcept
+
 cdef enum:
-    ROWS_PER_CHUNK = 1 << 13
-    MIN_ROWS_FOR_THREADS = 1 << 14
+    N_NARROW_CODES = 256
+    ROWS_PER_CHUNK = 1 << 12
+    MIN_ROWS_FOR_THREADS = 1 << 13
 
 
 cdef struct job_t:
     const binned_t* binned
     int feature
-    const uint8_t* goes_left
-    int n_first
+    const uint8_t* goes_left  # by code of the feature
+    uint8_t[256] narrow_left  # by code of its column, N_NARROW_CODES
+    skx_stretch_t stretch
     const int64_t* weights
     const uint32_t* source
     uint32_t* rows
@@ -123,7 +147,8 @@ cdef int64_t partition_rows(
     job.binned = binned
     job.feature = feature
     job.goes_left = goes_left
-    job.n_first = skx_count_first(goes_left, binned.n_bins[feature])
+    if binned.storage[feature] == NARROW_STORAGE:
+        _set_narrow_left(&job)
     job.weights = weights
     job.source = source
     job.rows = rows
@@ -145,24 +170,54 @@ cdef int64_t partition_rows(
     return total
 
 
+cdef void _set_narrow_left(job_t* job) noexcept nogil:
+    """Translate the split into codes of the column."""
+    cdef:
+        int code, n_codes = job.binned.n_bins[job.feature] + 1
+        int default_code = job.binned.default_codes[job.feature]
+    memcpy(job.narrow_left, job.goes_left, n_codes)
+    if default_code >= 0:
+        # Any code of another feature stands for the default one of this.
+        memset(job.narrow_left, job.goes_left[default_code], N_NARROW_CODES)
+        for code in range(n_codes):
+            job.narrow_left[skx_shared_code(job.binned, job.feature, code)] = (
+                job.goes_left[code]
+            )
+        n_codes = N_NARROW_CODES
+    job.stretch = skx_find_stretch(job.narrow_left, n_codes)
+
+
 cdef void _split_chunk(void* context, int chunk) noexcept nogil:
     cdef:
         job_t* job = <job_t*> context
         const binned_t* binned = job.binned
         int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
         int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
-        int64_t first = binned.positions[job.feature] * binned.n_rows
-        int64_t i, n_left, sum_weights = 0
+        int position = binned.positions[job.feature]
+        int64_t first = position * binned.n_rows
+        int64_t n_left
         # Of one chunk alone those that go left are where they belong.
         uint32_t* left = (
             job.rows if job.n_rows <= ROWS_PER_CHUNK else job.left_buffer + start
         )
-    if not binned.is_wide[job.feature]:
+    if binned.storage[job.feature] == NARROW_STORAGE:
         n_left = skx_split_narrow_rows(
             binned.columns + first,
-            job.n_first,
-            binned.n_bins[job.feature],
+            job.stretch,
             binned.n_rows,
+            job.narrow_left,
+            job.source + start,
+            stop - start,
+            left,
+            job.right_buffer + start,
+        )
+    elif binned.storage[job.feature] == SPARSE_STORAGE:
+        first = binned.entry_starts[position]
+        n_left = skx_split_sparse_rows(
+            binned.entry_rows + first,
+            binned.entry_codes + first,
+            binned.entry_starts[position + 1] - first,
+            binned.default_codes[job.feature],
             job.goes_left,
             job.source + start,
             stop - start,
@@ -189,9 +244,9 @@ cdef void _split_chunk(void* context, int chunk) noexcept nogil:
         )
     job.n_left[chunk] = n_left
     if job.weights != NULL:
-        for i in range(n_left):
-            sum_weights += job.weights[left[i]]
-        job.left_weights[chunk] = sum_weights
+        job.left_weights[chunk] = skx_sum_weights(
+            job.weights, binned.n_rows, left, n_left
+        )
     else:
         job.left_weights[chunk] = n_left
 

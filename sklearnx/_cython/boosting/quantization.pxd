@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t
 
 from sklearnx._cython.common.dtypes cimport quantized_t
 
@@ -25,18 +25,26 @@ cdef struct job_t:
     int64_t* sum_hessians
 
 
+cdef struct noise_job_t:
+    const quantized_t* quantized
+    const uint32_t* rows
+    int64_t n_rows
+    int shift
+    int64_t* sum_squares  # of each chunk
+    int64_t* sum_hessians
+
+
 cdef class QuantizedGradients:
     cdef quantized_t quantized
     cdef readonly object weights, integer_weights
     cdef readonly object fixed_weights, words
-    cdef object gradients_, hessians_
+    cdef object gradients_, hessians_, buffer, guesses
     cdef readonly int n_leaf_bits
     cdef readonly double sum_weights
     cdef double max_weight
     cdef int64_t n_rows
-    cdef bint was_narrow
+    cdef readonly bint is_narrow
 
-    cdef bint _write_words(
-        self, job_t* job, bint is_narrow, int n_chunks, int n_threads
-    ) except -1
+    cdef bint _try_guess(self, job_t* job, int n_chunks, int n_threads) except -1
+    cdef void _prepare_words(self, job_t* job, bint is_narrow)
     cdef void _set_quantized(self, const skx_quantize_t* args)

@@ -179,6 +179,36 @@ static inline void skx_quantize(
     kernel(args, start, stop, sum_gradients, sum_hessians);
 }
 
+// Add what histograms sum of some rows: squares of gradients, shifted to fewer bits and
+// taken once for each unit of an integer weight, and hessians.
+static inline void skx_sum_squares(
+    const quantized_t *quantized, const uint32_t *rows, int64_t n_rows, int shift,
+    int64_t *sum_squares, int64_t *sum_hessians) {
+    const int64_t *words = quantized->words;
+    const int64_t *weights = quantized->integer_weights ? quantized->weights : NULL;
+    const int64_t half = (INT64_C(1) << shift) >> 1;
+    int64_t sum_s = 0, sum_h = 0;
+    for (int64_t i = 0; i < n_rows; ++i) {
+        const uint32_t row = rows[i];
+        int64_t gradient, weight = 1;
+        if (quantized->n_words == 1) {
+            gradient = words[row] >> PACKED_GRADIENT_SHIFT;
+            sum_h += (words[row] >> PACKED_HESSIAN_SHIFT) & PACKED_HESSIAN_MASK;
+        } else {
+            gradient = words[2 * (int64_t)row];
+            sum_h += words[2 * (int64_t)row + 1] >> PAIR_HESSIAN_SHIFT;
+        }
+        if (weights != NULL && weights[row] > 0) {
+            weight = weights[row];
+            gradient /= weight;
+        }
+        gradient = (gradient + half) >> shift;
+        sum_s += weight * gradient * gradient;
+    }
+    *sum_squares += sum_s;
+    *sum_hessians += sum_h;
+}
+
 // Add the fine values of some rows.
 static inline void skx_sum_rows(
     const quantized_t *quantized, const uint32_t *rows, int64_t n_rows,

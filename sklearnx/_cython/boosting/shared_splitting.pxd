@@ -14,13 +14,18 @@ cdef struct shared_search_t:
     double* gains  # two for each bin, one for each split
     skx_level_t* levels  # of categories, sorted once for the tree
     int32_t* n_levels  # that are sorted, of each feature
+    # What splits of categories gain by chance in the root, or where the levels were
+    # sorted: two for each bin, output by output.
+    double* chances
     # Of each feature, the bins after which the root can be split.
     int32_t* first_cuts
     int32_t* n_cuts
     int64_t sum_hessians  # of the root
 
 
-cdef shared_search_t* allocate_shared_search(const binned_t* binned) noexcept nogil
+cdef shared_search_t* allocate_shared_search(
+    const binned_t* binned, int n_outputs
+) noexcept nogil
 
 cdef void free_shared_search(shared_search_t* search) noexcept nogil
 
@@ -77,6 +82,18 @@ cdef void note_cuts(
     int feature,
 ) noexcept nogil
 
+cdef void note_chances(
+    const criterion_t* criterion,
+    const hist_bin_t* bins,
+    const skx_level_t* levels,
+    int n_levels,
+    double* chances,
+) noexcept nogil
+
+cdef int find_place_of_levels(
+    const shared_search_t* search, int feature, int n_left
+) noexcept nogil
+
 cdef void add_feature_gains(
     const shared_search_t* search,
     const binned_t* binned,
@@ -84,6 +101,7 @@ cdef void add_feature_gains(
     const totals_t* totals,
     const hist_bin_t* histogram,
     int feature,
+    const double* chances,
     double share,
     measure_t measure,
     double* gains,

@@ -13,8 +13,8 @@ brings nothing is not split by it. Places of a numeric feature are (bin, missing
 right), (bin, missing values left), of a categorical one the prefixes of its sorted
 levels, then the suffixes. Of equal sums the first place of the lowest feature wins.
 
-Nodes have to agree on the order of levels, so it is that of the root; what sorting them
-costs is divided among the nodes by their hessians.
+Nodes have to agree on the order of levels, so it is that of the root; what a split
+gains there by chance is divided among the nodes by their hessians.
 """
 
 from libc.math cimport INFINITY
@@ -23,7 +23,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from sklearnx._cython.boosting.splitting cimport (
-    compute_level_penalty,
+    add_level,
+    compute_chance,
     criterion_t,
     describe_parent,
     draw_cut,
@@ -35,13 +36,16 @@ from sklearnx._cython.boosting.splitting cimport (
     node_has_missing,
     parent_t,
     set_child_values,
+    side_t,
     sort_levels,
     totals_t,
 )
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
 
 
-cdef shared_search_t* allocate_shared_search(const binned_t* binned) noexcept nogil:
+cdef shared_search_t* allocate_shared_search(
+    const binned_t* binned, int n_outputs
+) noexcept nogil:
     """Return what a search needs, NULL if there is no memory left."""
     cdef:
         int64_t n_bins = binned.offsets[binned.n_features]
@@ -51,12 +55,14 @@ cdef shared_search_t* allocate_shared_search(const binned_t* binned) noexcept no
     search.gains = <double*> calloc(2 * n_bins, sizeof(double))
     search.levels = <skx_level_t*> calloc(n_bins, sizeof(skx_level_t))
     search.n_levels = <int32_t*> calloc(binned.n_features, sizeof(int32_t))
+    search.chances = <double*> calloc(2 * n_bins * n_outputs, sizeof(double))
     search.first_cuts = <int32_t*> calloc(binned.n_features, sizeof(int32_t))
     search.n_cuts = <int32_t*> calloc(binned.n_features, sizeof(int32_t))
     if (
         search.gains == NULL
         or search.levels == NULL
         or search.n_levels == NULL
+        or search.chances == NULL
         or search.first_cuts == NULL
         or search.n_cuts == NULL
     ):
@@ -71,6 +77,7 @@ cdef void free_shared_search(shared_search_t* search) noexcept nogil:
     free(search.gains)
     free(search.levels)
     free(search.n_levels)
+    free(search.chances)
     free(search.first_cuts)
     free(search.n_cuts)
     free(search)
@@ -85,11 +92,12 @@ cdef void start_shared_search(
 ) noexcept nogil:
     """Begin a tree: note what its nodes have to agree on. IN: the root's histogram."""
     cdef:
-        int feature
+        int i, feature
         const hist_bin_t* bins
     search.sum_hessians = totals.sum_hessians
     memset(search.gains, 0, 2 * binned.offsets[binned.n_features] * sizeof(double))
-    for feature in range(binned.n_features):
+    for i in range(binned.n_used):
+        feature = binned.used[i]
         bins = histogram + binned.offsets[feature]
         if binned.is_categorical[feature]:
             search.n_levels[feature] = sort_levels(
@@ -99,6 +107,13 @@ cdef void start_shared_search(
                 bins,
                 feature,
                 search.levels + binned.offsets[feature],
+            )
+            note_chances(
+                criterion,
+                bins,
+                search.levels + binned.offsets[feature],
+                search.n_levels[feature],
+                search.chances + 2 * binned.offsets[feature],
             )
             continue
         note_cuts(search, binned, bins, feature)
@@ -120,6 +135,32 @@ cdef void note_cuts(
     search.n_cuts[feature] = last - first + node_has_missing(binned, bins, feature)
 
 
+cdef void note_chances(
+    const criterion_t* criterion,
+    const hist_bin_t* bins,
+    const skx_level_t* levels,
+    int n_levels,
+    double* chances,
+) noexcept nogil:
+    """Write what prefixes and suffixes of sorted levels gain by chance.
+
+    IN: bins of their feature, levels (n_levels,). OUT: chances (n_levels,), one more if
+    that is odd.
+    """
+    cdef:
+        int i, direction
+        side_t side
+    for direction in range(2):
+        memset(&side, 0, sizeof(side_t))
+        for i in range((n_levels + 1) // 2):
+            add_level(
+                &side,
+                bins + levels[i if direction == 0 else n_levels - 1 - i].level,
+            )
+            chances[i] = compute_chance(criterion, &side, n_levels)
+        chances += (n_levels + 1) // 2
+
+
 cdef void add_split_gains(
     shared_search_t* search,
     const binned_t* binned,
@@ -136,6 +177,7 @@ cdef void add_split_gains(
         totals,
         histogram,
         feature,
+        search.chances + 2 * binned.offsets[feature],
         totals.sum_hessians / <double> search.sum_hessians,
         measure_split,
         search.gains + 2 * binned.offsets[feature],
@@ -149,14 +191,16 @@ cdef void add_feature_gains(
     const totals_t* totals,
     const hist_bin_t* histogram,
     int feature,
+    const double* chances,
     double share,
     measure_t measure,
     double* gains,
 ) noexcept nogil:
     """Add what `measure` says of each split of a feature.
 
-    IN: search, for the order of levels and the first cut; histogram; share in what
-    sorting the levels costs. INOUT: gains (2 * (n_bins + 1),).
+    IN: search, for the order of levels and the first cut; histogram; chances (n_bins +
+    1,) of splits of levels, and the node's share in them. INOUT: gains (2 * (n_bins +
+    1),).
     """
     cdef:
         const hist_bin_t* bins = histogram + binned.offsets[feature]
@@ -170,7 +214,8 @@ cdef void add_feature_gains(
             bins,
             search.levels + binned.offsets[feature],
             search.n_levels[feature],
-            share * compute_level_penalty(criterion, search.n_levels[feature]),
+            chances,
+            share,
             measure,
             gains,
         )
@@ -256,7 +301,8 @@ cdef void _add_categorical_gains(
     const hist_bin_t* bins,
     const skx_level_t* levels,
     int n_levels,
-    double penalty,
+    const double* chances,
+    double share,
     measure_t measure,
     double* gains,
 ) noexcept nogil:
@@ -279,13 +325,14 @@ cdef void _add_categorical_gains(
                     totals,
                     parent,
                     0,
-                    penalty,
+                    chances[i] * share,
                     sum_gradients,
                     sum_hessians,
                     n_samples,
                 )
             gains[i] += gain
         gains += (n_levels + 1) // 2
+        chances += (n_levels + 1) // 2
 
 
 cdef void find_shared_split(
@@ -301,9 +348,10 @@ cdef void find_shared_split(
     `level` makes random splits others. OUT: split, without sums and values; its gain is
     0 if there is none.
     """
-    cdef int feature
+    cdef int i, feature
     memset(split, 0, sizeof(split_t))
-    for feature in range(binned.n_features):
+    for i in range(binned.n_used):
+        feature = binned.used[i]
         if allowed[feature]:
             take_best_place(search, binned, criterion, level, feature, split)
         memset(
@@ -366,6 +414,13 @@ cdef int _draw_place(
             + draw_cut(criterion, level, feature, search.n_cuts[feature])
         )
     n_left = draw_left_levels(criterion, level, feature, search.n_levels[feature])
+    return find_place_of_levels(search, feature, n_left)
+
+
+cdef int find_place_of_levels(
+    const shared_search_t* search, int feature, int n_left
+) noexcept nogil:
+    """Return the place of a prefix of the sorted levels, a suffix if `n_left` < 0."""
     if n_left > 0:
         return n_left - 1
     return (search.n_levels[feature] + 1) // 2 - n_left - 1
@@ -402,9 +457,9 @@ cdef bint take_shared_split(
     IN: histogram, goes_left (n_bins + 1,), shared. OUT: split.
     """
     cdef:
-        int code, feature = shared.feature
+        int code, place, feature = shared.feature
         const hist_bin_t* bins = histogram + binned.offsets[feature]
-        double penalty = 0
+        double chance = 0
         parent_t parent
     describe_parent(criterion, totals, &parent)
     split[0] = shared[0]
@@ -414,7 +469,8 @@ cdef bint take_shared_split(
             split.left_hessians += bins[code].sum_hessians
             split.left_n_samples += bins[code].n_samples
     if split.is_categorical:
-        penalty = compute_level_penalty(criterion, search.n_levels[feature]) * (
+        place = find_place_of_levels(search, feature, split.n_left_levels)
+        chance = search.chances[2 * binned.offsets[feature] + place] * (
             totals.sum_hessians / <double> search.sum_hessians
         )
     split.gain = measure_split(
@@ -422,7 +478,7 @@ cdef bint take_shared_split(
         totals,
         &parent,
         0 if split.is_categorical else criterion.monotonic_cst[feature],
-        penalty,
+        chance,
         split.left_gradients,
         split.left_hessians,
         split.left_n_samples,

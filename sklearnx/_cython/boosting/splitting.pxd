@@ -9,6 +9,7 @@ cdef struct criterion_t:
     double hessian_unit
     double weight_unit
     double row_weight  # real weight that counts as one row
+    double noise  # variance of gradients by hessian, for splits of categories
     double l1_regularization
     double l2_regularization
     double min_split_gain
@@ -45,6 +46,13 @@ cdef struct parent_t:
     double held  # K(G)
     double value  # v
     double rows_per_hessian
+
+
+# The sorted levels on one side of a split.
+cdef struct side_t:
+    int n_levels
+    hist_bin_t sums
+    double sum_roots  # of hessians
 
 
 cdef extern from "splitting_kernels.h" nogil:
@@ -113,7 +121,7 @@ ctypedef double (*measure_t)(
     const totals_t* totals,
     const parent_t* parent,
     int monotonic_cst,
-    double penalty,
+    double chance,
     int64_t left_gradients,
     int64_t left_hessians,
     int64_t left_n_samples,
@@ -135,7 +143,7 @@ cdef double measure_split(
     const totals_t* totals,
     const parent_t* parent,
     int monotonic_cst,
-    double penalty,
+    double chance,
     int64_t left_gradients,
     int64_t left_hessians,
     int64_t left_n_samples,
@@ -146,7 +154,7 @@ cdef double measure_output(
     const totals_t* totals,
     const parent_t* parent,
     int monotonic_cst,
-    double penalty,
+    double chance,
     int64_t left_gradients,
     int64_t left_hessians,
     int64_t left_n_samples,
@@ -184,8 +192,10 @@ cdef int sort_levels(
     skx_level_t* levels,
 ) noexcept nogil
 
-cdef double compute_level_penalty(
-    const criterion_t* criterion, int n_levels
+cdef void add_level(side_t* side, const hist_bin_t* bin_) noexcept nogil
+
+cdef double compute_chance(
+    const criterion_t* criterion, const side_t* side, int n_levels
 ) noexcept nogil
 
 cdef void mark_left_codes(

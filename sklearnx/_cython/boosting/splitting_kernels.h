@@ -4,8 +4,11 @@
 #pragma once
 
 #include <algorithm>
+#include <new>
+#include <vector>
 
 #include "dtypes.h"
+#include "radix_sort.h"
 #include "skx_math.h"
 
 enum { SKX_BINS_AT_A_TIME = 256 };
@@ -97,8 +100,58 @@ typedef struct {
     int32_t level;
 } skx_level_t;
 
+static inline bool skx_is_before(const skx_level_t &a, const skx_level_t &b) {
+    return a.key < b.key || (a.key == b.key && a.level < b.level);
+}
+
+// Order levels by the upper half of their keys.
+static inline void skx_sort_by_upper_half(skx_level_t *levels, int n_levels) {
+    enum { DIGIT_BITS = 8, N_DIGITS = 1 << DIGIT_BITS, N_PASSES = 32 / DIGIT_BITS };
+    std::vector<uint64_t> items(n_levels), others(n_levels);
+    uint32_t counts[N_PASSES][N_DIGITS] = {};
+    for (int i = 0; i < n_levels; ++i) {
+        uint32_t half = (uint32_t)(skx_to_key(levels[i].key) >> 32);
+        items[i] = (uint64_t)half << 32 | (uint32_t)i;
+        for (int pass = 0; pass < N_PASSES; ++pass, half >>= DIGIT_BITS) {
+            ++counts[pass][half & (N_DIGITS - 1)];
+        }
+    }
+    for (int pass = 0; pass < N_PASSES; ++pass) {
+        const int shift = 32 + pass * DIGIT_BITS;
+        uint32_t place = 0;
+        for (uint32_t &count : counts[pass]) {
+            const uint32_t first = place;
+            place += count;
+            count = first;
+        }
+        for (uint64_t item : items) {
+            others[counts[pass][(item >> shift) & (N_DIGITS - 1)]++] = item;
+        }
+        items.swap(others);
+    }
+    const std::vector<skx_level_t> unsorted(levels, levels + n_levels);
+    for (int i = 0; i < n_levels; ++i) levels[i] = unsorted[(uint32_t)items[i]];
+}
+
+// Sort levels by key; of equal keys the lower level is first.
 static inline void skx_sort_levels(skx_level_t *levels, int n_levels) {
-    std::sort(levels, levels + n_levels, [](const skx_level_t &a, const skx_level_t &b) {
-        return a.key < b.key || (a.key == b.key && a.level < b.level);
-    });
+    skx_level_t *const end = levels + n_levels;
+    try {
+        if (n_levels < 64) {
+            std::sort(levels, end, skx_is_before);
+            return;
+        }
+        skx_sort_by_upper_half(levels, n_levels);
+    } catch (const std::bad_alloc &) {
+        std::sort(levels, end, skx_is_before);
+        return;
+    }
+    // Seldom have any two of them the same.
+    for (skx_level_t *first = levels; first < end;) {
+        skx_level_t *last = first + 1;
+        const uint64_t half = skx_to_key(first->key) >> 32;
+        while (last < end && skx_to_key(last->key) >> 32 == half) ++last;
+        if (last - first > 1) std::sort(first, last, skx_is_before);
+        first = last;
+    }
 }

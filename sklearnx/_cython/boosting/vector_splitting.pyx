@@ -14,7 +14,8 @@ they vary most. With x_l the vector of a level's smoothed values, each times the
 of the node's hessian of that output (so that squares of distances are gains), less
 their mean, and a_l its share of the node's hessians, summed over the outputs, that is
 the first eigenvector u of sum_l a_l x_l x_l^T, and the key of a level is x_l^T u. If
-all outputs are the same, the order is that of one.
+all outputs are the same, the order is that of one. What such a split gains by chance
+(`splitting`) is taken off the gain of each output.
 """
 
 from libc.math cimport INFINITY, fabs, sqrt
@@ -25,13 +26,14 @@ from libc.string cimport memset
 from sklearnx._cython.boosting.shared_splitting cimport (
     add_feature_gains,
     allocate_shared_search,
+    find_place_of_levels,
     free_shared_search,
+    note_chances,
     note_cuts,
     shared_search_t,
     take_best_place,
 )
 from sklearnx._cython.boosting.splitting cimport (
-    compute_level_penalty,
     compute_level_value,
     criterion_t,
     describe_parent,
@@ -75,7 +77,7 @@ cdef vector_t* allocate_vector(const binned_t* binned, int n_outputs) noexcept n
     vector.n_bins = binned.offsets[binned.n_features]
     vector.criteria = <criterion_t*> calloc(n_outputs, sizeof(criterion_t))
     vector.root_hessians = <int64_t*> calloc(n_outputs, sizeof(int64_t))
-    vector.search = allocate_shared_search(binned)
+    vector.search = allocate_shared_search(binned, n_outputs)
     if (
         vector.criteria == NULL
         or vector.root_hessians == NULL
@@ -134,18 +136,37 @@ cdef bint _start_feature(
     int feature,
 ) noexcept nogil:
     """Note the splits of a feature; return False if memory ran out. INOUT: search."""
+    cdef:
+        int output
+        const hist_bin_t* bins = histogram + binned.offsets[feature]
+        skx_level_t* levels = search.levels + binned.offsets[feature]
     if not binned.is_categorical[feature]:
-        note_cuts(search, binned, histogram + binned.offsets[feature], feature)
+        note_cuts(search, binned, bins, feature)
         return True
     search.n_levels[feature] = _sort_levels(
-        vector,
-        binned,
-        totals,
-        histogram,
-        feature,
-        search.levels + binned.offsets[feature],
+        vector, binned, totals, histogram, feature, levels
     )
-    return search.n_levels[feature] >= 0
+    if search.n_levels[feature] < 0:
+        return False
+    for output in range(vector.n_outputs):
+        note_chances(
+            &vector.criteria[output],
+            bins + output * vector.n_bins,
+            levels,
+            search.n_levels[feature],
+            _get_chances(vector, search, binned, feature, output),
+        )
+    return True
+
+
+cdef inline double* _get_chances(
+    const vector_t* vector,
+    const shared_search_t* search,
+    const binned_t* binned,
+    int feature,
+    int output,
+) noexcept nogil:
+    return search.chances + 2 * (output * vector.n_bins + binned.offsets[feature])
 
 
 cdef void _sum_gains(
@@ -159,8 +180,9 @@ cdef void _sum_gains(
 ) noexcept nogil:
     """Write the gain of every split of a feature, -inf where it is not allowed.
 
-    IN: search, for the order of levels; root_hessians (n_outputs,) if that order is the
-    root's, else NULL. OUT: vector.search.gains of the feature.
+    IN: search, for the order of levels and what it gains by chance; root_hessians
+    (n_outputs,) if these are the root's, else NULL. OUT: vector.search.gains of the
+    feature.
     """
     cdef:
         int output
@@ -187,6 +209,7 @@ cdef void _sum_gains(
             &totals[output],
             histogram + output * vector.n_bins,
             feature,
+            _get_chances(vector, search, binned, feature, output),
             share,
             measure_output,
             gains,
@@ -467,12 +490,14 @@ cdef bint start_shared_vector_search(
     const hist_bin_t* histogram,
 ) noexcept nogil:
     """Begin a tree; return False if memory ran out. IN: the root's histogram."""
-    cdef int feature, output
+    cdef int i, output
     for output in range(vector.n_outputs):
         vector.root_hessians[output] = totals[output].sum_hessians
     memset(shared.gains, 0, 2 * vector.n_bins * sizeof(double))
-    for feature in range(binned.n_features):
-        if not _start_feature(vector, shared, binned, totals, histogram, feature):
+    for i in range(binned.n_used):
+        if not _start_feature(
+            vector, shared, binned, totals, histogram, binned.used[i]
+        ):
             return False
     return True
 
@@ -513,24 +538,24 @@ cdef bint take_shared_vector_split(
     As `split_outputs`, but that the gain is the node's.
     """
     cdef:
-        int output
-        double penalty = 0
+        int output, place, feature = split.feature
+        double chance = 0
         parent_t parent
     split_outputs(vector, binned, totals, histogram, goes_left, split, outputs)
-    if split.is_categorical:
-        penalty = compute_level_penalty(
-            vector.criteria, shared.n_levels[split.feature]
-        )
+    place = find_place_of_levels(shared, feature, split.n_left_levels)
     split.gain = 0
     for output in range(vector.n_outputs):
         describe_parent(&vector.criteria[output], &totals[output], &parent)
+        if split.is_categorical:
+            chance = _get_chances(vector, shared, binned, feature, output)[place] * (
+                totals[output].sum_hessians / <double> vector.root_hessians[output]
+            )
         split.gain += measure_output(
             &vector.criteria[output],
             &totals[output],
             &parent,
             0,
-            penalty
-            * (totals[output].sum_hessians / <double> vector.root_hessians[output]),
+            chance,
             outputs[output].left_gradients,
             outputs[output].left_hessians,
             outputs[output].left_n_samples,

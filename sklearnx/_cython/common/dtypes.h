@@ -51,27 +51,64 @@ typedef struct {
     int64_t max_count;     // rows in the fullest bin of all of them
 } column_group_t;
 
-// The binned training data. Features with at most 256 bins (the missing one included)
-// are narrow: stored by row for histograms, and by column for partitions. The others are
-// wide: by column, in 16 or 32 bits.
+// Sparse features whose codes other than the default one are stored by row.
+typedef struct {
+    const int64_t *starts;    // (n_rows + 1,) first entry of each row
+    const uint32_t *entries;  // ascending in a row: feature of the block << 8 | code
+    const int32_t *features;  // (n_features,) ascending
+    const int64_t *bins;      // (n_features,) first bin of each in a histogram
+    int32_t n_features;
+} sparse_block_t;
+
+// How the codes of a feature are stored. Those with at most 256 bins (the missing one
+// included) are
+//   narrow   by row for histograms and by column for partitions, alone in their column or
+//            in one with others: where one of them has another code than its default one,
+//            all others have theirs, and the column holds 0 where all have;
+//   sparse   as what is not the default code, by row and by column;
+// others are
+//   wide     by column, in 16 or 32 bits.
+// Features that no split can use are not stored at all.
+enum { NARROW_STORAGE = 0, WIDE_STORAGE = 1, SPARSE_STORAGE = 2, NO_STORAGE = 3 };
+
+// The binned training data.
 typedef struct {
     int64_t n_rows;
-    int n_features, n_narrow, n_wide, n_groups, n_blocks;
-    const column_group_t *blocks;  // of the narrow columns, half a cache line wide
-    const column_group_t *groups;  // parts of blocks
-    const uint8_t *columns;        // (n_narrow, n_rows)
-    const uint16_t *wide16;        // (n_wide, n_rows), or NULL
-    const uint32_t *wide32;        // (n_wide, n_rows), or NULL
-    const int64_t *max_counts;     // (n_narrow,) rows in the fullest bin of each
-    const int32_t *narrow_features;  // (n_narrow,) feature of each narrow column
-    const int32_t *wide_features;  // (n_wide,)
-    const int32_t *positions;      // (n_features,) column within its group
-    const uint8_t *is_wide;        // (n_features,)
-    const int32_t *n_bins;         // (n_features,) without the missing bin, which is last
-    const int64_t *offsets;        // (n_features + 1,) first bin in a histogram
-    const uint8_t *has_missing;    // (n_features,)
-    const uint8_t *is_categorical; // (n_features,)
+    int n_features, n_used, n_columns, n_wide, n_sparse;
+    int n_groups, n_blocks, n_sparse_blocks;
+    int64_t updates_per_row;         // bins that a row is added to, about
+    const int32_t *used;             // (n_used,) features that are stored, ascending
+    const uint8_t *storage;          // (n_features,)
+    const int32_t *positions;        // (n_features,) among the columns of its storage
+    const int32_t *n_bins;           // (n_features,) without the missing bin, which is last
+    const int64_t *offsets;          // (n_features + 1,) first bin in a histogram
+    const int32_t *default_codes;    // (n_features,) -1: none, the column is its own
+    const int32_t *first_codes;      // (n_features,) in a shared column, of others
+    const uint8_t *has_missing;      // (n_features,)
+    const uint8_t *is_categorical;   // (n_features,)
+    const column_group_t *blocks;    // of narrow columns, half a cache line wide
+    const column_group_t *groups;    // parts of blocks
+    const uint8_t *columns;          // (n_columns, n_rows)
+    const int64_t *max_counts;       // (n_columns,) rows in the fullest bin of each
+    const int32_t *members;          // features column by column
+    const int32_t *member_starts;    // (n_columns + 1,)
+    const uint16_t *wide16;          // (n_wide, n_rows), or NULL
+    const uint32_t *wide32;          // (n_wide, n_rows), or NULL
+    const int32_t *wide_features;    // (n_wide,)
+    const int64_t *wide_max_counts;  // (n_wide,) rows in the fullest bin of each
+    const sparse_block_t *sparse_blocks;
+    const int64_t *entry_starts;     // (n_sparse + 1,) by column: first entry
+    const uint32_t *entry_rows;      // ascending in a column
+    const uint8_t *entry_codes;
 } binned_t;
+
+// The code in a shared column that stands for a code of one of its features.
+static inline int skx_shared_code(const binned_t *binned, int feature, int code) {
+    const int default_code = binned->default_codes[feature];
+    if (default_code < 0) return code;
+    if (code == default_code) return 0;
+    return binned->first_codes[feature] + code - (code > default_code);
+}
 
 // Fixed-point gradients and hessians of one tree, weights included: words for the sums
 // of histograms, and what finer values for the sums of leaves are computed from.

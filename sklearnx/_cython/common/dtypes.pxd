@@ -28,27 +28,54 @@ cdef extern from "dtypes.h" nogil:
         int32_t n_columns
         int64_t max_count
 
+    int NARROW_STORAGE
+    int WIDE_STORAGE
+    int SPARSE_STORAGE
+    int NO_STORAGE
+
+    ctypedef struct sparse_block_t:
+        const int64_t* starts
+        const uint32_t* entries
+        const int32_t* features
+        const int64_t* bins
+        int32_t n_features
+
     ctypedef struct binned_t:
         int64_t n_rows
         int n_features
-        int n_narrow
+        int n_used
+        int n_columns
         int n_wide
+        int n_sparse
         int n_groups
         int n_blocks
+        int n_sparse_blocks
+        int64_t updates_per_row
+        const int32_t* used
+        const uint8_t* storage
+        const int32_t* positions
+        const int32_t* n_bins
+        const int64_t* offsets
+        const int32_t* default_codes
+        const int32_t* first_codes
+        const uint8_t* has_missing
+        const uint8_t* is_categorical
         const column_group_t* blocks
         const column_group_t* groups
         const uint8_t* columns
+        const int64_t* max_counts
+        const int32_t* members
+        const int32_t* member_starts
         const uint16_t* wide16
         const uint32_t* wide32
-        const int64_t* max_counts
-        const int32_t* narrow_features
         const int32_t* wide_features
-        const int32_t* positions
-        const uint8_t* is_wide
-        const int32_t* n_bins
-        const int64_t* offsets
-        const uint8_t* has_missing
-        const uint8_t* is_categorical
+        const int64_t* wide_max_counts
+        const sparse_block_t* sparse_blocks
+        const int64_t* entry_starts
+        const uint32_t* entry_rows
+        const uint8_t* entry_codes
+
+    int skx_shared_code(const binned_t* binned, int feature, int code) noexcept
 
     ctypedef struct quantized_t:
         const int64_t* words

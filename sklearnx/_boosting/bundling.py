@@ -1,0 +1,252 @@
+"""Where the codes of features are stored: alone, several in a column, or as entries.
+
+Of many features most codes are the same one: zeros of one-hot columns and of counts.
+What other codes they have are their entries. Features without an entry in common share
+a column ("exclusive feature bundling": Ke et al., "LightGBM", NIPS 2017, section 4);
+where too few come together, entries are all that is stored.
+
+No split is lost by it, and none gained: sums of the default code are those of the node
+less those of all other codes, and all of them are integers.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sklearnx._cython.boosting.binning import count_codes, fill_rows
+from sklearnx._cython.boosting.bundling import (
+    choose_bundles,
+    extract_entries,
+    write_entries,
+)
+from sklearnx._cython.boosting.matrix import (
+    NARROW,
+    NONE,
+    SPARSE,
+    BinnedMatrix,
+    Layout,
+)
+
+# Of all rows: with that many entries a feature has a column of its own. With fewer,
+# only one code can be the default one, whether the table is dense or sparse.
+MAX_SHARE = 0.5
+# What takes as long as to add a row by a column, shared or not: an entry takes as long
+# as so many columns, and the first look at the entries of a row as so many.
+COLUMNS_PER_ENTRY = 16
+COLUMNS_PER_ROW = 16
+
+
+class Entries(NamedTuple):
+    """The codes of features other than a default one.
+
+    Attributes
+    ----------
+    features : int64 array of shape (n_listed,)
+        Ascending.
+    default_codes : int32 array of shape (n_listed,)
+    starts : int64 array of shape (n_listed + 1,)
+    rows : uint32 array of shape (n_entries,)
+        Ascending for each feature.
+    codes : uint8 array of shape (n_entries,)
+    """
+
+    features: np.ndarray
+    default_codes: np.ndarray
+    starts: np.ndarray
+    rows: np.ndarray
+    codes: np.ndarray
+
+    @property
+    def counts(self):
+        """Entries of each feature."""
+        return np.diff(self.starts)
+
+    def of(self, i):
+        """Return the rows and codes of the feature at a place of the list."""
+        some = slice(self.starts[i], self.starts[i + 1])
+        return self.rows[some], self.codes[some]
+
+    def take(self, places):
+        """Return the entries of the features at some places of the list."""
+        counts = self.counts[places]
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        index = np.arange(starts[-1]) + np.repeat(
+            self.starts[:-1][places] - starts[:-1], counts
+        )
+        return Entries(
+            self.features[places],
+            self.default_codes[places],
+            starts,
+            self.rows[index],
+            self.codes[index],
+        )
+
+    def merge(self, other):
+        """Return these and the entries of other features."""
+        if len(self.features) == 0 or len(other.features) == 0:
+            return other if len(self.features) == 0 else self
+        both = Entries(
+            np.concatenate([self.features, other.features]),
+            np.concatenate([self.default_codes, other.default_codes]),
+            np.concatenate([self.starts, self.starts[-1] + other.starts[1:]]),
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.codes, other.codes]),
+        )
+        return both.take(np.argsort(both.features))
+
+
+NO_ENTRIES = Entries(
+    np.empty(0, dtype=np.int64),
+    np.empty(0, dtype=np.int32),
+    np.zeros(1, dtype=np.int64),
+    np.empty(0, dtype=np.uint32),
+    np.empty(0, dtype=np.uint8),
+)
+
+
+def find_entries(matrix, counts, n_threads):
+    """Return the entries of the features that most rows have the same code of.
+
+    Parameters
+    ----------
+    matrix : BinnedMatrix
+        With a column for each feature.
+    counts : int64 array of shape (n_columns, 256)
+        Rows of each code.
+    n_threads : int
+
+    Returns
+    -------
+    entries : Entries
+    """
+    default_codes = counts.argmax(axis=1).astype(np.int32)
+    n_entries = matrix.n_rows - counts.max(axis=1)
+    positions = np.flatnonzero(n_entries < MAX_SHARE * matrix.n_rows)
+    starts = np.concatenate([[0], np.cumsum(n_entries[positions])]).astype(np.int64)
+    default_codes = default_codes[positions]
+    rows, codes = extract_entries(
+        matrix.columns, positions, default_codes, starts, n_threads
+    )
+    narrow = np.flatnonzero(matrix.layout.storage == NARROW)
+    return Entries(narrow[positions], default_codes, starts, rows, codes)
+
+
+def bundle_columns(matrix, entries, min_samples, n_threads):
+    """Return the same codes in as few columns as can be.
+
+    Parameters
+    ----------
+    matrix : BinnedMatrix
+        With a column for each feature, save that those in `entries` may have none.
+    entries : Entries
+    min_samples : float
+        A feature with fewer entries cannot be split.
+    n_threads : int
+
+    Returns
+    -------
+    matrix : BinnedMatrix
+        Its rows are filled.
+    """
+    layout = plan_layout(
+        matrix.n_rows, matrix.n_bins, matrix.layout, entries, min_samples
+    )
+    is_sparse = layout.storage[entries.features] == SPARSE
+    bundled = BinnedMatrix(
+        matrix.n_rows,
+        matrix.n_bins,
+        matrix.is_categorical,
+        layout,
+        entries.take(np.flatnonzero(is_sparse))[2:],
+    )
+    bundled.has_missing[...] = matrix.has_missing
+    bundled.wide[...] = matrix.wide
+    bundled.wide_max_counts[...] = matrix.wide_max_counts
+    listed = np.zeros(matrix.n_features, dtype=bool)
+    listed[entries.features] = True
+    for feature in np.flatnonzero((layout.storage == NARROW) & ~listed):
+        bundled.columns[layout.positions[feature]] = matrix.column(feature)
+    _write_columns(bundled, entries)
+    fill_rows(bundled, count_codes(bundled, n_threads), n_threads)
+    return bundled
+
+
+def _write_columns(matrix, entries):
+    """Write the codes of the listed features that are stored by column."""
+    layout = matrix.layout
+    all_codes = np.arange(256)
+    for i, feature in enumerate(entries.features):
+        if layout.storage[feature] != NARROW:
+            continue
+        column = matrix.columns[layout.positions[feature]]
+        default = entries.default_codes[i]
+        column_codes = all_codes
+        if layout.default_codes[feature] < 0:
+            column[:] = default
+        else:
+            first = layout.first_codes[feature]
+            column_codes = first + all_codes - (all_codes > default)
+            if first == 1:
+                column[:] = 0
+        write_entries(*entries.of(i), column_codes.astype(np.uint8), column)
+
+
+def plan_layout(n_rows, n_bins, layout, entries, min_samples):
+    """Choose how features are stored.
+
+    Parameters
+    ----------
+    n_rows : int
+    n_bins : int32 array of shape (n_features,)
+    layout : Layout
+        Of a matrix as `bundle_columns` gets.
+    entries : Entries
+    min_samples : float
+        A feature with fewer entries is not stored.
+
+    Returns
+    -------
+    layout : Layout
+    """
+    features, n_entries = entries.features, entries.counts
+    n_features = len(n_bins)
+    storage = layout.storage.copy()
+    storage[features] = NARROW
+    default_codes = np.full(n_features, -1, dtype=np.int32)
+    first_codes = np.zeros(n_features, dtype=np.int32)
+    is_used = n_entries >= min_samples
+    storage[features[~is_used]] = NONE
+    default_codes[features[~is_used]] = entries.default_codes[~is_used]
+
+    may_share = np.flatnonzero(is_used & (n_entries < MAX_SHARE * n_rows))
+    order = may_share[np.argsort(-n_entries[may_share], kind="stable")]
+    n_codes = n_bins[features]
+    bundles = choose_bundles(n_rows, entries.starts, entries.rows, n_codes, order)
+    n_bundles = bundles.max(initial=-1) + 1
+    sizes = np.bincount(bundles[may_share], minlength=n_bundles)
+    shares = np.bincount(
+        bundles[may_share], weights=n_entries[may_share] / n_rows, minlength=n_bundles
+    )
+    savings = 1 - COLUMNS_PER_ENTRY * shares
+    is_stored_by_column = savings <= 0
+    if savings[~is_stored_by_column].sum() <= COLUMNS_PER_ROW:
+        is_stored_by_column[:] = True
+    sparse = may_share[~is_stored_by_column[bundles[may_share]]]
+    storage[features[sparse]] = SPARSE
+    default_codes[features[sparse]] = entries.default_codes[sparse]
+    together = may_share[(is_stored_by_column & (sizes > 1))[bundles[may_share]]]
+    default_codes[features[together]] = entries.default_codes[together]
+
+    # A bundle is where its first feature would be.
+    leaders = np.arange(n_features)
+    positions = layout.positions.copy()
+    for bundle in np.flatnonzero(is_stored_by_column & (sizes > 1)):
+        members = together[bundles[together] == bundle]
+        leaders[features[members]] = features[members[0]]
+        first_codes[features[members]] = 1 + np.cumsum(
+            np.concatenate([[0], n_codes[members[:-1]]])
+        )
+    for kind in (NARROW, SPARSE):
+        stored = np.flatnonzero(storage == kind)
+        _, positions[stored] = np.unique(leaders[stored], return_inverse=True)
+    return Layout(storage, positions, default_codes, first_codes)
