@@ -66,7 +66,7 @@ class Booster:
     trees : list of Tree
         Those added to the model.
     round_trees : list of Tree
-        Those of the last round, one for each output.
+        Those of the last round: one for each output, or one of all.
     scores : Scores
         Of the training rows; rounds update them in place.
     factor : float
@@ -102,11 +102,16 @@ class Booster:
         self.n_threads = n_threads
         self.trees = []
         self.round_trees = []
-        self.quantized = QuantizedGradients(len(train), train.sample_weight)
+        self.tree_outputs = model.tree_outputs
+        # Of the outputs of a tree.
+        self.quantized = [
+            QuantizedGradients(len(train), train.sample_weight)
+            for _ in range(model.n_outputs // model.n_trees_per_iteration)
+        ]
         self.fits_linear_leaves = linear_l2_regularization is not None
         self.linear = LinearLeaves(
             train,
-            self.quantized.integer_weights,
+            self.quantized[0].integer_weights,
             l2_regularization=linear_l2_regularization or 0.0,
             min_rows=growth["min_samples_leaf"],
             n_threads=n_threads,
@@ -114,7 +119,9 @@ class Booster:
         with timer.measure("init score"):
             self._init_scores()
         self.monotonic_cst = growth["monotonic_cst"]
-        self.grower = TreeGrower(matrix, edges, n_threads=n_threads, **growth)
+        self.grower = TreeGrower(
+            matrix, edges, n_outputs=len(self.quantized), n_threads=n_threads, **growth
+        )
         self.gradients = np.empty_like(self.scores.raw)
         self.hessians = None if loss.constant_hessian else np.empty_like(self.gradients)
 
@@ -150,7 +157,7 @@ class Booster:
         self.loss.set_state(state["loss"])
 
     def boost(self, iteration):
-        """Run one round: add a tree for each output."""
+        """Run one round: add a tree for each output, or one for all."""
         self._fit_round(iteration)
 
     def _shrink(self, values):
@@ -170,8 +177,8 @@ class Booster:
         scores : Scores
             What `make_scores` returned, after the round before; updated in place.
         """
-        for tree, plane in zip(self.round_trees, scores.sums, strict=True):
-            tree.add_predictions(matrix, plane, self.n_threads)
+        for tree, outputs in zip(self.round_trees, self.tree_outputs, strict=True):
+            tree.add_predictions(matrix, scores.sums[outputs], self.n_threads)
 
     # -- steps of a round --
 
@@ -196,8 +203,14 @@ class Booster:
                         sample, hessians, sample_weight
                     )
         self.round_trees = [
-            self._grow_tree(iteration, k, hessians, sample_weight, rows)
-            for k in range(len(raw))
+            self._grow_tree(
+                iteration * len(self.tree_outputs) + position,
+                outputs,
+                hessians,
+                sample_weight,
+                rows,
+            )
+            for position, outputs in enumerate(self.tree_outputs)
         ]
         self.trees += self.round_trees
 
@@ -216,23 +229,26 @@ class Booster:
             sample_weight[sample.rows] *= sample.multipliers
         return hessians, sample_weight
 
-    def _grow_tree(self, iteration, output, hessians, sample_weight, rows):
+    def _grow_tree(self, tree_idx, outputs, hessians, sample_weight, rows):
         with self.timer.measure("fixed point"):
-            self.quantized.quantize(
-                self.gradients[output],
-                None if hessians is None else hessians[output],
-                self.n_threads,
-                output,
-            )
+            for quantized, output in zip(
+                self.quantized, range(outputs.start, outputs.stop), strict=True
+            ):
+                quantized.quantize(
+                    self.gradients[output],
+                    None if hessians is None else hessians[output],
+                    self.n_threads,
+                    output,
+                )
         with self.timer.measure("growing"):
-            tree_idx = iteration * len(self.gradients) + output
             tree = Tree(*self.grower.grow(self.quantized, tree_idx, rows))
+            tree.vectors = self.grower.vectors
         with self.timer.measure("leaf values"):
             leaves = self.grower.leaf_nodes
             if self.loss.refits_leaves:
                 values = self.loss.compute_leaf_values(
                     self.train.y,
-                    self.scores_to_fit[output : output + 1],
+                    self.scores_to_fit[outputs],
                     sample_weight,
                     self.grower.leaf_rows,
                     self.grower.leaf_offsets,
@@ -247,19 +263,21 @@ class Booster:
                         values,
                     )
             else:
-                values = tree.stats["value"][leaves]
-            tree.stats["value"] = self._shrink(tree.stats["value"])
+                values = tree.values[leaves]
+            tree.values[...] = self._shrink(tree.values)
             values = self._shrink(values)
             tree.set_leaf_values(leaves, values)
         if self.fits_linear_leaves:
             with self.timer.measure("linear leaves"):
-                self._fit_linear_leaves(tree, output, hessians)
+                self._fit_linear_leaves(tree, outputs.start, hessians)
         with self.timer.measure("leaf values"):
+            raw = self.scores.sums[outputs]
             if rows is None and not tree.has_linear_leaves:
-                self.grower.add_leaf_values(values, self.scores.sums[output])
+                for plane, column in zip(raw, _to_columns(values), strict=True):
+                    self.grower.add_leaf_values(column, plane)
             else:
                 reached = tree.find_binned_leaves(self.matrix, self.n_threads)
-                self._add_values(tree, reached, self.scores.sums[output])
+                self._add_values(tree, reached, raw)
         return tree
 
     def _fit_linear_leaves(self, tree, output, hessians):
@@ -275,9 +293,19 @@ class Booster:
         tree.round_linear_models(self.unit)
 
     def _add_values(self, tree, leaves, raw):
-        """Add to `raw` what a tree says of the training rows, which are in `leaves`."""
+        """Add to `raw` what a tree says of the training rows, which are in `leaves`.
+
+        `raw` are the planes of the tree's outputs.
+        """
         if tree.has_linear_leaves:
-            self.linear.add_values(tree, leaves, raw)
-        else:
-            values = np.ascontiguousarray(tree.nodes["value"])
-            add_node_values(leaves, values, raw, self.n_threads)
+            self.linear.add_values(tree, leaves, raw[0])
+            return
+        for plane, column in zip(
+            raw, _to_columns(tree.get_leaf_values(slice(None))), strict=True
+        ):
+            add_node_values(leaves, column, plane, self.n_threads)
+
+
+def _to_columns(values):
+    """Return values of nodes, (n,) or (n, n_outputs), as an array for each output."""
+    return np.ascontiguousarray(values.reshape(len(values), -1).T)

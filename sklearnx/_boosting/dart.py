@@ -56,14 +56,13 @@ class DartBooster(Booster):
         # Rounds change the values of earlier trees; the model given stays as it is.
         self.model = self.model.extended([])
         base = self.model.make_raw(len(self.train), self.train.offset)
-        scale = 1.0
-        if self.loss.link == "identity":
-            scale = max_abs(self.train.y - base[0], self.n_threads)
-        self.unit = math.ldexp(1.0, max(math.frexp(scale)[1] - VALUE_BITS, -1000))
+        self.unit = self._find_unit(base)
         is_leaf = self.model.nodes["feature"] < 0
-        self.model.nodes["value"][is_leaf] = self._round(
-            self.model.nodes["value"][is_leaf]
-        )
+        if self.model.has_vector_leaves:
+            added = self.model.vectors
+        else:
+            added = self.model.nodes["value"]
+        added[is_leaf] = self._round(added[is_leaf])
         if self.model.has_linear_leaves:
             self.model.linear_leaves["quantum"] = self.unit
         self._start_matrix = None
@@ -72,6 +71,20 @@ class DartBooster(Booster):
             self._start_matrix = self.train.to_matrix()
         self.scores = self.make_scores(self.train, self._start_matrix)
         self.scores_to_fit = self.scores.raw
+
+    def _find_unit(self, base):
+        """Return what values are rounded to multiples of; of vectors, each output's."""
+        scales = [1.0]
+        if self.loss.link == "identity":
+            scales = [
+                max_abs(np.ascontiguousarray(residual), self.n_threads)
+                for residual in self.train.y.T - base
+            ]
+        units = [
+            math.ldexp(1.0, max(math.frexp(scale)[1] - VALUE_BITS, -1000))
+            for scale in scales
+        ]
+        return units[0] if len(units) == 1 else np.array(units)
 
     def make_scores(self, rows, matrix=None):
         base = self.model.make_raw(len(rows), rows.offset)
@@ -119,41 +132,40 @@ class DartBooster(Booster):
         """
         restored = np.zeros_like(self.scores.sums)
         self.changes = []
-        n_outputs = len(restored)
         for iteration in dropped:
-            for output in range(n_outputs):
-                tree, leaves = self._find_tree(iteration, output)
+            for position, outputs in enumerate(self.tree_outputs):
+                tree, leaves = self._find_tree(iteration, position)
                 negated = tree.negated()
-                self._add_values(negated, leaves, self.scores.sums[output])
+                self._add_values(negated, leaves, self.scores.sums[outputs])
                 changes = self._scale(tree, negated, factor)
-                self._add_values(tree, leaves, restored[output])
-                self.changes += [(output, change) for change in changes]
+                self._add_values(tree, leaves, restored[outputs])
+                self.changes += [(outputs, change) for change in changes]
         return restored
 
-    def _find_tree(self, iteration, output):
+    def _find_tree(self, iteration, position):
         """Return an earlier tree and the leaf of each training row."""
         index = iteration - self.model.n_iter
         if index < 0:
-            tree = self.model.tree(iteration, output)
+            tree = self.model.tree(iteration, position)
             return tree, tree.find_leaves(self._start_matrix, self.n_threads)
-        tree = self.trees[index * len(self.scores.sums) + output]
+        tree = self.trees[index * len(self.tree_outputs) + position]
         return tree, tree.find_binned_leaves(self.matrix, self.n_threads)
 
     def _scale(self, tree, negated, factor):
         """Scale the values of a tree; return trees that add up to the differences."""
         leaf_nodes = np.flatnonzero(tree.nodes["feature"] < 0)
-        values = self._round(factor * tree.nodes["value"][leaf_nodes])
-        tree.stats["value"] *= factor
+        values = self._round(factor * tree.get_leaf_values(leaf_nodes))
+        tree.values[...] *= factor
         tree.set_leaf_values(leaf_nodes, values)
         if tree.has_linear_leaves:
             tree.scale_linear_models(factor)
             return [negated, tree]
         # One tree instead of two, whose values are differences.
-        negated.nodes["value"][leaf_nodes] += values
+        negated.raise_leaf_values(leaf_nodes, values)
         return [negated]
 
     def update_scores(self, matrix, scores):
-        for output, change in self.changes:
-            change.add_predictions(matrix, scores.sums[output], self.n_threads)
+        for outputs, change in self.changes:
+            change.add_predictions(matrix, scores.sums[outputs], self.n_threads)
         super().update_scores(matrix, scores)
         np.add(scores.base, scores.sums, out=scores.raw)

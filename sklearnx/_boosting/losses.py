@@ -86,7 +86,8 @@ class Loss:
     link : {'identity', 'log', 'logit', 'softmax'}
         The mean or probability is the inverse link of the raw prediction.
     n_outputs : int
-        Number of raw predictions per row, hence of trees per round.
+        Number of raw predictions per row; of trees per round as well, unless these have
+        vector leaves (`MultiOutputLoss`).
     constant_hessian : bool
         Whether the hessian is 1; it is not written then.
     refits_leaves : bool

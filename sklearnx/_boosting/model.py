@@ -29,6 +29,10 @@ class Tree:
 
     The linear models of leaves are in `linear_leaves` and `linear_terms`, which hold no
     other ones unless the tree is a part of a model; `nodes` know which are the tree's.
+
+    The values of nodes are in `vectors`, float64 of shape (n_nodes, n_outputs), if
+    leaves hold vectors; `nodes` and `stats` have zeros then. In what follows, values
+    are of shape (n,) for n nodes of a tree of one output, else (n, n_outputs).
     """
 
     def __init__(
@@ -38,12 +42,31 @@ class Tree:
         bitsets,
         linear_leaves=NO_LINEAR_LEAVES,
         linear_terms=NO_LINEAR_TERMS,
+        vectors=None,
     ):
         self.nodes = nodes
         self.stats = stats
         self.bitsets = bitsets
         self.linear_leaves = linear_leaves
         self.linear_terms = linear_terms
+        self.vectors = vectors
+
+    @property
+    def values(self):
+        """Values of all nodes, as inspection shows them."""
+        return self.stats["value"] if self.vectors is None else self.vectors
+
+    @property
+    def _added_values(self):
+        return self.nodes["value"] if self.vectors is None else self.vectors
+
+    def get_leaf_values(self, leaf_nodes):
+        """Return what leaves add to raw scores."""
+        return self._added_values[leaf_nodes]
+
+    def raise_leaf_values(self, leaf_nodes, values):
+        """Have leaves add more to raw scores; inspection does not show it."""
+        self._added_values[leaf_nodes] += values
 
     def set_leaf_values(self, leaf_nodes, values):
         """Replace the values of leaves.
@@ -51,8 +74,11 @@ class Tree:
         Parameters
         ----------
         leaf_nodes : int32 array of shape (n_leaves,)
-        values : float64 array of shape (n_leaves,)
+        values : float64 array of shape (n_leaves,) or (n_leaves, n_outputs)
         """
+        if self.vectors is not None:
+            self.vectors[leaf_nodes] = values
+            return
         self.nodes["value"][leaf_nodes] = values
         self.stats["value"][leaf_nodes] = values
 
@@ -114,6 +140,7 @@ class Tree:
             self.stats,
             self.bitsets,
             *select_models(self.linear_leaves[models], self.linear_terms),
+            None if self.vectors is None else -self.vectors,
         )
         tree.scale_linear_models(-1)
         return tree
@@ -129,18 +156,9 @@ class Tree:
         return int(self.stats["depth"].max())
 
     def add_predictions(self, X, raw, n_threads):
-        """Add the tree's values for the rows of `X` to `raw` of shape (n_rows,)."""
-        for rows, part, nodes, terms in make_dense(X, self.nodes, self.linear_terms):
-            add_predictions(
-                nodes.view(np.uint8),
-                np.array([0, len(nodes)], dtype=np.int64),
-                self.bitsets,
-                part,
-                raw[np.newaxis, rows],
-                n_threads,
-                self.linear_leaves.view(np.uint8),
-                terms.view(np.uint8),
-            )
+        """Add the tree's values for the rows of `X` to `raw`, (n_outputs, n_rows)."""
+        offsets = np.array([0, len(self.nodes)], dtype=np.int64)
+        _add_predictions(self, offsets, X, raw, n_threads)
 
     def find_leaves(self, X, n_threads):
         """Return the position of each row's leaf, int32 of shape (n_rows,)."""
@@ -206,6 +224,39 @@ def make_dense(X, nodes, terms=NO_LINEAR_TERMS):
         yield rows, X[rows][:, features].toarray(order="C"), nodes, terms
 
 
+def _add_predictions(trees, offsets, X, raw, n_threads, divisor=1):
+    """Add the values of trees for the rows of `X` to `raw`.
+
+    Parameters
+    ----------
+    trees : Tree or BoostedTrees
+    offsets : int64 array of shape (n_trees + 1,)
+        First node of each of the trees to add, and the end.
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+    raw : float64 array of shape (n_outputs, n_rows), C order
+    n_threads : int
+    divisor : int, default=1
+        Of what the nodes hold undivided: linear models and vectors.
+    """
+    for rows, part, nodes, terms in make_dense(X, trees.nodes, trees.linear_terms):
+        # Kernels want their rows of all outputs in C order.
+        part_raw = np.ascontiguousarray(raw[:, rows])
+        add_predictions(
+            nodes.view(np.uint8),
+            offsets,
+            trees.bitsets,
+            part,
+            part_raw,
+            n_threads,
+            trees.linear_leaves.view(np.uint8),
+            terms.view(np.uint8),
+            divisor,
+            trees.vectors,
+        )
+        if not np.may_share_memory(part_raw, raw):
+            raw[:, rows] = part_raw
+
+
 def find_terms(leaves):
     """Return the positions of the terms of linear models, model by model."""
     n_terms = leaves["n_terms"].astype(np.int64)
@@ -233,6 +284,8 @@ class BoostedTrees:
         Whether the raw scores of each number of iterations are those before the first
         tree plus the average of the trees. `nodes` hold values divided by the number of
         iterations, so that they add up here, too; `stats` hold undivided ones.
+    has_vector_leaves : bool
+        Whether each iteration has one tree for all outputs.
 
     Attributes
     ----------
@@ -243,7 +296,8 @@ class BoostedTrees:
     stats : STATS_DTYPE array of shape (n_nodes,)
         What inspection shows of the nodes.
     offsets : int64 array of shape (n_trees + 1,)
-        First node of each tree. Tree `t` belongs to output ``t % n_outputs``.
+        First node of each tree. Tree `t` belongs to output ``t % n_outputs``, or to
+        all of them.
     bitsets : uint32 array
         Levels that go left at categorical splits.
     linear_leaves : LINEAR_LEAF_DTYPE array
@@ -252,18 +306,24 @@ class BoostedTrees:
         An attribute of the class, empty, where no leaf has one.
     linear_terms : LINEAR_TERM_DTYPE array
         Their coefficients.
+    vectors : float64 array of shape (n_nodes, n_outputs)
+        Values of the nodes, if leaves hold vectors. They are not divided in an average.
+        An attribute of the class, None, where leaves hold numbers.
     """
 
     linear_leaves = NO_LINEAR_LEAVES
     linear_terms = NO_LINEAR_TERMS
+    vectors = None
 
-    def __init__(self, init_score, is_average=False):
+    def __init__(self, init_score, is_average=False, has_vector_leaves=False):
         self.init_score = init_score
         self.is_average = is_average
         self.nodes = np.empty(0, dtype=NODE_DTYPE)
         self.stats = np.empty(0, dtype=STATS_DTYPE)
         self.bitsets = np.empty(0, dtype=np.uint32)
         self.offsets = np.zeros(1, dtype=np.int64)
+        if has_vector_leaves:
+            self.vectors = np.empty((0, len(init_score)))
 
     @classmethod
     def from_arrays(cls, arrays):
@@ -288,8 +348,23 @@ class BoostedTrees:
         return len(self.linear_leaves) > 0
 
     @property
+    def has_vector_leaves(self):
+        return self.vectors is not None
+
+    @property
     def n_outputs(self):
         return len(self.init_score)
+
+    @property
+    def n_trees_per_iteration(self):
+        return 1 if self.has_vector_leaves else self.n_outputs
+
+    @property
+    def tree_outputs(self):
+        """The outputs that each tree of an iteration adds to, a slice each."""
+        if self.has_vector_leaves:
+            return [slice(0, self.n_outputs)]
+        return [slice(output, output + 1) for output in range(self.n_outputs)]
 
     @property
     def n_trees(self):
@@ -297,11 +372,15 @@ class BoostedTrees:
 
     @property
     def n_iter(self):
-        return self.n_trees // self.n_outputs
+        return self.n_trees // self.n_trees_per_iteration
 
     def extended(self, trees):
         """Return a model with these trees after its own."""
         model = BoostedTrees(self.init_score, self.is_average)
+        if self.has_vector_leaves:
+            model.vectors = np.concatenate(
+                [self.vectors, *(tree.vectors for tree in trees)]
+            )
         sizes = [len(tree.nodes) for tree in trees]
         model.nodes = _join([self.nodes, *(tree.nodes for tree in trees)])
         model.stats = _join([self.stats, *(tree.stats for tree in trees)])
@@ -342,9 +421,11 @@ class BoostedTrees:
     def truncated(self, n_iter):
         """Return the model of the first iterations."""
         model = BoostedTrees(self.init_score, self.is_average)
-        model.offsets = self.offsets[: n_iter * self.n_outputs + 1]
+        model.offsets = self.offsets[: n_iter * self.n_trees_per_iteration + 1]
         model.nodes = self.nodes[: model.offsets[-1]].copy()
         model.stats = self.stats[: model.offsets[-1]]
+        if self.has_vector_leaves:
+            model.vectors = self.vectors[: model.offsets[-1]]
         model.bitsets = self.bitsets
         model._set_linear_models(self.linear_leaves, self.linear_terms)
         if self.is_average:
@@ -363,8 +444,13 @@ class BoostedTrees:
         self.nodes["value"][is_leaf] = self.stats["value"][is_leaf] / divisor
 
     def tree(self, iteration, output=0):
-        """Return one tree, as views; but for nodes they are of the whole model."""
-        index = iteration * self.n_outputs + output
+        """Return the tree of an iteration that adds to an output, as views.
+
+        But for nodes, their statistics and vectors, they are of the whole model.
+        """
+        index = iteration
+        if not self.has_vector_leaves:
+            index = iteration * self.n_outputs + output
         span = slice(self.offsets[index], self.offsets[index + 1])
         return Tree(
             self.nodes[span],
@@ -372,6 +458,7 @@ class BoostedTrees:
             self.bitsets,
             self.linear_leaves,
             self.linear_terms,
+            self.vectors[span] if self.has_vector_leaves else None,
         )
 
     def make_raw(self, n_rows, offset=None):
@@ -397,22 +484,10 @@ class BoostedTrees:
             float32 or float64, C order.
         raw : float64 array of shape (n_outputs, n_rows), C order
         """
-        offsets = self.offsets[start * self.n_outputs : stop * self.n_outputs + 1]
-        for rows, part, nodes, terms in make_dense(X, self.nodes, self.linear_terms):
-            part_raw = np.ascontiguousarray(raw[:, rows])
-            add_predictions(
-                nodes.view(np.uint8),
-                offsets,
-                self.bitsets,
-                part,
-                part_raw,
-                n_threads,
-                self.linear_leaves.view(np.uint8),
-                terms.view(np.uint8),
-                self.n_iter if self.is_average else 1,
-            )
-            if not np.may_share_memory(part_raw, raw):
-                raw[:, rows] = part_raw
+        n_trees = self.n_trees_per_iteration
+        offsets = self.offsets[start * n_trees : stop * n_trees + 1]
+        divisor = self.n_iter if self.is_average else 1
+        _add_predictions(self, offsets, X, raw, n_threads, divisor)
 
     def predict_raw(self, table, n_iter=None, offset=None, n_threads=1):
         """Return the raw scores of a table.
@@ -472,16 +547,23 @@ class BoostedTrees:
     def compute_partial_dependence(self, grid, target_features):
         """Return the averages over the training rows, (n_outputs, n_points)."""
         averages = np.zeros((self.n_outputs, len(grid)))
-        for index in range(self.n_trees):
-            tree = self.tree(*divmod(index, self.n_outputs))
-            add_partial_dependence(
-                tree.nodes.view(np.uint8),
-                np.ascontiguousarray(tree.stats["n_samples"]),
-                self.bitsets,
-                grid,
-                target_features,
-                averages[index % self.n_outputs],
-            )
+        divisor = self.n_iter if self.is_average else 1
+        for iteration in range(self.n_iter):
+            for output in range(self.n_outputs):
+                tree = self.tree(iteration, output)
+                nodes = tree.nodes
+                if self.has_vector_leaves:
+                    nodes = nodes.copy()
+                    is_leaf = nodes["feature"] < 0
+                    nodes["value"][is_leaf] = tree.vectors[is_leaf, output] / divisor
+                add_partial_dependence(
+                    nodes.view(np.uint8),
+                    np.ascontiguousarray(tree.stats["n_samples"]),
+                    self.bitsets,
+                    grid,
+                    target_features,
+                    averages[output],
+                )
         return averages
 
     def sum_gains(self, n_features):

@@ -42,8 +42,8 @@ class ForestBooster(Booster):
 
     def update_scores(self, matrix, scores):
         super().update_scores(matrix, scores)
-        n_outputs = len(scores.sums)
-        _average(scores, self.model.n_iter + len(self.trees) // n_outputs)
+        n_iter = len(self.trees) // len(self.tree_outputs)
+        _average(scores, self.model.n_iter + n_iter)
 
 
 def _average(scores, n_iter):

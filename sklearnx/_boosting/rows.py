@@ -14,9 +14,9 @@ class Rows:
         Features of all rows, as the engine reads them.
     X : array-like
         Features of all rows, as the user gave them and scorers get them.
-    y : float64 array of shape (n_rows,)
-        Target of these rows, as losses read it.
-    labels : array of shape (n_rows,)
+    y : float64 array of shape (n_rows,) or (n_rows, n_outputs)
+        Target of these rows, as losses read it; by column if there are several.
+    labels : array of the same shape
         Target of these rows, as the user gave it.
     sample_weight : float64 array of shape (n_rows,) or None
     offset : float64 array of shape (n_outputs, n_rows) or None
@@ -51,7 +51,7 @@ class Rows:
         return Rows(
             self.table,
             self._X,
-            self.y[positions],
+            np.asfortranarray(self.y[positions]),
             self.labels[positions],
             None if weight is None else weight[positions],
             None if offset is None else np.ascontiguousarray(offset[:, positions]),

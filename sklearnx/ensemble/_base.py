@@ -59,6 +59,7 @@ FITTED_ATTRIBUTES = (
     "feature_names_in_",
     "is_categorical_",
     "n_features_in_",
+    "n_outputs_",
     "n_trees_per_iteration_",
 )
 # Parameters that no round depends on: a fit may go on from a snapshot with others.
@@ -155,18 +156,19 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         ----------
         X : array-like, sparse matrix or frame of shape (n_samples, n_features)
             Training data. NaN and the nulls of a frame are missing values.
-        y : array-like of shape (n_samples,)
-            Target values.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target values. A regressor takes several columns, see `n_outputs_`; a single
+            one is read as of shape (n_samples,), with a warning.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights. A row of weight 2 counts as the row twice, a row of
             weight 0 as absent.
-        X_val, y_val : array-like of shapes (n_val, n_features), (n_val,), default=None
+        X_val, y_val : array-like, default=None
             Rows that early stopping is judged by, instead of some drawn from `X`. In a
             `Pipeline`, ``transform_input=["X_val"]`` transforms them as `X`.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the validation rows.
-        init_score : array-like of shape (n_samples,) or \
-                (n_samples, n_trees_per_iteration), default=None
+        init_score : array-like of shape (n_samples,) or (n_samples, n_outputs), \
+                default=None
             Raw scores that the model is added to, as the logarithm of an exposure. Give
             the same to `predict`.
         init_score_val : array-like, default=None
@@ -232,6 +234,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         if hasattr(self, "classes_"):
             snapshot.require({"classes of y": describe(self.classes_)})
         self._set_seeds(is_warm, snapshot)
+        self._check_outputs()
         growth = self._make_growth_parameters()
         self._check_linear_leaves(growth["monotonic_cst"])
 
@@ -344,9 +347,15 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         else:
             self._encoder = TableEncoder(self.categorical_features, self.handle_unknown)
             table = self._encoder.fit_transform(X, self, sample_weight)
-        labels = check_y(y, estimator=self)
+        labels = self._check_y(y)
         classes = getattr(self, "classes_", None)
+        n_outputs = getattr(self, "n_outputs_", 1)
         target = self._encode_y(labels)
+        if is_warm and getattr(self, "n_outputs_", 1) != n_outputs:
+            raise ValueError(
+                f"With warm_start=True, y must have as many columns as in the previous "
+                f"fit, {n_outputs}, got {self.n_outputs_}."
+            )
         if is_warm and classes is not None and list(classes) != list(self.classes_):
             raise ValueError(
                 f"With warm_start=True, y must have the classes of the previous fit, "
@@ -363,7 +372,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
     def _read_rows(self, X, y, sample_weight, init_score, init_score_name):
         """Check rows that are not trained on."""
         table = self._encoder.transform(X, self)
-        labels = check_y(y, estimator=self)
+        labels = self._check_y(y)
         target = self._encode_y_val(labels)
         _check_length(table, target)
         if sample_weight is not None:
@@ -438,6 +447,9 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             followed[name] = self._read_eval_set(name, eval_set)
         return {name: (rows, rows.to_matrix()) for name, rows in followed.items()}
 
+    def _check_y(self, y):
+        return check_y(y, estimator=self)
+
     def _finalize_sample_weight(self, sample_weight, y):
         return sample_weight
 
@@ -447,7 +459,11 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             init_score = self._loss.compute_init_score(
                 train.y, train.sample_weight, n_threads, train.offset
             )
-            return BoostedTrees(init_score, self.boosting == "random_forest")
+            return BoostedTrees(
+                init_score,
+                is_average=self.boosting == "random_forest",
+                has_vector_leaves=len(init_score) > self.n_trees_per_iteration_,
+            )
         if self.max_iter < self._model.n_iter:
             raise ValueError(
                 f"max_iter={self.max_iter} must be larger than or equal to "
@@ -470,6 +486,20 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                 f"With warm_start=True, boosting={self.boosting!r} cannot go on with "
                 "the model of the previous fit: a random forest averages its trees, "
                 "other models add them up."
+            )
+
+    def _check_outputs(self):
+        """Refuse what makes no sense for a target of several columns."""
+        if getattr(self, "n_outputs_", 1) == 1:
+            return
+        if self.linear_leaves:
+            raise ValueError(
+                f"linear_leaves=True is not supported with a y of {self.n_outputs_} "
+                "columns: leaves hold a vector, one value for each column."
+            )
+        if self.monotonic_cst is not None:
+            raise ValueError(
+                f"monotonic_cst is not supported with a y of {self.n_outputs_} columns."
             )
 
     def _check_linear_leaves(self, monotonic_cst):
@@ -652,7 +682,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         """Return the offset as planes of shape (n_outputs, n_rows), None if none."""
         if init_score is None:
             return None
-        n_outputs = self.n_trees_per_iteration_
+        n_outputs = self._loss.n_outputs
         offset = np.asarray(init_score, dtype=np.float64)
         expected = {(n_rows, n_outputs)} | ({(n_rows,)} if n_outputs == 1 else set())
         if offset.shape not in expected:
@@ -673,7 +703,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
     # -- predict --
 
     def _raw_predict(self, X, n_threads=None, *, init_score=None, n_iter=None):
-        """Return the raw scores, of shape (n_samples, n_trees_per_iteration)."""
+        """Return the raw scores, of shape (n_samples, n_outputs)."""
         check_is_fitted(self)
         if n_iter is not None:
             self._check_n_iter(n_iter)
@@ -749,7 +779,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
     def _predictors(self):
         """Trees of each iteration, where scikit-learn's base class has its own."""
         return [
-            [self._model.tree(i, k) for k in range(self._model.n_outputs)]
+            [self._model.tree(i, k) for k in range(self._model.n_trees_per_iteration)]
             for i in range(self._model.n_iter)
         ]
 

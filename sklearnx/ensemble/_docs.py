@@ -53,7 +53,8 @@ categorical_features : 'from_dtype', array-like of bool, int or str, or None, \
 monotonic_cst : array-like of int of shape (n_features,) or dict, default=None
     1 keeps predictions from decreasing with a feature, -1 from increasing, 0 leaves
     them free. A
-    dictionary names features. Not for categorical features or several classes.
+    dictionary names features. Not for categorical features, several classes or a target
+    of several columns.
 interaction_cst : {{'pairwise', 'no_interactions'}} or sequence of lists, tuples or \
         sets of int, default=None
     Groups of features that may meet on the path to a leaf; features in no group form
@@ -160,7 +161,7 @@ linear_leaves : bool, default=False
     as for constants. Rows that lack a value of one of the features (NaN or infinite)
     have the leaf's constant; a leaf with less than `min_samples_leaf` other rows has
     nothing else. Not for 'absolute_error', 'huber' and 'quantile', nor with
-    `monotonic_cst`.
+    `monotonic_cst` or a target of several columns.
 linear_l2_regularization : float, default=0.0
     Of linear leaves, added to the sum of ``hessian * x**2`` of each of their features,
     less its mean, which shrinks coefficients; it depends on the unit of the feature.
@@ -243,7 +244,7 @@ _REFERENCES = """
    NeurIPS (2018).
 .. [11] Shi, Li and Li, "Gradient boosting with piece-wise linear regression trees",
    IJCAI (2019).
-"""
+{own_references}"""
 
 _TEXTS = {
     "HistGradientBoostingRegressor": {
@@ -269,7 +270,18 @@ power : float, default=1.5
     Of 'tweedie', the power of the mean that the variance is proportional to, above 1
     and below 2.
 """,
-        "own_attributes": "",
+        "own_attributes": """\
+n_outputs_ : int
+    Number of columns of the target. With more than one, the leaves of a tree hold a
+    vector, one value a column, and the gain of a split is the sum of the columns'
+    [12]_; each column has the same loss, and the mean over the columns is the loss of
+    scores. A target of shape (n_samples, 1) is read as scikit-learn does, as of shape
+    (n_samples,).
+""",
+        "own_references": """\
+.. [12] Zhang and Jung, "GBDT-MO: gradient-boosted decision trees for multiple outputs",
+   IEEE Transactions on Neural Networks and Learning Systems 32 (2021).
+""",
         "examples": """
 >>> from sklearn.datasets import load_diabetes
 >>> from sklearnx.ensemble import HistGradientBoostingRegressor
@@ -301,6 +313,7 @@ class_weight : dict, 'balanced' or None, default=None
 classes_ : ndarray of shape (n_classes,)
     The classes.
 """,
+        "own_references": "",
         "examples": """
 >>> from sklearn.datasets import load_iris
 >>> from sklearnx.ensemble import HistGradientBoostingClassifier
@@ -325,7 +338,7 @@ def document(cls):
         _section("Parameters", texts["loss"].strip() + _PARAMETERS.format(**texts)),
         _section("Attributes", _ATTRIBUTES.format(**texts)),
         _section("See Also", _SEE_ALSO),
-        _section("References", _REFERENCES),
+        _section("References", _REFERENCES.format(**texts)),
         _section("Examples", texts["examples"]),
     ]
     cls.__doc__ = indent(dedent("\n".join(parts)), "    ").strip() + "\n    "

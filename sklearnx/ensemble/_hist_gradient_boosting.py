@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn import ensemble as sklearn_ensemble
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearnx._boosting.losses import make_loss
-from sklearnx._compat import Interval, StrOptions
+from sklearnx._boosting.multi_output import MultiOutputLoss
+from sklearnx._compat import Interval, StrOptions, check_y
 from sklearnx.ensemble._base import BaseHistGradientBoosting, check_weights
 from sklearnx.ensemble._docs import document
 
@@ -135,17 +138,29 @@ class HistGradientBoostingRegressor(
         self.snapshot_interval = snapshot_interval
         self.grow_policy = grow_policy
 
+    def _check_y(self, y):
+        return check_y(y, estimator=self, multi_output=has_columns(y))
+
     def _encode_y(self, y):
         self.n_trees_per_iteration_ = 1
-        return np.ascontiguousarray(y, dtype=np.float64)
+        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+        # By column, as losses read it.
+        return np.asfortranarray(y, dtype=np.float64)
 
     def _encode_y_val(self, y):
-        y = self._encode_y(y)
+        n_outputs = 1 if y.ndim == 1 else y.shape[1]
+        if n_outputs != self.n_outputs_:
+            raise ValueError(
+                f"y of rows that are not trained on has {n_outputs} columns, that of "
+                f"the training rows has {self.n_outputs_}."
+            )
+        y = np.asfortranarray(y, dtype=np.float64)
         self._loss.check_target(y)
         return y
 
     def _make_loss(self, y):
-        loss = make_loss(self.loss, quantile=self.quantile, power=self.power)
+        make = partial(make_loss, self.loss, quantile=self.quantile, power=self.power)
+        loss = make() if self.n_outputs_ == 1 else MultiOutputLoss(make, y.shape[1])
         loss.check_target(y)
         return loss
 
@@ -158,14 +173,15 @@ class HistGradientBoostingRegressor(
         ----------
         X : array-like, sparse matrix or frame of shape (n_samples, n_features)
             Data.
-        init_score : array-like of shape (n_samples,), default=None
+        init_score : array-like of shape (n_samples,) or (n_samples, n_outputs), \
+                default=None
             Raw scores that the model is added to, see `fit`.
         n_iter : int, default=None
             Use the first `n_iter` iterations only.
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions on the scale of the target.
         """
         raw = self._raw_predict(X, init_score=init_score, n_iter=n_iter)
@@ -178,16 +194,25 @@ class HistGradientBoostingRegressor(
         ----------
         X : array-like, sparse matrix or frame of shape (n_samples, n_features)
             Data.
-        init_score : array-like of shape (n_samples,), default=None
+        init_score : array-like of shape (n_samples,) or (n_samples, n_outputs), \
+                default=None
             Raw scores that the model is added to, see `fit`.
 
         Yields
         ------
-        y : ndarray of shape (n_samples,)
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions of the first iterations.
         """
         for raw in self._staged_raw_predict(X, init_score):
             yield self._loss.inverse_link(raw.T)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # What `_check_outputs` refuses.
+        tags.target_tags.multi_output = (
+            not self.linear_leaves and self.monotonic_cst is None
+        )
+        return tags
 
 
 @document
@@ -341,8 +366,8 @@ class HistGradientBoostingClassifier(
         ----------
         X : array-like, sparse matrix or frame of shape (n_samples, n_features)
             Data.
-        init_score : array-like of shape (n_samples,) or \
-                (n_samples, n_trees_per_iteration), default=None
+        init_score : array-like of shape (n_samples,) or (n_samples, n_classes), \
+                default=None
             Raw scores that the model is added to, see `fit`.
         n_iter : int, default=None
             Use the first `n_iter` iterations only.
@@ -454,3 +479,11 @@ class HistGradientBoostingClassifier(
         """
         for raw in self._staged_raw_predict(X, init_score):
             yield raw.ravel() if raw.shape[1] == 1 else raw
+
+
+def has_columns(y):
+    """Return whether a target has several columns; those of one are scikit-learn's."""
+    if issparse(y):
+        return False
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
+    return len(shape) == 2 and shape[1] > 1

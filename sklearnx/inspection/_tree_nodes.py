@@ -79,7 +79,7 @@ def read_tree(estimator: Any, iteration: int, output: int) -> TreeNodes:
         )
     check_is_fitted(estimator)
     _check_position("iteration", iteration, estimator.n_iter_)
-    _check_position("output", output, estimator.n_trees_per_iteration_)
+    _check_position("output", output, estimator._model.n_outputs)
 
     tree = estimator._model.tree(iteration, output)
     nodes, stats = tree.nodes, tree.stats
@@ -97,6 +97,8 @@ def read_tree(estimator: Any, iteration: int, output: int) -> TreeNodes:
             left_levels.append(_find_left_levels(levels, tree.bitsets, node["bitset"]))
             n_levels.append(len(levels))
     value = stats["value"].copy()
+    if tree.vectors is not None:
+        value = tree.vectors[:, output].copy()
     if estimator._loss.refits_leaves:
         # Such a loss has values for leaves only; gradients, which the splits come from,
         # are on another scale.

@@ -87,7 +87,8 @@ def plot_tree(
     iteration : int, default=0
         Which iteration's tree, from 0.
     output : int, default=0
-        With more than two classes, whose tree: a position in `classes_`.
+        With more than two classes, whose tree: a position in `classes_`. Of a target
+        of several columns, whose values; the tree is the same for all.
     max_depth : int, default=None
         Depth of the last splits that are drawn, 0 for the root's. Of what is below,
         the number of leaves is told. None means no limit.

@@ -20,7 +20,8 @@ def tree_table(estimator: Any, iteration: int = 0, output: int = 0) -> pandas.Da
     iteration : int, default=0
         Which iteration's tree, from 0.
     output : int, default=0
-        With more than two classes, whose tree: a position in `classes_`.
+        With more than two classes, whose tree: a position in `classes_`. Of a target
+        of several columns, whose values; the tree is the same for all.
 
     Returns
     -------

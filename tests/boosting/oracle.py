@@ -354,12 +354,25 @@ class Criterion:
         `sum_weights` is that of the node's rows, `at` its value. The weights of its
         children are known as a multiple of their hessians only.
         """
+        if not self.is_allowed(left, node):
+            return 0.0
+        gain, is_rounding = self.measure(left, node, sum_weights, at, bounds, cst)
+        gain -= chance
+        if is_rounding or not self.min_split_gain < gain < math.inf:
+            return 0.0
+        return gain
+
+    def is_allowed(self, left, node):
+        """Return whether both children are large enough."""
         right = node - left
         if min(left[2], right[2]) < self.min_samples_leaf:
-            return 0.0
+            return False
         least = min(int(left[1]), int(right[1])) * self.hessian_unit
-        if least < self.min_child_weight:
-            return 0.0
+        return least >= self.min_child_weight
+
+    def measure(self, left, node, sum_weights, at, bounds, cst=0):
+        """Return the gain of an allowed split, and whether it is of rounding errors."""
+        right = node - left
         l2 = self.l2_regularization
         curvatures = [int(child[1]) * self.hessian_unit + l2 for child in (left, right)]
         gradients = [int(child[0]) * self.gradient_unit for child in (left, right)]
@@ -368,8 +381,7 @@ class Criterion:
         total = curvatures[0] + curvatures[1]
         crosses = gradients[0] * curvatures[1], gradients[1] * curvatures[0]
         cross = crosses[0] - crosses[1]
-        if abs(cross) <= ROUNDING * (abs(crosses[0]) + abs(crosses[1])):
-            return 0.0
+        is_rounding = abs(cross) <= ROUNDING * (abs(crosses[0]) + abs(crosses[1]))
         if self.is_plain:
             gain = cross * cross / (curvatures[0] * curvatures[1] * total)
             if l2 > 0:
@@ -387,13 +399,12 @@ class Criterion:
                 held.append(taken)
                 values.append(value)
             if cst * (values[1] - values[0]) < 0:
-                return 0.0
+                return 0.0, is_rounding
             gain = moves[0] + moves[1]
             taken = self.soften(gradient)[1]
             gain -= 2 * (taken - (held[0] + held[1])) * before
             gain -= l2 * before * before
-        gain -= chance
-        return gain if self.min_split_gain < gain < math.inf else 0.0
+        return gain, is_rounding
 
 
 @dataclass
@@ -437,7 +448,7 @@ def find_split(
     levels = []
     if is_categorical:
         levels = _sort_levels(histogram, node, criterion, sum_weights)
-        candidates = _list_sides(levels, criterion, draw_cut)
+        candidates = list_sides(levels, criterion, draw_cut)
         cst = 0
     else:
         # The codes on the left; those of an empty last bin were tried without it.
@@ -485,7 +496,7 @@ def list_shared_candidates(root, is_categorical, criterion, node, sum_weights, k
         levels = _sort_levels(root, node.sums, criterion, sum_weights)
         return [
             (codes, criterion.compute_chance(root[codes, 1], len(levels)))
-            for codes in _list_sides(levels, criterion, lambda n: draw(*keys) * n >> 64)
+            for codes in list_sides(levels, criterion, lambda n: draw(*keys) * n >> 64)
         ]
     used = np.flatnonzero(root[:-1, 2])
     lasts = range(int(used[0]), n_bins) if len(used) else []
@@ -500,7 +511,7 @@ def list_shared_candidates(root, is_categorical, criterion, node, sum_weights, k
     ]
 
 
-def _list_sides(levels, criterion, draw_cut):
+def list_sides(levels, criterion, draw_cut):
     """Return the prefixes and suffixes of sorted levels, each from its end on."""
     n = len(levels)
     half = range(1, (n + 1) // 2 + 1)

@@ -333,7 +333,7 @@ def test_values_of_rows(kind, dtype, quantum, n_threads):
             value = linear if np.isfinite(linear) else value
         expected[row] += value
     raw = np.full(len(X), 0.5)
-    tree.add_predictions(X, raw, n_threads)
+    tree.add_predictions(X, raw[np.newaxis], n_threads)
     assert_array_equal(raw, expected)
     order = np.random.default_rng(0).permutation(len(X))
     raw = np.full(len(X), 0.5)
@@ -348,10 +348,10 @@ def test_values_of_rows(kind, dtype, quantum, n_threads):
     )
     assert_array_equal(raw, expected[order])
     # Less its negative it is nothing.
-    tree.add_predictions(X, raw[np.argsort(order)], n_threads)
+    tree.add_predictions(X, raw[np.newaxis, np.argsort(order)], n_threads)
     raw = np.zeros(len(X))
-    tree.add_predictions(X, raw, n_threads)
-    tree.negated().add_predictions(X, raw, n_threads)
+    tree.add_predictions(X, raw[np.newaxis], n_threads)
+    tree.negated().add_predictions(X, raw[np.newaxis], n_threads)
     assert_array_equal(raw, 0)
 
 

@@ -105,8 +105,10 @@ def test_callbacks_change_no_bit_and_leave_nothing():
 
 
 @has_callbacks
-def test_estimators_of_the_iterations_are_the_stages():
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_estimators_of_the_iterations_are_the_stages(n_outputs):
     X, y = make_regression_data()
+    y = y if n_outputs == 1 else np.stack([y, X[:, 0]], axis=1)
     scores = Scores(X)
     model = HistGradientBoostingRegressor(max_iter=5).set_callbacks(scores).fit(X, y)
     for prediction, stage in zip(

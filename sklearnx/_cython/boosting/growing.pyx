@@ -9,13 +9,16 @@ split, it is sought when the batch is popped, from gains that its nodes added be
 A node's histogram lives while the node waits in the frontier; the larger child takes
 over its parent's. Above a budget of memory histograms are dropped and both children
 built from rows: the same integers either way.
+
+A tree with vector leaves is grown from several outputs. A histogram has a plane of bins
+for each, built one after another; rows and partition are shared.
 """
 
 import numpy as np
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from sklearnx._cython.boosting.features cimport (
@@ -71,6 +74,17 @@ from sklearnx._cython.boosting.splitting cimport (
     totals_t,
     write_left_levels,
 )
+from sklearnx._cython.boosting.vector_splitting cimport (
+    add_vector_gains,
+    allocate_vector,
+    find_vector_split,
+    free_vector,
+    split_outputs,
+    start_shared_vector_search,
+    take_shared_vector_split,
+    vector_t,
+    write_vector_left_levels,
+)
 from sklearnx._cython.common.dtypes cimport (
     binned_t,
     hist_bin_t,
@@ -125,8 +139,9 @@ cdef enum:
 cdef struct grown_t:
     int64_t start, stop  # its rows
     totals_t totals
-    double value
+    totals_t* outputs  # of each output, the first included; NULL without vector leaves
     split_t split
+    split_t* output_splits  # the split as each output sees it
     hist_bin_t* histogram
     uint8_t* goes_left  # by code of the split's feature
     bint has_missing  # values of the split's feature
@@ -141,6 +156,9 @@ cdef struct grown_t:
 cdef struct search_t:
     const binned_t* binned
     const criterion_t* criterion
+    vector_t* vector  # NULL without vector leaves
+    int64_t plane  # first bin of the output that rows are added of
+    bint is_last_plane  # then all of them are there, and features can be searched
     histogram_job_t histogram  # of the first node that has rows to add, if any
     bint adds_rows
     int finished  # feature whose histogram is finished, -1: none
@@ -162,7 +180,7 @@ cdef void _search_feature(
     this one is better.
     """
     cdef:
-        int64_t start = search.binned.offsets[feature]
+        int64_t first = search.binned.offsets[feature], start = search.plane + first
         grown_t* node
         # The children still have that of their parent.
         bint is_live = (
@@ -170,6 +188,7 @@ cdef void _search_feature(
         )
         int i
         split_t split
+        split_t* found
     if not is_sparse:
         if search.adds_rows and feature != search.finished:
             finish_feature(&search.histogram, feature)
@@ -177,9 +196,10 @@ cdef void _search_feature(
             skx_subtract_bins(
                 search.nodes[1].histogram + start,
                 search.nodes[0].histogram + start,
-                search.binned.offsets[feature + 1] - start,
+                search.binned.offsets[feature + 1] - first,
             )
-    if not is_live:
+    # What is live is found once, when all planes are there.
+    if not is_live or not search.is_last_plane:
         return
     for i in range(2):
         node = search.nodes[i]
@@ -191,32 +211,60 @@ cdef void _search_feature(
         if not search.allowed[i][feature]:
             continue
         if search.shared != NULL:
-            add_split_gains(
-                search.shared,
+            _add_gains(search, node, feature)
+            continue
+        found = &split if is_sparse else best[i]
+        if search.vector != NULL:
+            find_vector_split(
+                search.vector,
+                search.binned,
+                node.outputs,
+                node.histogram,
+                feature,
+                found,
+            )
+        else:
+            find_split(
                 search.binned,
                 search.criterion,
                 &node.totals,
+                &search.parents[i],
                 node.histogram,
                 feature,
+                found,
             )
-            continue
-        find_split(
-            search.binned,
-            search.criterion,
-            &node.totals,
-            &search.parents[i],
-            node.histogram,
-            feature,
-            &split if is_sparse else best[i],
-        )
         if is_sparse and (split.feature < 0 or split.gain > best[i].gain):
             best[i][0] = split
 
 
-cdef inline void _set_totals(grown_t* node, hist_bin_t totals) noexcept nogil:
-    node.totals.sum_gradients = totals.sum_gradients
-    node.totals.sum_hessians = totals.sum_hessians
-    node.totals.n_samples = totals.n_samples
+cdef void _add_gains(
+    search_t* search, const grown_t* node, int feature
+) noexcept nogil:
+    """Add the gains of a node to those of others that share its split."""
+    if search.vector != NULL:
+        add_vector_gains(
+            search.vector,
+            search.shared,
+            search.binned,
+            node.outputs,
+            node.histogram,
+            feature,
+        )
+    else:
+        add_split_gains(
+            search.shared,
+            search.binned,
+            search.criterion,
+            &node.totals,
+            node.histogram,
+            feature,
+        )
+
+
+cdef inline void _set_totals(totals_t* totals, hist_bin_t sums) noexcept nogil:
+    totals.sum_gradients = sums.sum_gradients
+    totals.sum_hessians = sums.sum_hessians
+    totals.n_samples = sums.n_samples
 
 
 cdef inline bint _could_be_split(
@@ -316,9 +364,16 @@ cdef class TreeGrower:
     interaction_groups : uint8 array of shape (n_groups, n_features) or None
         Which features may meet on a path.
     seed : int
+    n_outputs : int, default=1
+        With more than one, leaves hold a vector, and nothing is monotonic.
     n_threads : int
     histogram_budget : int
         Bytes that the histograms of waiting nodes may take; 8 are always kept.
+
+    Attributes
+    ----------
+    vectors : float64 array of shape (n_nodes, n_outputs) or None
+        Values of the last tree's nodes, before any shrinkage, if leaves hold vectors.
     """
 
     cdef:
@@ -326,11 +381,14 @@ cdef class TreeGrower:
         readonly int n_threads
         bint has_categories
         int max_depth
+        readonly int n_outputs
         bint tracks_live  # there are features that nodes drop for good
         # The first feature whose bins are all summed up from rows, -1 if there is none,
         # or if others must know the sums of the root before.
         int first_complete
         criterion_t criterion
+        criterion_t* criteria  # of each output
+        vector_t* vector  # NULL without vector leaves
         feature_rules_t rules
         workspace_t* workspace
         # Nodes of the tree that grows.
@@ -355,6 +413,7 @@ cdef class TreeGrower:
         int64_t n_rows
         # Rows of the last tree's leaves, for the update of raw scores.
         readonly object leaf_nodes, leaf_offsets
+        readonly object vectors
 
     def __cinit__(self):
         self.workspace = NULL
@@ -362,6 +421,7 @@ cdef class TreeGrower:
         self.histograms.n_free = 0
         self.histograms.free_ones = NULL
         self.shared = NULL
+        self.vector = NULL
 
     def __init__(
         self,
@@ -385,6 +445,7 @@ cdef class TreeGrower:
         monotonic_cst=None,
         interaction_groups=None,
         seed=0,
+        n_outputs=1,
         n_threads=1,
         histogram_budget=HISTOGRAM_BUDGET,
     ):
@@ -467,15 +528,24 @@ cdef class TreeGrower:
             groups = interaction_groups
             self.rules.groups = &groups[0, 0]
             self.rules.n_groups = len(interaction_groups)
+        self.n_outputs = n_outputs
+        self.criteria = &self.criterion
+        if n_outputs > 1:
+            self.vector = allocate_vector(&matrix.binned, n_outputs)
+            if self.vector == NULL:
+                raise MemoryError()
+            self.criteria = self.vector.criteria
         if self.workspace == NULL or not fill_pool(
-            &self.histograms, matrix.binned.offsets[n_features], histogram_budget
+            &self.histograms,
+            n_outputs * matrix.binned.offsets[n_features],
+            histogram_budget,
         ):
             raise MemoryError()
         if self.frontier.shares_split:
             self._shared_left = np.empty(max(matrix.n_bins) + 1, dtype=np.uint8)
             mask_view = self._shared_left
             self.shared_left = &mask_view[0]
-            self.shared = allocate_shared_search(&matrix.binned)
+            self.shared = allocate_shared_search(&matrix.binned, n_outputs)
             if self.shared == NULL:
                 raise MemoryError()
 
@@ -485,13 +555,14 @@ cdef class TreeGrower:
         empty_pool(&self.histograms)
         free_workspace(self.workspace)
         free_shared_search(self.shared)
+        free_vector(self.vector)
 
-    def grow(self, QuantizedGradients quantized, int64_t tree_idx, rows=None):
+    def grow(self, quantized, int64_t tree_idx, rows=None):
         """Grow a tree.
 
         Parameters
         ----------
-        quantized : QuantizedGradients
+        quantized : QuantizedGradients, or list of one for each output
         tree_idx : int
             Key of its random choices.
         rows : uint32 array of shape (n_drawn,) or None
@@ -507,17 +578,28 @@ cdef class TreeGrower:
             after the last level speaks for missing values. `nodes["bitset"]` is the
             first word of a split.
         """
-        cdef int failed
-        self.criterion.gradient_unit = quantized.quantized.gradient_unit
-        self.criterion.hessian_unit = quantized.quantized.hessian_unit
-        self.criterion.weight_unit = quantized.quantized.weight_unit
-        self.criterion.row_weight = quantized.quantized.row_weight
+        cdef:
+            int failed, output
+            const uint32_t[::1] given_rows = self._all_rows if rows is None else rows
+            list outputs = quantized if isinstance(quantized, list) else [quantized]
+            uint8_t[::1] memory = np.empty(
+                self.n_outputs * sizeof(quantized_t), dtype=np.uint8
+            )
+            quantized_t* gradients = <quantized_t*> &memory[0]
+        for output in range(self.n_outputs):
+            gradients[output] = (<QuantizedGradients?> outputs[output]).quantized
+        self.criterion.row_weight = gradients.row_weight
+        self.criterion.weight_unit = gradients.weight_unit
         self.criterion.tree_idx = tree_idx
+        for output in reversed(range(self.n_outputs)):
+            self.criterion.gradient_unit = gradients[output].gradient_unit
+            self.criterion.hessian_unit = gradients[output].hessian_unit
+            if self.has_categories:
+                self.criterion.noise = outputs[output].compute_noise(
+                    given_rows, self.n_threads
+                )
+            self.criteria[output] = self.criterion
         start_features(&self.rules, tree_idx)
-        cdef const uint32_t[::1] given_rows = self._all_rows if rows is None else rows
-        if self.has_categories:
-            self.criterion.noise = quantized.compute_noise(given_rows, self.n_threads)
-        cdef const quantized_t* gradients = &quantized.quantized
         self.n_rows = given_rows.shape[0]
         self.given_rows = &given_rows[0]
         with nogil:
@@ -525,7 +607,7 @@ cdef class TreeGrower:
         if failed:
             self._clear_nodes()
             raise MemoryError("not enough memory to grow a tree")
-        return self._collect(quantized)
+        return self._collect(gradients)
 
     def add_leaf_values(self, const double[::1] values, double[::1] raw):
         """Add to the raw scores the value of each row's leaf.
@@ -576,9 +658,13 @@ cdef class TreeGrower:
             release_histogram(&self.histograms, &self.nodes[i].histogram)
             free(self.nodes[i].goes_left)
             free(self.nodes[i].groups)
+            free(self.nodes[i].outputs)
+            free(self.nodes[i].output_splits)
             free(self.nodes[i].live)
             self.nodes[i].goes_left = NULL
             self.nodes[i].groups = NULL
+            self.nodes[i].outputs = NULL
+            self.nodes[i].output_splits = NULL
             self.nodes[i].live = NULL
         self.n_nodes = 0
 
@@ -636,34 +722,52 @@ cdef class TreeGrower:
     ) noexcept nogil:
         cdef:
             const binned_t* binned = &self.matrix.binned
+            int output
+            int64_t sum_weights
+            totals_t* totals
         if self.rules.n_groups > 0:
             root.groups = <uint8_t*> malloc(self.rules.n_groups)
             if root.groups == NULL:
                 return 1
             memset(root.groups, 1, self.rules.n_groups)
-        root.totals.lower_bound = -INFINITY
-        root.totals.upper_bound = INFINITY
         if self.tracks_live:
             root.live = <uint8_t*> malloc(binned.n_features)
             if root.live == NULL:
                 return 1
             memset(root.live, 1, binned.n_features)
+        if self.vector != NULL and not self._allocate_outputs(root):
+            return 1
+        totals = self._get_outputs(root)
         if self.first_complete < 0:
-            _set_totals(root, sum_rows(quantized, self.given_rows, self.n_rows))
+            for output in range(self.n_outputs):
+                _set_totals(
+                    &totals[output],
+                    sum_rows(quantized + output, self.given_rows, self.n_rows),
+                )
         if self._build_histogram(root, quantized):
             return 1
-        root.totals.sum_weights = self._sum_weights(quantized)
-        root.totals.value = compute_node_value(
-            &self.criterion,
-            root.totals.sum_gradients,
-            root.totals.sum_hessians,
-            INFINITY,
-            0,
-            -INFINITY,
-            INFINITY,
-        )
+        sum_weights = self._sum_weights(quantized)
+        for output in range(self.n_outputs):
+            totals[output].sum_weights = sum_weights
+            totals[output].lower_bound = -INFINITY
+            totals[output].upper_bound = INFINITY
+            totals[output].value = compute_node_value(
+                &self.criteria[output],
+                totals[output].sum_gradients,
+                totals[output].sum_hessians,
+                INFINITY,
+                0,
+                -INFINITY,
+                INFINITY,
+            )
+        root.totals = totals[0]
         if self._is_splittable(root):
-            if self.shared != NULL:
+            if self.shared != NULL and self.vector != NULL:
+                if not start_shared_vector_search(
+                    self.vector, self.shared, binned, root.outputs, root.histogram
+                ):
+                    return 1
+            elif self.shared != NULL:
                 start_shared_search(
                     self.shared, binned, &self.criterion, &root.totals, root.histogram
                 )
@@ -671,14 +775,20 @@ cdef class TreeGrower:
         return 0
 
     cdef bint _is_splittable(self, const grown_t* node) noexcept nogil:
+        cdef:
+            int output
+            const totals_t* outputs = self._get_outputs(node)
         if self.max_depth > 0 and node.depth >= self.max_depth:
             return False
         if node.totals.n_samples < 2 * self.criterion.min_samples_leaf:
             return False
-        return (
-            node.totals.sum_hessians * self.criterion.hessian_unit
-            >= 2 * self.criterion.min_child_weight
-        )
+        for output in range(self.n_outputs):
+            if (
+                outputs[output].sum_hessians * self.criteria[output].hessian_unit
+                < 2 * self.criterion.min_child_weight
+            ):
+                return False
+        return True
 
     cdef int _split_alike(
         self, int n_popped, const quantized_t* quantized
@@ -710,15 +820,8 @@ cdef class TreeGrower:
             open_features(&self.rules, node.groups, self.allowed)
             if node.live != NULL and not node.live[split.feature]:
                 self.allowed[split.feature] = False
-            if not self.allowed[split.feature] or not take_shared_split(
-                self.shared,
-                &self.matrix.binned,
-                &self.criterion,
-                &node.totals,
-                node.histogram,
-                self.shared_left,
-                &split,
-                &node.split,
+            if not self.allowed[split.feature] or not self._take_shared_split(
+                node, &split
             ):
                 if self.frontier.is_last:
                     release_histogram(&self.histograms, &node.histogram)
@@ -745,6 +848,33 @@ cdef class TreeGrower:
             if node.left >= 0:
                 node.goes_left[n_codes - 1] = missing_left[0]
         return 0
+
+    cdef bint _take_shared_split(
+        self, grown_t* node, const split_t* split
+    ) noexcept nogil:
+        """Make the shared split one of a node; return whether it gains."""
+        if self.vector == NULL:
+            return take_shared_split(
+                self.shared,
+                &self.matrix.binned,
+                &self.criterion,
+                &node.totals,
+                node.histogram,
+                self.shared_left,
+                split,
+                &node.split,
+            )
+        node.split = split[0]
+        return take_shared_vector_split(
+            self.vector,
+            self.shared,
+            &self.matrix.binned,
+            node.outputs,
+            node.histogram,
+            self.shared_left,
+            &node.split,
+            node.output_splits,
+        )
 
     cdef void _find_shared_split(self, int n_popped, split_t* split) noexcept nogil:
         """Find the split of the popped nodes; its gain is 0 if there is none."""
@@ -819,11 +949,16 @@ cdef class TreeGrower:
         left.totals.sum_weights = left_weight
         right.totals.sum_weights = node.totals.sum_weights - left.totals.sum_weights
         self._send_missing(node, left, right)
-        left.value = left.totals.value = split.left_value
-        right.value = right.totals.value = split.right_value
+        left.totals.value = split.left_value
+        right.totals.value = split.right_value
         left.totals.node_idx = self.n_nodes - 2
         right.totals.node_idx = self.n_nodes - 1
         self._set_bounds(node, left, right)
+        if self.vector != NULL and not (
+            self._init_child_outputs(node, left)
+            and self._init_child_outputs(node, right)
+        ):
+            return 1
         if self.rules.n_groups > 0:
             left.groups = <uint8_t*> malloc(self.rules.n_groups)
             right.groups = <uint8_t*> malloc(self.rules.n_groups)
@@ -883,7 +1018,7 @@ cdef class TreeGrower:
     ) noexcept nogil:
         """Keep what grows below on its side of the middle of the children's values."""
         cdef:
-            double middle = (left.value + right.value) / 2
+            double middle = (left.totals.value + right.totals.value) / 2
             int cst = self.criterion.monotonic_cst[node.split.feature]
         left.totals.lower_bound = right.totals.lower_bound = node.totals.lower_bound
         left.totals.upper_bound = right.totals.upper_bound = node.totals.upper_bound
@@ -894,13 +1029,55 @@ cdef class TreeGrower:
             left.totals.lower_bound = middle
             right.totals.upper_bound = middle
 
+    # -- the outputs of trees with vector leaves --
+
+    cdef inline totals_t* _get_outputs(self, const grown_t* node) noexcept nogil:
+        """Return the totals of each output, without vectors those of the only one."""
+        return <totals_t*> &node.totals if self.vector == NULL else node.outputs
+
+    cdef bint _allocate_outputs(self, grown_t* node) noexcept nogil:
+        """Return False if there is no memory left."""
+        node.outputs = <totals_t*> calloc(self.n_outputs, sizeof(totals_t))
+        node.output_splits = <split_t*> malloc(self.n_outputs * sizeof(split_t))
+        return node.outputs != NULL and node.output_splits != NULL
+
+    cdef bint _init_child_outputs(
+        self, const grown_t* node, grown_t* child
+    ) noexcept nogil:
+        """Take the outputs of a child from its parent's; False without memory."""
+        cdef:
+            int output
+            bint is_left = child == &self.nodes[node.left]
+            const split_t* split
+            totals_t* totals
+        if not self._allocate_outputs(child):
+            return False
+        for output in range(self.n_outputs):
+            split = &node.output_splits[output]
+            totals = &child.outputs[output]
+            totals[0] = child.totals
+            totals.sum_gradients = split.left_gradients
+            totals.sum_hessians = split.left_hessians
+            totals.value = split.left_value
+            if not is_left:
+                totals.sum_gradients = node.outputs[output].sum_gradients - (
+                    split.left_gradients
+                )
+                totals.sum_hessians = node.outputs[output].sum_hessians - (
+                    split.left_hessians
+                )
+                totals.value = split.right_value
+        return True
+
+    # -- histograms and searches --
+
     cdef int _build_histogram(
         self, grown_t* node, const quantized_t* quantized
     ) noexcept nogil:
         """Build the histogram of a node from its rows; return non-zero if it fails."""
         cdef:
             search_t search
-            int n_threads = self._threads_for_updates(node.stop - node.start)
+            int output, n_threads = self._threads_for_updates(node.stop - node.start)
         node.histogram = acquire_histogram(&self.histograms)
         if node.histogram == NULL:
             return 1
@@ -913,47 +1090,61 @@ cdef class TreeGrower:
         search.finished = -1
         search.subtracts = False
         search.allowed[0] = search.allowed[1] = NULL
-        self._plan_histogram(&search.histogram, node, quantized)
-        parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
-        if node == self.nodes and self.first_complete >= 0:
-            # Others find the bin of their default code from what this one sums to.
-            finish_feature(&search.histogram, self.first_complete)
-            search.histogram.totals = self._sum_bins(node, self.first_complete)
-            search.finished = self.first_complete
-            _set_totals(node, search.histogram.totals)
-        parallel_for(_search_unit, &search, self._count_units(), n_threads)
+        for output in range(self.n_outputs):
+            self._plan_histogram(&search, node, quantized, output)
+            parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
+            if node == self.nodes and self.first_complete >= 0:
+                # Others find the bin of their default code from what this one sums to.
+                finish_feature(&search.histogram, self.first_complete)
+                search.histogram.totals = self._sum_bins(
+                    search.histogram.histogram, self.first_complete
+                )
+                search.finished = self.first_complete
+                _set_totals(&self._get_outputs(node)[output], search.histogram.totals)
+            parallel_for(_search_unit, &search, self._count_units(), n_threads)
         return 0
 
     cdef int _count_units(self) noexcept nogil:
         return self.matrix.binned.n_dense + self.matrix.binned.n_sparse_blocks
 
-    cdef hist_bin_t _sum_bins(self, const grown_t* node, int feature) noexcept nogil:
+    cdef hist_bin_t _sum_bins(
+        self, const hist_bin_t* histogram, int feature
+    ) noexcept nogil:
         cdef:
             int64_t bin_idx
             const int64_t* offsets = self.matrix.binned.offsets
             hist_bin_t totals
         memset(&totals, 0, sizeof(hist_bin_t))
         for bin_idx in range(offsets[feature], offsets[feature + 1]):
-            skx_add_bin(&totals, node.histogram[bin_idx])
+            skx_add_bin(&totals, histogram[bin_idx])
         return totals
 
     cdef void _plan_histogram(
-        self, histogram_job_t* job, const grown_t* node, const quantized_t* quantized
+        self,
+        search_t* search,
+        const grown_t* node,
+        const quantized_t* quantized,
+        int output,
     ) noexcept nogil:
-        cdef hist_bin_t totals
-        totals.sum_gradients = node.totals.sum_gradients
-        totals.sum_hessians = node.totals.sum_hessians
-        totals.n_samples = node.totals.n_samples
+        """Plan the plane of an output; of a tree without vectors there is one."""
+        cdef:
+            const totals_t* totals = &self._get_outputs(node)[output]
+            hist_bin_t sums
+        sums.sum_gradients = totals.sum_gradients
+        sums.sum_hessians = totals.sum_hessians
+        sums.n_samples = totals.n_samples
+        search.plane = output * self.matrix.binned.offsets[self.rules.n_features]
+        search.is_last_plane = output == self.n_outputs - 1
         plan_histogram(
-            job,
+            &search.histogram,
             &self.matrix.binned,
-            quantized,
+            quantized + output,
             (self.given_rows if node == self.nodes else self.rows) + node.start,
             node.stop - node.start,
             self.workspace,
-            totals,
+            sums,
             node.live,
-            node.histogram,
+            node.histogram + search.plane,
             self.n_threads,
         )
 
@@ -972,10 +1163,11 @@ cdef class TreeGrower:
             const binned_t* binned = &self.matrix.binned
             search_t search
             grown_t* node
-            int i, n_threads
+            int i, output, n_threads
             int64_t n_rows = 0
         search.binned = binned
         search.criterion = &self.criterion
+        search.vector = self.vector
         search.shared = self.shared
         search.nodes[0] = first
         search.nodes[1] = second
@@ -989,10 +1181,6 @@ cdef class TreeGrower:
             first.histogram = acquire_histogram(&self.histograms)
             if first.histogram == NULL:
                 return 1
-            self._plan_histogram(&search.histogram, first, quantized)
-            if search.subtracts:
-                search.histogram.larger = second.histogram
-                search.histogram.min_samples = self.criterion.min_samples_leaf
             n_rows = first.stop - first.start
         for i in range(2):
             node = search.nodes[i]
@@ -1005,14 +1193,21 @@ cdef class TreeGrower:
                 if self.shared == NULL:
                     draw_features(&self.rules, node - self.nodes, search.allowed[i])
         n_threads = self._threads_for_updates(n_rows)
-        if search.adds_rows and search.histogram.n_slots == 1:
-            parallel_for(
-                _add_rows_and_search, &search, search.histogram.n_tasks, n_threads
-            )
-        else:
-            if search.adds_rows:
-                parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
+        if not search.adds_rows:
+            search.is_last_plane = True
             parallel_for(_search_unit, &search, self._count_units(), n_threads)
+        for output in range(self.n_outputs if search.adds_rows else 0):
+            self._plan_histogram(&search, first, quantized, output)
+            if search.subtracts:
+                search.histogram.larger = second.histogram + search.plane
+                search.histogram.min_samples = self.criterion.min_samples_leaf
+            if search.histogram.n_slots == 1:
+                parallel_for(
+                    _add_rows_and_search, &search, search.histogram.n_tasks, n_threads
+                )
+            else:
+                parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
+                parallel_for(_search_unit, &search, self._count_units(), n_threads)
         for i in range(2):
             node = search.nodes[i]
             if node == NULL:
@@ -1060,10 +1255,32 @@ cdef class TreeGrower:
                 node.split = split[0]
         if node.split.gain <= 0:
             return 0
-        describe_parent(&self.criterion, &node.totals, &parent)
-        set_child_values(&self.criterion, &node.totals, &parent, &node.split)
+        if self.vector == NULL:
+            describe_parent(&self.criterion, &node.totals, &parent)
+            set_child_values(&self.criterion, &node.totals, &parent, &node.split)
         node.goes_left = <uint8_t*> malloc(binned.n_bins[node.split.feature] + 1)
-        if node.goes_left == NULL or not write_left_levels(
+        if node.goes_left == NULL:
+            return 1
+        if self.vector != NULL:
+            if not write_vector_left_levels(
+                self.vector,
+                binned,
+                node.outputs,
+                node.histogram,
+                &node.split,
+                node.goes_left,
+            ):
+                return 1
+            split_outputs(
+                self.vector,
+                binned,
+                node.outputs,
+                node.histogram,
+                node.goes_left,
+                &node.split,
+                node.output_splits,
+            )
+        elif not write_left_levels(
             binned,
             &self.criterion,
             &node.totals,
@@ -1077,18 +1294,14 @@ cdef class TreeGrower:
 
     # -- result --
 
-    cdef _collect(self, QuantizedGradients quantized):
+    cdef _collect(self, const quantized_t* quantized):
         """Turn the grown nodes into arrays and compute the values of leaves."""
         cdef:
-            int i, leaf, feature, code, n_bins
+            int i, leaf, feature, code, n_bins, output
             int n_leaves = (self.n_nodes + 1) // 2
             grown_t* node
-            bint is_done
-            criterion_t fine = self.criterion
             const double[::1] thresholds = self._thresholds
             const int64_t[::1] bin_offsets = self.matrix.offsets
-            int64_t[:, ::1] sums = np.zeros((n_leaves, 2), dtype=np.int64)
-            double[::1] parent_values = np.zeros(self.n_nodes)
             int64_t n_bitset_words = 0, word = 0
         nodes = np.zeros(self.n_nodes, dtype=NODE_DTYPE)
         stats = np.zeros(self.n_nodes, dtype=STATS_DTYPE)
@@ -1097,9 +1310,9 @@ cdef class TreeGrower:
         cdef:
             uint8_t[::1] node_bytes = nodes.view(np.uint8)
             node_t* out = <node_t*> &node_bytes[0]
-            double[::1] value = np.empty(self.n_nodes)
             double[::1] gain = np.empty(self.n_nodes)
-            double[::1] sum_hessians = np.empty(self.n_nodes)
+            double[:, ::1] values = np.zeros((self.n_outputs, self.n_nodes))
+            double[:, ::1] sum_hessians = np.zeros((self.n_outputs, self.n_nodes))
             int64_t[::1] n_samples = np.empty(self.n_nodes, dtype=np.int64)
             int32_t[::1] depth = np.empty(self.n_nodes, dtype=np.int32)
             int32_t[::1] bins = np.empty(self.n_nodes, dtype=np.int32)
@@ -1110,9 +1323,7 @@ cdef class TreeGrower:
         for i in range(self.n_nodes):
             node = &self.nodes[i]
             gain[i] = node.split.gain if node.left >= 0 else 0
-            sum_hessians[i] = node.totals.sum_hessians * self.criterion.hessian_unit
             n_samples[i] = node.totals.n_samples
-            value[i] = node.value
             depth[i] = node.depth
             bins[i] = -1
             out[i].bitset = -1
@@ -1150,13 +1361,56 @@ cdef class TreeGrower:
         leaf_offsets[:n_leaves] = leaf_starts[order]
         leaf_offsets[n_leaves] = self.n_rows
         self.leaf_offsets = leaf_offsets
-        cdef const int64_t[::1] offsets = self.leaf_offsets
-        leaf_node = self.leaf_nodes
-        fine.gradient_unit = quantized.quantized.leaf_gradient_unit
-        fine.hessian_unit = quantized.quantized.leaf_hessian_unit
+        for output in range(self.n_outputs):
+            self._find_values(
+                quantized + output, output, values[output], sum_hessians[output]
+            )
+        self.vectors = None
+        if self.vector == NULL:
+            stats["value"] = values[0]
+            for leaf in range(n_leaves):
+                out[leaf_node[leaf]].value = values[0, leaf_node[leaf]]
+        else:
+            self.vectors = np.ascontiguousarray(np.asarray(values).T)
+        stats["gain"] = gain
+        stats["sum_hessians"] = np.mean(sum_hessians, axis=0)
+        stats["n_samples"] = n_samples
+        stats["depth"] = depth
+        stats["bin"] = bins
+        return nodes, stats, bitsets
+
+    cdef _find_values(
+        self,
+        const quantized_t* quantized,
+        int output,
+        double[::1] values,
+        double[::1] sum_hessians,
+    ):
+        """Write the value and the sum of hessians of each node, for one output.
+
+        Leaves get them from the finer sums. OUT: values, sum_hessians (n_nodes,).
+        """
+        cdef:
+            int i, leaf
+            int n_leaves = (self.n_nodes + 1) // 2
+            grown_t* node
+            const totals_t* totals
+            bint is_done
+            criterion_t fine = self.criterion
+            const int32_t[::1] leaf_nodes = self.leaf_nodes
+            const int64_t[::1] offsets = self.leaf_offsets
+            int64_t[:, ::1] sums = np.zeros((n_leaves, 2), dtype=np.int64)
+            double[::1] parent_values = np.zeros(self.n_nodes)
+        for i in range(self.n_nodes):
+            node = &self.nodes[i]
+            totals = &self._get_outputs(node)[output]
+            values[i] = 0 if i == 0 else totals.value
+            sum_hessians[i] = totals.sum_hessians * self.criteria[output].hessian_unit
+        fine.gradient_unit = quantized.leaf_gradient_unit
+        fine.hessian_unit = quantized.leaf_hessian_unit
         with nogil:
             is_done = sum_leaves(
-                &quantized.quantized,
+                quantized,
                 self.rows,
                 &offsets[0],
                 n_leaves,
@@ -1167,12 +1421,12 @@ cdef class TreeGrower:
         if not is_done:
             raise MemoryError()
         if self.criterion.path_smoothing > 0:
-            self._find_parent_values(&fine, sums, leaf_node, parent_values)
+            self._find_parent_values(&fine, sums, leaf_nodes, parent_values)
         for leaf in range(n_leaves):
-            i = leaf_node[leaf]
+            i = leaf_nodes[leaf]
             node = &self.nodes[i]
             # A tree of a single node found nothing to say about the data.
-            value[i] = 0 if self.n_nodes == 1 else compute_node_value(
+            values[i] = 0 if self.n_nodes == 1 else compute_node_value(
                 &fine,
                 sums[leaf, 0],
                 sums[leaf, 1],
@@ -1181,15 +1435,7 @@ cdef class TreeGrower:
                 node.totals.lower_bound,
                 node.totals.upper_bound,
             )
-            out[i].value = value[i]
             sum_hessians[i] = sums[leaf, 1] * fine.hessian_unit
-        stats["value"] = value
-        stats["gain"] = gain
-        stats["sum_hessians"] = sum_hessians
-        stats["n_samples"] = n_samples
-        stats["depth"] = depth
-        stats["bin"] = bins
-        return nodes, stats, bitsets
 
     cdef void _find_parent_values(
         self,

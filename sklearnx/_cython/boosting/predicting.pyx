@@ -27,7 +27,8 @@ cdef struct job_t:
     const uint32_t* bitsets
     const linear_leaf_t* linear_leaves
     const linear_term_t* linear_terms
-    double linear_divisor
+    const double* vectors  # (n_nodes, n_outputs), or NULL
+    double divisor  # of linear models and of vectors
     int64_t n_trees
     int n_outputs
     const void* X
@@ -72,7 +73,24 @@ cdef double _compute_linear(
     for i in range(leaf.n_terms):
         term = job.linear_terms + leaf.start + i
         value += term.coefficient * (row[term.feature] - term.centre)
-    return skx_finish_linear(value, leaf.quantum, job.linear_divisor, node.value)
+    return skx_finish_linear(value, leaf.quantum, job.divisor, node.value)
+
+
+cdef void _add_vectors(
+    const job_t* job, int64_t tree, const floating* X, int64_t start, int64_t stop
+) noexcept nogil:
+    cdef:
+        const node_t* nodes = job.nodes + job.offsets[tree]
+        const double* vectors = job.vectors + job.offsets[tree] * job.n_outputs
+        const double* vector
+        int64_t row
+        int output
+    for row in range(start, stop):
+        vector = vectors + job.n_outputs * <int64_t> _find_leaf(
+            nodes, job.bitsets, X + row * job.n_features
+        )
+        for output in range(job.n_outputs):
+            job.raw[output * job.n_rows + row] += vector[output] / job.divisor
 
 
 cdef void _predict_rows(
@@ -84,6 +102,9 @@ cdef void _predict_rows(
         int32_t leaf
         double* raw
     for tree in range(job.n_trees):
+        if job.vectors != NULL:
+            _add_vectors(job, tree, X, start, stop)
+            continue
         nodes = job.nodes + job.offsets[tree]
         raw = job.raw + (tree % job.n_outputs) * job.n_rows
         for row in range(start, stop):
@@ -139,15 +160,16 @@ def add_predictions(
     int n_threads,
     const uint8_t[::1] linear_leaves=None,
     const uint8_t[::1] linear_terms=None,
-    double linear_divisor=1.0,
+    double divisor=1.0,
+    const double[:, ::1] vectors=None,
 ):
     """Add the trees' values to raw scores.
 
     IN: nodes (bytes of NODE_DTYPE), offsets (n_trees + 1,) of each tree's first node,
     bitsets, X (n_rows, n_features); linear_leaves and linear_terms (bytes of
-    LINEAR_LEAF_DTYPE and LINEAR_TERM_DTYPE), if any leaf has a linear model, and by
-    what these models' values are divided. INOUT: raw (n_outputs, n_rows); tree t adds
-    to output t % n_outputs.
+    LINEAR_LEAF_DTYPE and LINEAR_TERM_DTYPE), if any leaf has a linear model; vectors
+    (n_nodes, n_outputs), if leaves have those; divisor of the values of both. INOUT:
+    raw (n_outputs, n_rows); tree t adds to output t % n_outputs, with vectors to all.
     """
     cdef job_t job
     if X.shape[0] == 0 or offsets.shape[0] == 1:
@@ -160,7 +182,10 @@ def add_predictions(
     if linear_leaves is not None and linear_leaves.shape[0] > 0:
         job.linear_leaves = <const linear_leaf_t*> &linear_leaves[0]
         job.linear_terms = <const linear_term_t*> &linear_terms[0]
-    job.linear_divisor = linear_divisor
+    job.vectors = NULL
+    if vectors is not None:
+        job.vectors = &vectors[0, 0]
+    job.divisor = divisor
     _run(nodes, offsets, bitsets, X, &job, n_threads)
 
 
@@ -181,6 +206,7 @@ def find_leaves(
         return
     job.n_outputs = 1
     job.raw = NULL
+    job.vectors = NULL
     job.leaves = &leaves[0, 0]
     _run(nodes, offsets, bitsets, X, &job, n_threads)
 

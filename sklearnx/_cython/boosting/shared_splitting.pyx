@@ -32,6 +32,7 @@ from sklearnx._cython.boosting.splitting cimport (
     skx_level_t,
     mark_left_codes,
     measure_split,
+    measure_t,
     node_has_missing,
     parent_t,
     set_child_values,
@@ -42,7 +43,9 @@ from sklearnx._cython.boosting.splitting cimport (
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
 
 
-cdef shared_search_t* allocate_shared_search(const binned_t* binned) noexcept nogil:
+cdef shared_search_t* allocate_shared_search(
+    const binned_t* binned, int n_outputs
+) noexcept nogil:
     """Return what a search needs, NULL if there is no memory left."""
     cdef:
         int64_t n_bins = binned.offsets[binned.n_features]
@@ -52,7 +55,7 @@ cdef shared_search_t* allocate_shared_search(const binned_t* binned) noexcept no
     search.gains = <double*> calloc(2 * n_bins, sizeof(double))
     search.levels = <skx_level_t*> calloc(n_bins, sizeof(skx_level_t))
     search.n_levels = <int32_t*> calloc(binned.n_features, sizeof(int32_t))
-    search.chances = <double*> calloc(2 * n_bins, sizeof(double))
+    search.chances = <double*> calloc(2 * n_bins * n_outputs, sizeof(double))
     search.first_cuts = <int32_t*> calloc(binned.n_features, sizeof(int32_t))
     search.n_cuts = <int32_t*> calloc(binned.n_features, sizeof(int32_t))
     if (
@@ -89,7 +92,7 @@ cdef void start_shared_search(
 ) noexcept nogil:
     """Begin a tree: note what its nodes have to agree on. IN: the root's histogram."""
     cdef:
-        int i, feature, first, last
+        int i, feature
         const hist_bin_t* bins
     search.sum_hessians = totals.sum_hessians
     memset(search.gains, 0, 2 * binned.offsets[binned.n_features] * sizeof(double))
@@ -105,31 +108,48 @@ cdef void start_shared_search(
                 feature,
                 search.levels + binned.offsets[feature],
             )
-            _note_chances(search, binned, criterion, bins, feature)
+            note_chances(
+                criterion,
+                bins,
+                search.levels + binned.offsets[feature],
+                search.n_levels[feature],
+                search.chances + 2 * binned.offsets[feature],
+            )
             continue
-        first = 0
-        last = binned.n_bins[feature] - 1
-        while first <= last and bins[first].n_samples == 0:
-            first += 1
-        while last > first and bins[last].n_samples == 0:
-            last -= 1
-        search.first_cuts[feature] = first
-        search.n_cuts[feature] = last - first + node_has_missing(binned, bins, feature)
+        note_cuts(search, binned, bins, feature)
 
 
-cdef void _note_chances(
+cdef void note_cuts(
     shared_search_t* search,
     const binned_t* binned,
-    const criterion_t* criterion,
     const hist_bin_t* bins,
     int feature,
 ) noexcept nogil:
-    """Write what prefixes and suffixes of the sorted levels gain by chance."""
+    """Note after which bins a node can be split. IN: its bins of a numeric feature."""
+    cdef int first = 0, last = binned.n_bins[feature] - 1
+    while first <= last and bins[first].n_samples == 0:
+        first += 1
+    while last > first and bins[last].n_samples == 0:
+        last -= 1
+    search.first_cuts[feature] = first
+    search.n_cuts[feature] = last - first + node_has_missing(binned, bins, feature)
+
+
+cdef void note_chances(
+    const criterion_t* criterion,
+    const hist_bin_t* bins,
+    const skx_level_t* levels,
+    int n_levels,
+    double* chances,
+) noexcept nogil:
+    """Write what prefixes and suffixes of sorted levels gain by chance.
+
+    IN: bins of their feature, levels (n_levels,). OUT: chances (n_levels,), one more if
+    that is odd.
+    """
     cdef:
-        int i, direction, n_levels = search.n_levels[feature]
+        int i, direction
         side_t side
-        const skx_level_t* levels = search.levels + binned.offsets[feature]
-        double* chances = search.chances + 2 * binned.offsets[feature]
     for direction in range(2):
         memset(&side, 0, sizeof(side_t))
         for i in range((n_levels + 1) // 2):
@@ -150,26 +170,79 @@ cdef void add_split_gains(
     int feature,
 ) noexcept nogil:
     """Add the gains of a node. IN: its histogram. INOUT: search.gains of `feature`."""
+    add_feature_gains(
+        search,
+        binned,
+        criterion,
+        totals,
+        histogram,
+        feature,
+        search.chances + 2 * binned.offsets[feature],
+        totals.sum_hessians / <double> search.sum_hessians,
+        measure_split,
+        search.gains + 2 * binned.offsets[feature],
+    )
+
+
+cdef void add_feature_gains(
+    const shared_search_t* search,
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const hist_bin_t* histogram,
+    int feature,
+    const double* chances,
+    double share,
+    measure_t measure,
+    double* gains,
+) noexcept nogil:
+    """Add what `measure` says of each split of a feature.
+
+    IN: search, for the order of levels and the first cut; histogram; chances (n_bins +
+    1,) of splits of levels, and the node's share in them. INOUT: gains (2 * (n_bins +
+    1),).
+    """
     cdef:
         const hist_bin_t* bins = histogram + binned.offsets[feature]
         parent_t parent
     describe_parent(criterion, totals, &parent)
     if binned.is_categorical[feature]:
         _add_categorical_gains(
-            search, binned, criterion, totals, &parent, bins, feature
+            criterion,
+            totals,
+            &parent,
+            bins,
+            search.levels + binned.offsets[feature],
+            search.n_levels[feature],
+            chances,
+            share,
+            measure,
+            gains,
         )
     else:
-        _add_numeric_gains(search, binned, criterion, totals, &parent, bins, feature)
+        _add_numeric_gains(
+            binned,
+            criterion,
+            totals,
+            &parent,
+            bins,
+            feature,
+            search.first_cuts[feature],
+            measure,
+            gains,
+        )
 
 
 cdef void _add_numeric_gains(
-    shared_search_t* search,
     const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,
     const parent_t* parent,
     const hist_bin_t* bins,
     int feature,
+    int first_cut,
+    measure_t measure,
+    double* gains,
 ) noexcept nogil:
     cdef:
         int bin_idx, n_bins = binned.n_bins[feature]
@@ -179,9 +252,8 @@ cdef void _add_numeric_gains(
         int64_t sum_gradients = 0, sum_hessians = 0, n_samples = 0
         double gain = 0, gain_missing_left = 0
         const hist_bin_t* missing = bins + n_bins
-        double* gains = search.gains + 2 * binned.offsets[feature]
     if has_missing:
-        gain_missing_left = measure_split(
+        gain_missing_left = measure(
             criterion,
             totals,
             parent,
@@ -191,13 +263,13 @@ cdef void _add_numeric_gains(
             missing.sum_hessians,
             missing.n_samples,
         )
-    for bin_idx in range(search.first_cuts[feature], n_split_points):
+    for bin_idx in range(first_cut, n_split_points):
         # An empty bin makes the same split of this node as the one before.
         if bins[bin_idx].n_samples > 0:
             sum_gradients += bins[bin_idx].sum_gradients
             sum_hessians += bins[bin_idx].sum_hessians
             n_samples += bins[bin_idx].n_samples
-            gain = gain_missing_left = measure_split(
+            gain = gain_missing_left = measure(
                 criterion,
                 totals,
                 parent,
@@ -208,7 +280,7 @@ cdef void _add_numeric_gains(
                 n_samples,
             )
             if has_missing:
-                gain_missing_left = measure_split(
+                gain_missing_left = measure(
                     criterion,
                     totals,
                     parent,
@@ -223,42 +295,38 @@ cdef void _add_numeric_gains(
 
 
 cdef void _add_categorical_gains(
-    shared_search_t* search,
-    const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,
     const parent_t* parent,
     const hist_bin_t* bins,
-    int feature,
+    const skx_level_t* levels,
+    int n_levels,
+    const double* chances,
+    double share,
+    measure_t measure,
+    double* gains,
 ) noexcept nogil:
     cdef:
-        int i, direction, n_levels = search.n_levels[feature]
+        int i, direction
         int64_t sum_gradients, sum_hessians, n_samples
-        double gain, share = totals.sum_hessians / <double> search.sum_hessians
         const hist_bin_t* bin_
-        const skx_level_t* levels = search.levels + binned.offsets[feature]
-        const double* chances = search.chances + 2 * binned.offsets[feature]
-        double* gains = search.gains + 2 * binned.offsets[feature]
     for direction in range(2):
         sum_gradients = sum_hessians = n_samples = 0
-        gain = 0
         for i in range((n_levels + 1) // 2):
             bin_ = bins + levels[i if direction == 0 else n_levels - 1 - i].level
-            if bin_.n_samples > 0:
-                sum_gradients += bin_.sum_gradients
-                sum_hessians += bin_.sum_hessians
-                n_samples += bin_.n_samples
-                gain = measure_split(
-                    criterion,
-                    totals,
-                    parent,
-                    0,
-                    chances[i] * share,
-                    sum_gradients,
-                    sum_hessians,
-                    n_samples,
-                )
-            gains[i] += gain
+            sum_gradients += bin_.sum_gradients
+            sum_hessians += bin_.sum_hessians
+            n_samples += bin_.n_samples
+            gains[i] += measure(
+                criterion,
+                totals,
+                parent,
+                0,
+                chances[i] * share,
+                sum_gradients,
+                sum_hessians,
+                n_samples,
+            )
         gains += (n_levels + 1) // 2
         chances += (n_levels + 1) // 2
 
@@ -276,36 +344,55 @@ cdef void find_shared_split(
     `level` makes random splits others. OUT: split, without sums and values; its gain is
     0 if there is none.
     """
-    cdef:
-        int i, feature, place, first, last, half
-        double* gains
+    cdef int i, feature
     memset(split, 0, sizeof(split_t))
     for i in range(binned.n_used):
         feature = binned.used[i]
-        gains = search.gains + 2 * binned.offsets[feature]
-        half = (search.n_levels[feature] + 1) // 2
-        if binned.is_categorical[feature]:
-            first, last = 0, 2 * half
-        else:
-            first, last = 2 * search.first_cuts[feature], 2 * binned.n_bins[feature]
-        if criterion.extra_trees and first < last:
-            first = _draw_place(search, binned, criterion, level, feature)
-            last = first + (1 if binned.is_categorical[feature] else 2)
         if allowed[feature]:
-            for place in range(first, last):
-                if split.gain < gains[place] < INFINITY:
-                    split.gain = gains[place]
-                    split.feature = feature
-                    split.is_categorical = binned.is_categorical[feature]
-                    split.bin = split.n_left_levels = split.missing_left = 0
-                    if not split.is_categorical:
-                        split.bin = place // 2
-                        split.missing_left = place % 2
-                    elif place < half:
-                        split.n_left_levels = place + 1
-                    else:
-                        split.n_left_levels = half - place - 1
-        memset(gains, 0, 2 * (binned.n_bins[feature] + 1) * sizeof(double))
+            take_best_place(search, binned, criterion, level, feature, split)
+        memset(
+            search.gains + 2 * binned.offsets[feature],
+            0,
+            2 * (binned.n_bins[feature] + 1) * sizeof(double),
+        )
+
+
+cdef void take_best_place(
+    const shared_search_t* search,
+    const binned_t* binned,
+    const criterion_t* criterion,
+    int32_t key,
+    int feature,
+    split_t* split,
+) noexcept nogil:
+    """Take over the split of a feature with the largest gain, if that is larger.
+
+    `key` makes random splits others. INOUT: split, without sums and values.
+    """
+    cdef:
+        int place, first, last
+        int half = (search.n_levels[feature] + 1) // 2
+        const double* gains = search.gains + 2 * binned.offsets[feature]
+    if binned.is_categorical[feature]:
+        first, last = 0, 2 * half
+    else:
+        first, last = 2 * search.first_cuts[feature], 2 * binned.n_bins[feature]
+    if criterion.extra_trees and first < last:
+        first = _draw_place(search, binned, criterion, key, feature)
+        last = first + (1 if binned.is_categorical[feature] else 2)
+    for place in range(first, last):
+        if split.gain < gains[place] < INFINITY:
+            split.gain = gains[place]
+            split.feature = feature
+            split.is_categorical = binned.is_categorical[feature]
+            split.bin = split.n_left_levels = split.missing_left = 0
+            if not split.is_categorical:
+                split.bin = place // 2
+                split.missing_left = place % 2
+            elif place < half:
+                split.n_left_levels = place + 1
+            else:
+                split.n_left_levels = half - place - 1
 
 
 cdef int _draw_place(
@@ -323,10 +410,10 @@ cdef int _draw_place(
             + draw_cut(criterion, level, feature, search.n_cuts[feature])
         )
     n_left = draw_left_levels(criterion, level, feature, search.n_levels[feature])
-    return _find_place_of_levels(search, feature, n_left)
+    return find_place_of_levels(search, feature, n_left)
 
 
-cdef int _find_place_of_levels(
+cdef int find_place_of_levels(
     const shared_search_t* search, int feature, int n_left
 ) noexcept nogil:
     """Return the place of a prefix of the sorted levels, a suffix if `n_left` < 0."""
@@ -378,7 +465,7 @@ cdef bint take_shared_split(
             split.left_hessians += bins[code].sum_hessians
             split.left_n_samples += bins[code].n_samples
     if split.is_categorical:
-        place = _find_place_of_levels(search, feature, split.n_left_levels)
+        place = find_place_of_levels(search, feature, split.n_left_levels)
         chance = search.chances[2 * binned.offsets[feature] + place] * (
             totals.sum_hessians / <double> search.sum_hessians
         )

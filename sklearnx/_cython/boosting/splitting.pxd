@@ -61,6 +61,24 @@ cdef extern from "splitting_kernels.h" nogil:
         double key
         int32_t level
 
+    void skx_sort_levels(skx_level_t* levels, int n_levels) noexcept
+
+    # What the kernels of the plain gain need of a node, and of what is left of a cut.
+    ctypedef struct skx_plain_t:
+        double gradient_unit
+        double hessian_unit
+        double l2
+        double parent_loss
+        double min_child_weight
+        double rounding
+        int64_t sum_gradients
+        int64_t sum_hessians
+        int64_t n_samples
+        int64_t min_samples_leaf
+
+    ctypedef struct skx_left_t:
+        pass
+
 
 cdef bint has_plain_gain(const criterion_t* criterion) noexcept nogil
 
@@ -97,13 +115,42 @@ cdef bint write_left_levels(
     uint8_t* goes_left,
 ) noexcept nogil
 
-# ---- parts of a search, for `shared_splitting` ----
+# ---- parts of a search, for `shared_splitting` and `vector_splitting` ----
+
+ctypedef double (*measure_t)(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    double chance,
+    int64_t left_gradients,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+) noexcept nogil
 
 cdef void describe_parent(
     const criterion_t* criterion, const totals_t* totals, parent_t* parent
 ) noexcept nogil
 
+cdef void describe_plain(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    skx_plain_t* node,
+) noexcept nogil
+
 cdef double measure_split(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    double chance,
+    int64_t left_gradients,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+) noexcept nogil
+
+cdef double measure_output(
     const criterion_t* criterion,
     const totals_t* totals,
     const parent_t* parent,
@@ -127,6 +174,14 @@ cdef int draw_cut(
 
 cdef int draw_left_levels(
     const criterion_t* criterion, int32_t node_idx, int feature, int n_levels
+) noexcept nogil
+
+cdef bint has_level_support(
+    const hist_bin_t* level, double rows_per_hessian
+) noexcept nogil
+
+cdef double compute_level_value(
+    const criterion_t* criterion, const hist_bin_t* level
 ) noexcept nogil
 
 cdef int sort_levels(

@@ -83,23 +83,6 @@ cdef extern from "skx_math.h" nogil:
 cdef extern from "splitting_kernels.h" nogil:
     int SKX_BINS_AT_A_TIME
 
-    ctypedef struct skx_plain_t:
-        double gradient_unit
-        double hessian_unit
-        double l2
-        double parent_loss
-        double min_child_weight
-        double rounding
-        int64_t sum_gradients
-        int64_t sum_hessians
-        int64_t n_samples
-        int64_t min_samples_leaf
-
-    ctypedef struct skx_left_t:
-        pass
-
-    void skx_sort_levels(skx_level_t* levels, int n_levels) noexcept
-
     void skx_sum_left(
         const hist_bin_t* bins, int n_bins, hist_bin_t more, hist_bin_t* sum,
         skx_left_t* left,
@@ -357,6 +340,69 @@ cdef double _compute_restrained_gain(
     )
 
 
+cdef inline bint _is_allowed(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+) noexcept nogil:
+    """Return whether both children of a split are large enough."""
+    cdef int64_t right_hessians = totals.sum_hessians - left_hessians
+    return not (
+        left_n_samples < criterion.min_samples_leaf
+        or totals.n_samples - left_n_samples < criterion.min_samples_leaf
+        or left_hessians * criterion.hessian_unit < criterion.min_child_weight
+        or right_hessians * criterion.hessian_unit < criterion.min_child_weight
+    )
+
+
+cdef inline double _compute_gain(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    int64_t left_gradients,
+    int64_t left_hessians,
+    bint* is_rounding,
+) noexcept nogil:
+    """Return the gain of a split that is allowed.
+
+    OUT: is_rounding, whether the children differ by no more than rounding errors.
+    """
+    cdef:
+        int64_t right_hessians = totals.sum_hessians - left_hessians
+        double left_gradient = left_gradients * criterion.gradient_unit
+        double right_gradient = (
+            totals.sum_gradients - left_gradients
+        ) * criterion.gradient_unit
+        double l2 = criterion.l2_regularization
+        double left_curvature = left_hessians * criterion.hessian_unit + l2
+        double right_curvature = right_hessians * criterion.hessian_unit + l2
+        double sum_curvatures = left_curvature + right_curvature
+        double left_cross = left_gradient * right_curvature
+        double right_cross = right_gradient * left_curvature
+        double cross = left_cross - right_cross
+        double gain
+    is_rounding[0] = fabs(cross) <= ROUNDING * (fabs(left_cross) + fabs(right_cross))
+    if criterion.is_plain:
+        gain = cross * cross / (left_curvature * right_curvature * sum_curvatures)
+        if l2 > 0:
+            gain -= parent.loss * l2 / sum_curvatures
+        return gain
+    return _compute_restrained_gain(
+        criterion,
+        totals,
+        parent,
+        monotonic_cst,
+        left_gradient,
+        left_curvature,
+        left_hessians * parent.rows_per_hessian,
+        right_gradient,
+        right_curvature,
+        right_hessians * parent.rows_per_hessian,
+    )
+
+
 cdef inline bint _try_split(
     const criterion_t* criterion,
     const totals_t* totals,
@@ -373,48 +419,22 @@ cdef inline bint _try_split(
     `chance` is taken off the gain.
     """
     cdef:
-        int64_t right_hessians = totals.sum_hessians - left_hessians
-        double left_gradient = left_gradients * criterion.gradient_unit
-        double right_gradient = (
-            totals.sum_gradients - left_gradients
-        ) * criterion.gradient_unit
-        double l2 = criterion.l2_regularization
-        double left_curvature = left_hessians * criterion.hessian_unit + l2
-        double right_curvature = right_hessians * criterion.hessian_unit + l2
-        double sum_curvatures = left_curvature + right_curvature
-        double left_cross = left_gradient * right_curvature
-        double right_cross = right_gradient * left_curvature
-        double cross = left_cross - right_cross
         double gain
-    if (
-        left_n_samples < criterion.min_samples_leaf
-        or totals.n_samples - left_n_samples < criterion.min_samples_leaf
-        or left_hessians * criterion.hessian_unit < criterion.min_child_weight
-        or right_hessians * criterion.hessian_unit < criterion.min_child_weight
-    ):
+        bint is_rounding
+    if not _is_allowed(criterion, totals, left_hessians, left_n_samples):
         return False
-    if criterion.is_plain:
-        gain = cross * cross / (left_curvature * right_curvature * sum_curvatures)
-        if l2 > 0:
-            gain -= parent.loss * l2 / sum_curvatures
-    else:
-        gain = _compute_restrained_gain(
-            criterion,
-            totals,
-            parent,
-            monotonic_cst,
-            left_gradient,
-            left_curvature,
-            left_hessians * parent.rows_per_hessian,
-            right_gradient,
-            right_curvature,
-            right_hessians * parent.rows_per_hessian,
-        )
+    gain = _compute_gain(
+        criterion,
+        totals,
+        parent,
+        monotonic_cst,
+        left_gradients,
+        left_hessians,
+        &is_rounding,
+    )
     gain -= chance
     # Gradients beyond 1e140 can make it infinite, or nan.
-    if not split.gain < gain < INFINITY:
-        return False
-    if fabs(cross) <= ROUNDING * (fabs(left_cross) + fabs(right_cross)):
+    if is_rounding or not split.gain < gain < INFINITY:
         return False
     split.gain = gain
     split.left_gradients = left_gradients
@@ -477,6 +497,25 @@ cdef void describe_parent(
     parent.rows_per_hessian = _compute_rows_per_hessian(criterion, totals)
 
 
+cdef void describe_plain(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    skx_plain_t* node,
+) noexcept nogil:
+    """Write what the kernels of the plain gain need of a node. OUT: node."""
+    node.gradient_unit = criterion.gradient_unit
+    node.hessian_unit = criterion.hessian_unit
+    node.l2 = criterion.l2_regularization
+    node.parent_loss = parent.loss
+    node.min_child_weight = criterion.min_child_weight
+    node.rounding = ROUNDING
+    node.sum_gradients = totals.sum_gradients
+    node.sum_hessians = totals.sum_hessians
+    node.n_samples = totals.n_samples
+    node.min_samples_leaf = criterion.min_samples_leaf
+
+
 cdef void set_child_values(
     const criterion_t* criterion,
     const totals_t* totals,
@@ -530,6 +569,41 @@ cdef double measure_split(
     ):
         return 0
     return split.gain
+
+
+cdef double measure_output(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    int monotonic_cst,
+    double chance,
+    int64_t left_gradients,
+    int64_t left_hessians,
+    int64_t left_n_samples,
+) noexcept nogil:
+    """Return the gain of one output less `chance`, -inf if it may not be split so.
+
+    It can be negative, for another output may gain more than this one loses. The gain
+    is 0 where a split of this output alone would be told from rounding errors by
+    nothing.
+    """
+    cdef:
+        double gain
+        bint is_rounding
+    if not _is_allowed(criterion, totals, left_hessians, left_n_samples):
+        return -INFINITY
+    gain = _compute_gain(
+        criterion,
+        totals,
+        parent,
+        monotonic_cst,
+        left_gradients,
+        left_hessians,
+        &is_rounding,
+    )
+    if is_rounding or not gain < INFINITY:
+        gain = 0
+    return gain - chance
 
 
 cdef double _compute_rows_per_hessian(
@@ -656,16 +730,7 @@ cdef void _find_plain_split(
         double gain
         double[256] gains  # SKX_BINS_AT_A_TIME
         double[256] gains_missing_left
-    node.gradient_unit = criterion.gradient_unit
-    node.hessian_unit = criterion.hessian_unit
-    node.l2 = criterion.l2_regularization
-    node.parent_loss = parent.loss
-    node.min_child_weight = criterion.min_child_weight
-    node.rounding = ROUNDING
-    node.sum_gradients = totals.sum_gradients
-    node.sum_hessians = totals.sum_hessians
-    node.n_samples = totals.n_samples
-    node.min_samples_leaf = criterion.min_samples_leaf
+    describe_plain(criterion, totals, parent, &node)
     memset(&nothing, 0, sizeof(hist_bin_t))
     sum_left = nothing
     while start < n_split_points:
@@ -775,6 +840,30 @@ cdef void _find_random_split(
     )
 
 
+cdef bint has_level_support(
+    const hist_bin_t* level, double rows_per_hessian
+) noexcept nogil:
+    """Return whether a level has enough rows for its value to tell something."""
+    return (
+        level.n_samples > 0
+        and level.sum_hessians * rows_per_hessian >= MIN_LEVEL_SUPPORT
+    )
+
+
+cdef double compute_level_value(
+    const criterion_t* criterion, const hist_bin_t* level
+) noexcept nogil:
+    """Return the smoothed value of a level, with the opposite sign."""
+    return (
+        level.sum_gradients
+        * criterion.gradient_unit
+        / (
+            level.sum_hessians * criterion.hessian_unit
+            + MIN_LEVEL_SUPPORT * criterion.row_weight
+        )
+    )
+
+
 cdef int sort_levels(
     const binned_t* binned,
     const criterion_t* criterion,
@@ -790,22 +879,12 @@ cdef int sort_levels(
     """
     cdef:
         int level, n_levels = 0
-        double hessian
         double rows_per_hessian = _compute_rows_per_hessian(criterion, totals)
-        double smoothing = MIN_LEVEL_SUPPORT * criterion.row_weight
     for level in range(binned.n_bins[feature] + 1):
-        if bins[level].n_samples == 0:
-            continue
-        if bins[level].sum_hessians * rows_per_hessian < MIN_LEVEL_SUPPORT:
-            continue
-        hessian = bins[level].sum_hessians * criterion.hessian_unit
-        levels[n_levels].key = (
-            bins[level].sum_gradients
-            * criterion.gradient_unit
-            / (hessian + smoothing)
-        )
-        levels[n_levels].level = level
-        n_levels += 1
+        if has_level_support(&bins[level], rows_per_hessian):
+            levels[n_levels].key = compute_level_value(criterion, &bins[level])
+            levels[n_levels].level = level
+            n_levels += 1
     skx_sort_levels(levels, n_levels)
     return n_levels
 
