@@ -174,6 +174,8 @@ def test_noise(gradients, weights, has_hessians):
         for n_threads in N_THREADS:
             noise = quantized.compute_noise(rows, n_threads)
             assert noise == oracle.compute_noise(fixed, rows)
+            noise = quantized.compute_noise(None, n_threads)
+            assert noise == oracle.compute_noise(fixed, slice(None))
     w = np.ones(N_ROWS) if weights is None else weights
     h = np.ones(N_ROWS) if hessians is None else hessians
     # A real weight multiplies the gradient; others repeat it.

@@ -596,7 +596,7 @@ cdef class TreeGrower:
             self.criterion.hessian_unit = gradients[output].hessian_unit
             if self.has_categories:
                 self.criterion.noise = outputs[output].compute_noise(
-                    given_rows, self.n_threads
+                    rows, self.n_threads
                 )
             self.criteria[output] = self.criterion
         start_features(&self.rules, tree_idx)

@@ -47,6 +47,10 @@ cdef extern from "quantization_kernels.h" nogil:
         const skx_quantize_t* args, int64_t start, int64_t stop,
         int64_t* sum_gradients, int64_t* sum_hessians,
     ) noexcept
+    void skx_sum_squares_of_words(
+        const int64_t* words, int n_words, int64_t start, int64_t stop, int shift,
+        int64_t* sums,
+    ) noexcept
     void skx_sum_squares(
         const quantized_t* quantized, const uint32_t* rows, int64_t n_rows, int shift,
         int64_t* sum_squares, int64_t* sum_hessians,
@@ -299,20 +303,24 @@ cdef class QuantizedGradients:
 
         Parameters
         ----------
-        rows : uint32 array of shape (n_drawn,)
+        rows : uint32 array of shape (n_drawn,) or None
+            None means all.
         n_threads : int
         """
         cdef:
             noise_job_t job
-            int n_chunks = <int> (
-                (rows.shape[0] + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK
-            )
+            int64_t n_rows = self.n_rows if rows is None else rows.shape[0]
+            int n_chunks = <int> ((n_rows + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK)
             int chunk
             int64_t sum_squares = 0, sum_hessians = 0
             void* memory
         job.quantized = &self.quantized
-        job.rows = &rows[0]
-        job.n_rows = rows.shape[0]
+        if rows is None and self.weights is not None and self.integer_weights:
+            rows = np.arange(n_rows, dtype=np.uint32)
+        job.rows = NULL
+        if rows is not None:
+            job.rows = &rows[0]
+        job.n_rows = n_rows
         job.shift = 0
         if not self.is_narrow:
             # Squares of so many bits, and their sum, fit 64.
@@ -441,8 +449,21 @@ cdef void _sum_squares_of_chunk(void* context, int chunk) noexcept nogil:
         noise_job_t* job = <noise_job_t*> context
         int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
         int64_t n = min(<int64_t> ROWS_PER_CHUNK, job.n_rows - start)
+        int64_t[2] sums
     job.sum_squares[chunk] = 0
     job.sum_hessians[chunk] = 0
+    if job.rows == NULL:
+        skx_sum_squares_of_words(
+            job.quantized.words,
+            job.quantized.n_words,
+            start,
+            start + n,
+            job.shift,
+            sums,
+        )
+        job.sum_squares[chunk] = sums[0]
+        job.sum_hessians[chunk] = sums[1]
+        return
     skx_sum_squares(
         job.quantized,
         job.rows + start,

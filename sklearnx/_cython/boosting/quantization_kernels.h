@@ -179,6 +179,30 @@ static inline void skx_quantize(
     kernel(args, start, stop, sum_gradients, sum_hessians);
 }
 
+// The usual case of what follows: all rows from start to stop, without integer weights.
+SKX_CLONES static void skx_sum_squares_of_words(
+    const int64_t *SKX_RESTRICT words, int n_words, int64_t start, int64_t stop,
+    int shift, int64_t *SKX_RESTRICT sums) {
+    const int64_t half = (INT64_C(1) << shift) >> 1;
+    int64_t sum_s = 0, sum_h = 0;
+    if (n_words == 1) {
+        // Of 12 bits, which are not shifted.
+        for (int64_t i = start; i < stop; ++i) {
+            const int64_t gradient = words[i] >> PACKED_GRADIENT_SHIFT;
+            sum_s += gradient * gradient;
+            sum_h += (words[i] >> PACKED_HESSIAN_SHIFT) & PACKED_HESSIAN_MASK;
+        }
+    } else {
+        for (int64_t i = start; i < stop; ++i) {
+            const int64_t gradient = (words[2 * i] + half) >> shift;
+            sum_s += gradient * gradient;
+            sum_h += (int64_t)((uint64_t)words[2 * i + 1] >> PAIR_HESSIAN_SHIFT);
+        }
+    }
+    sums[0] = sum_s;
+    sums[1] = sum_h;
+}
+
 // Add what histograms sum of some rows: squares of gradients, shifted to fewer bits and
 // taken once for each unit of an integer weight, and hessians.
 static inline void skx_sum_squares(
