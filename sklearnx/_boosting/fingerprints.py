@@ -21,6 +21,7 @@ MAX_ARRAY_SIZE = 1000  # of arrays that are written out
 MAX_DEPTH = 4  # of objects inside objects
 MAX_TEXT_LENGTH = 80  # in messages
 MAX_COLUMNS = 5  # in messages
+MAX_DENSE_VALUES = 1 << 20  # of sparse rows that are digested at a time
 
 
 def describe(value: Any, depth: int = 0) -> str:
@@ -96,8 +97,10 @@ def _digest_values(matrix: Any) -> str:
         return digest(matrix)
     hasher = blake2b(digest_size=DIGEST_SIZE)
     hasher.update(f"{matrix.dtype.descr}{matrix.shape}".encode())
-    for row in range(matrix.shape[0]):
-        hasher.update(matrix[row].toarray().reshape(-1).view(np.uint8))
+    n_rows = max(MAX_DENSE_VALUES // max(matrix.shape[1], 1), 1)
+    for start in range(0, matrix.shape[0], n_rows):
+        some = matrix[start : start + n_rows].toarray(order="C")
+        hasher.update(some.reshape(-1).view(np.uint8))
     return hasher.hexdigest()
 
 
