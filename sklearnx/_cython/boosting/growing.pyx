@@ -1090,6 +1090,7 @@ cdef class TreeGrower:
         search.finished = -1
         search.subtracts = False
         search.allowed[0] = search.allowed[1] = NULL
+        search.splits[0] = search.splits[1] = self.splits
         for output in range(self.n_outputs):
             self._plan_histogram(&search, node, quantized, output)
             parallel_for(_add_rows, &search, search.histogram.n_tasks, n_threads)
