@@ -177,9 +177,8 @@ def _write_columns(matrix, entries):
     """Write the codes of the listed features that are stored by column."""
     layout = matrix.layout
     all_codes = np.arange(256)
-    for i, feature in enumerate(entries.features):
-        if layout.storage[feature] != NARROW:
-            continue
+    for i in np.flatnonzero(layout.storage[entries.features] == NARROW):
+        feature = entries.features[i]
         column = matrix.columns[layout.positions[feature]]
         default = entries.default_codes[i]
         column_codes = all_codes

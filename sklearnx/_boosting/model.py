@@ -238,12 +238,17 @@ def _add_predictions(trees, offsets, X, raw, n_threads, divisor=1):
     divisor : int, default=1
         Of what the nodes hold undivided: linear models and vectors.
     """
-    for rows, part, nodes, terms in make_dense(X, trees.nodes, trees.linear_terms):
+    # Of sparse rows only what these trees ask for becomes dense.
+    added = slice(offsets[0], offsets[-1])
+    vectors = None if trees.vectors is None else trees.vectors[added]
+    for rows, part, nodes, terms in make_dense(
+        X, trees.nodes[added], trees.linear_terms
+    ):
         # Kernels want their rows of all outputs in C order.
         part_raw = np.ascontiguousarray(raw[:, rows])
         add_predictions(
             nodes.view(np.uint8),
-            offsets,
+            offsets - offsets[0],
             trees.bitsets,
             part,
             part_raw,
@@ -251,7 +256,7 @@ def _add_predictions(trees, offsets, X, raw, n_threads, divisor=1):
             trees.linear_leaves.view(np.uint8),
             terms.view(np.uint8),
             divisor,
-            trees.vectors,
+            vectors,
         )
         if not np.may_share_memory(part_raw, raw):
             raw[:, rows] = part_raw

@@ -16,7 +16,7 @@ from sklearnx._cython.common.dtypes cimport (
     SPARSE_STORAGE,
     binned_t,
     node_t,
-    skx_shared_code,
+    skx_translate_codes,
 )
 from sklearnx._cython.common.threads cimport parallel_for
 
@@ -125,8 +125,7 @@ cdef _write_table(
     """Write which codes of a split's column go right; there may be room for more."""
     cdef:
         int code, n_bins = binned.n_bins[node.feature]
-        int default_code = -1
-        uint8_t[:] right = np.empty(n_bins + 1, dtype=np.uint8)
+        uint8_t[::1] right = np.empty(n_bins + 1, dtype=np.uint8)
     for code in range(n_bins + 1):
         if code == n_bins:
             right[code] = not node.missing_left
@@ -135,14 +134,9 @@ cdef _write_table(
         else:
             right[code] = not (bitsets[node.bitset + code // 32] >> (code % 32)) & 1
     if binned.storage[node.feature] == NARROW_STORAGE:
-        default_code = binned.default_codes[node.feature]
-    if default_code < 0:
+        skx_translate_codes(binned, node.feature, &right[0], &goes_right[0])
+    else:
         goes_right[: n_bins + 1] = right
-        return
-    # Any code of another feature stands for the default one of this.
-    goes_right[:MIN_TABLE] = right[default_code]
-    for code in range(n_bins + 1):
-        goes_right[skx_shared_code(binned, node.feature, code)] = right[code]
 
 
 def find_binned_leaves(

@@ -1217,7 +1217,9 @@ cdef class TreeGrower:
                 release_histogram(&self.histograms, &node.histogram)
                 continue
             if self.shared == NULL:
-                if self._choose_split(node, search.allowed[i], search.splits[i]):
+                if self._choose_split(
+                    node, &search.parents[i], search.allowed[i], search.splits[i]
+                ):
                     return 1
                 if node.split.gain <= 0:
                     release_histogram(&self.histograms, &node.histogram)
@@ -1229,14 +1231,17 @@ cdef class TreeGrower:
         return 0
 
     cdef int _choose_split(
-        self, grown_t* node, const uint8_t* allowed, const split_t* splits
+        self,
+        grown_t* node,
+        const parent_t* parent,
+        const uint8_t* allowed,
+        const split_t* splits,
     ) noexcept nogil:
         """Take the best of a node's splits; return non-zero if memory ran out."""
         cdef:
             const binned_t* binned = &self.matrix.binned
             const split_t* split
             int i, feature
-            parent_t parent
         for i in range(self._count_units()):
             if i < binned.n_dense:
                 feature = binned.dense[i]
@@ -1257,8 +1262,7 @@ cdef class TreeGrower:
         if node.split.gain <= 0:
             return 0
         if self.vector == NULL:
-            describe_parent(&self.criterion, &node.totals, &parent)
-            set_child_values(&self.criterion, &node.totals, &parent, &node.split)
+            set_child_values(&self.criterion, &node.totals, parent, &node.split)
         node.goes_left = <uint8_t*> malloc(binned.n_bins[node.split.feature] + 1)
         if node.goes_left == NULL:
             return 1

@@ -330,15 +330,11 @@ cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil:
 cdef const int32_t* find_features(
     const histogram_job_t* job, int task, int* n_features
 ) noexcept nogil:
-    """Return the features that a task adds rows to."""
+    """Return the dense features that a task adds rows to."""
     cdef:
         const binned_t* binned = job.binned
         int first, n_narrow_tasks = job.n_units * job.n_slots
         const column_group_t* group
-    if task >= n_narrow_tasks + binned.n_wide:
-        task -= n_narrow_tasks + binned.n_wide
-        n_features[0] = binned.sparse_blocks[task].n_features
-        return binned.sparse_blocks[task].features
     if task >= n_narrow_tasks:
         n_features[0] = 1
         return binned.wide_features + task - n_narrow_tasks

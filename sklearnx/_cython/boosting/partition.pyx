@@ -10,14 +10,14 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.common.dtypes cimport (
     NARROW_STORAGE,
     SPARSE_STORAGE,
     binned_t,
-    skx_shared_code,
+    skx_translate_codes,
 )
 from sklearnx._cython.common.threads cimport parallel_for
 
@@ -55,7 +55,6 @@ cdef extern from "sparse_kernels.h" nogil:
     ) noexcept
 
 cdef enum:
-    N_NARROW_CODES = 256
     ROWS_PER_CHUNK = 1 << 12
     MIN_ROWS_FOR_THREADS = 1 << 13
 
@@ -64,7 +63,7 @@ cdef struct job_t:
     const binned_t* binned
     int feature
     const uint8_t* goes_left  # by code of the feature
-    uint8_t[256] narrow_left  # by code of its column, N_NARROW_CODES
+    uint8_t[256] narrow_left  # by code of its column
     skx_stretch_t stretch
     const int64_t* weights
     const uint32_t* source
@@ -137,6 +136,7 @@ cdef int64_t partition_rows(
     """
     cdef:
         job_t job
+        int n_codes
         int64_t n_chunks = (n_rows + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK
         int64_t chunk, n_left, total = 0
         int64_t* memory = <int64_t*> malloc(2 * n_chunks * sizeof(int64_t))
@@ -148,7 +148,8 @@ cdef int64_t partition_rows(
     job.feature = feature
     job.goes_left = goes_left
     if binned.storage[feature] == NARROW_STORAGE:
-        _set_narrow_left(&job)
+        n_codes = skx_translate_codes(binned, feature, goes_left, job.narrow_left)
+        job.stretch = skx_find_stretch(job.narrow_left, n_codes)
     job.weights = weights
     job.source = source
     job.rows = rows
@@ -168,23 +169,6 @@ cdef int64_t partition_rows(
     parallel_for(_join_chunk, &job, <int> n_chunks, n_threads)
     free(memory)
     return total
-
-
-cdef void _set_narrow_left(job_t* job) noexcept nogil:
-    """Translate the split into codes of the column."""
-    cdef:
-        int code, n_codes = job.binned.n_bins[job.feature] + 1
-        int default_code = job.binned.default_codes[job.feature]
-    memcpy(job.narrow_left, job.goes_left, n_codes)
-    if default_code >= 0:
-        # Any code of another feature stands for the default one of this.
-        memset(job.narrow_left, job.goes_left[default_code], N_NARROW_CODES)
-        for code in range(n_codes):
-            job.narrow_left[skx_shared_code(job.binned, job.feature, code)] = (
-                job.goes_left[code]
-            )
-        n_codes = N_NARROW_CODES
-    job.stretch = skx_find_stretch(job.narrow_left, n_codes)
 
 
 cdef void _split_chunk(void* context, int chunk) noexcept nogil:

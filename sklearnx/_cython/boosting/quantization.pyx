@@ -47,13 +47,9 @@ cdef extern from "quantization_kernels.h" nogil:
         const skx_quantize_t* args, int64_t start, int64_t stop,
         int64_t* sum_gradients, int64_t* sum_hessians,
     ) noexcept
-    void skx_sum_squares_of_words(
-        const int64_t* words, int n_words, int64_t start, int64_t stop, int shift,
-        int64_t* sums,
-    ) noexcept
     void skx_sum_squares(
-        const quantized_t* quantized, const uint32_t* rows, int64_t n_rows, int shift,
-        int64_t* sum_squares, int64_t* sum_hessians,
+        const quantized_t* quantized, const uint32_t* rows, int64_t start, int64_t stop,
+        int shift, int64_t* sums,
     ) noexcept
     int64_t skx_fine(
         double value, double scale, const double* factors, bint integer_weights,
@@ -315,8 +311,6 @@ cdef class QuantizedGradients:
             int64_t sum_squares = 0, sum_hessians = 0
             void* memory
         job.quantized = &self.quantized
-        if rows is None and self.weights is not None and self.integer_weights:
-            rows = np.arange(n_rows, dtype=np.uint32)
         job.rows = NULL
         if rows is not None:
             job.rows = &rows[0]
@@ -448,30 +442,11 @@ cdef void _sum_squares_of_chunk(void* context, int chunk) noexcept nogil:
     cdef:
         noise_job_t* job = <noise_job_t*> context
         int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
-        int64_t n = min(<int64_t> ROWS_PER_CHUNK, job.n_rows - start)
+        int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
         int64_t[2] sums
-    job.sum_squares[chunk] = 0
-    job.sum_hessians[chunk] = 0
-    if job.rows == NULL:
-        skx_sum_squares_of_words(
-            job.quantized.words,
-            job.quantized.n_words,
-            start,
-            start + n,
-            job.shift,
-            sums,
-        )
-        job.sum_squares[chunk] = sums[0]
-        job.sum_hessians[chunk] = sums[1]
-        return
-    skx_sum_squares(
-        job.quantized,
-        job.rows + start,
-        n,
-        job.shift,
-        &job.sum_squares[chunk],
-        &job.sum_hessians[chunk],
-    )
+    skx_sum_squares(job.quantized, job.rows, start, stop, job.shift, sums)
+    job.sum_squares[chunk] = sums[0]
+    job.sum_hessians[chunk] = sums[1]
 
 
 cdef void _quantize_chunk(void* context, int chunk) noexcept nogil:

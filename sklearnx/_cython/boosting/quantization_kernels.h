@@ -203,24 +203,29 @@ SKX_CLONES static void skx_sum_squares_of_words(
     sums[1] = sum_h;
 }
 
-// Add what histograms sum of some rows: squares of gradients, shifted to fewer bits and
-// taken once for each unit of an integer weight, and hessians.
+// Sum what histograms sum of the rows from start to stop of a list, NULL for all: squares
+// of gradients, shifted to fewer bits and taken once for each unit of an integer weight,
+// and hessians.
 static inline void skx_sum_squares(
-    const quantized_t *quantized, const uint32_t *rows, int64_t n_rows, int shift,
-    int64_t *sum_squares, int64_t *sum_hessians) {
+    const quantized_t *quantized, const uint32_t *rows, int64_t start, int64_t stop,
+    int shift, int64_t *sums) {
     const int64_t *words = quantized->words;
     const int64_t *weights = quantized->integer_weights ? quantized->weights : NULL;
+    if (rows == NULL && weights == NULL) {
+        skx_sum_squares_of_words(words, quantized->n_words, start, stop, shift, sums);
+        return;
+    }
     const int64_t half = (INT64_C(1) << shift) >> 1;
     int64_t sum_s = 0, sum_h = 0;
-    for (int64_t i = 0; i < n_rows; ++i) {
-        const uint32_t row = rows[i];
+    for (int64_t i = start; i < stop; ++i) {
+        const int64_t row = rows == NULL ? i : (int64_t)rows[i];
         int64_t gradient, weight = 1;
         if (quantized->n_words == 1) {
             gradient = words[row] >> PACKED_GRADIENT_SHIFT;
             sum_h += (words[row] >> PACKED_HESSIAN_SHIFT) & PACKED_HESSIAN_MASK;
         } else {
-            gradient = words[2 * (int64_t)row];
-            sum_h += words[2 * (int64_t)row + 1] >> PAIR_HESSIAN_SHIFT;
+            gradient = words[2 * row];
+            sum_h += words[2 * row + 1] >> PAIR_HESSIAN_SHIFT;
         }
         if (weights != NULL && weights[row] > 0) {
             weight = weights[row];
@@ -229,8 +234,8 @@ static inline void skx_sum_squares(
         gradient = (gradient + half) >> shift;
         sum_s += weight * gradient * gradient;
     }
-    *sum_squares += sum_s;
-    *sum_hessians += sum_h;
+    sums[0] = sum_s;
+    sums[1] = sum_h;
 }
 
 // Add the fine values of some rows.

@@ -36,6 +36,7 @@ from sklearnx._cython.boosting.splitting cimport (
     node_has_missing,
     parent_t,
     set_child_values,
+    set_left_sums,
     side_t,
     sort_levels,
     totals_t,
@@ -453,17 +454,17 @@ cdef bint take_shared_split(
     IN: histogram, goes_left (n_bins + 1,), shared. OUT: split.
     """
     cdef:
-        int code, place, feature = shared.feature
-        const hist_bin_t* bins = histogram + binned.offsets[feature]
+        int place, feature = shared.feature
         double chance = 0
         parent_t parent
     describe_parent(criterion, totals, &parent)
     split[0] = shared[0]
-    for code in range(binned.n_bins[feature] + 1):
-        if goes_left[code]:
-            split.left_gradients += bins[code].sum_gradients
-            split.left_hessians += bins[code].sum_hessians
-            split.left_n_samples += bins[code].n_samples
+    set_left_sums(
+        histogram + binned.offsets[feature],
+        goes_left,
+        binned.n_bins[feature] + 1,
+        split,
+    )
     if split.is_categorical:
         place = find_place_of_levels(search, feature, split.n_left_levels)
         chance = search.chances[2 * binned.offsets[feature] + place] * (

@@ -161,6 +161,10 @@ cdef double measure_output(
     int64_t left_n_samples,
 ) noexcept nogil
 
+cdef void set_left_sums(
+    const hist_bin_t* bins, const uint8_t* goes_left, int n_codes, split_t* split
+) noexcept nogil
+
 cdef void set_child_values(
     const criterion_t* criterion,
     const totals_t* totals,

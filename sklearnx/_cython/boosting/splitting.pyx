@@ -516,6 +516,19 @@ cdef void describe_plain(
     node.min_samples_leaf = criterion.min_samples_leaf
 
 
+cdef void set_left_sums(
+    const hist_bin_t* bins, const uint8_t* goes_left, int n_codes, split_t* split
+) noexcept nogil:
+    """Write the sums of the left child. IN: bins and goes_left (n_codes,)."""
+    cdef int code
+    split.left_gradients = split.left_hessians = split.left_n_samples = 0
+    for code in range(n_codes):
+        if goes_left[code]:
+            split.left_gradients += bins[code].sum_gradients
+            split.left_hessians += bins[code].sum_hessians
+            split.left_n_samples += bins[code].n_samples
+
+
 cdef void set_child_values(
     const criterion_t* criterion,
     const totals_t* totals,

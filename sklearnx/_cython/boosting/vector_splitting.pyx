@@ -44,6 +44,7 @@ from sklearnx._cython.boosting.splitting cimport (
     node_has_missing,
     parent_t,
     set_child_values,
+    set_left_sums,
     skx_left_t,
     skx_level_t,
     skx_plain_t,
@@ -460,20 +461,19 @@ cdef void split_outputs(
     gets the sums of the first output. OUT: outputs (n_outputs,).
     """
     cdef:
-        int output, code
-        const hist_bin_t* bins
+        int output
+        int64_t first = binned.offsets[split.feature]
         parent_t parent
         split_t* part
     for output in range(vector.n_outputs):
         part = &outputs[output]
         part[0] = split[0]
-        part.left_gradients = part.left_hessians = part.left_n_samples = 0
-        bins = histogram + output * vector.n_bins + binned.offsets[split.feature]
-        for code in range(binned.n_bins[split.feature] + 1):
-            if goes_left[code]:
-                part.left_gradients += bins[code].sum_gradients
-                part.left_hessians += bins[code].sum_hessians
-                part.left_n_samples += bins[code].n_samples
+        set_left_sums(
+            histogram + output * vector.n_bins + first,
+            goes_left,
+            binned.n_bins[split.feature] + 1,
+            part,
+        )
         describe_parent(&vector.criteria[output], &totals[output], &parent)
         set_child_values(&vector.criteria[output], &totals[output], &parent, part)
     split[0] = outputs[0]

@@ -103,12 +103,21 @@ typedef struct {
     const uint8_t *entry_codes;
 } binned_t;
 
-// The code in a shared column that stands for a code of one of its features.
-static inline int skx_shared_code(const binned_t *binned, int feature, int code) {
+// Write for each code of a narrow column what holds for the codes of one of its features:
+// of a shared column, any code of another feature stands for the default one of this.
+// IN: by_code (n_bins + 1,). OUT: by_column. Returns how many codes the column has.
+static inline int skx_translate_codes(
+    const binned_t *binned, int feature, const uint8_t *by_code, uint8_t *by_column) {
+    const int n_bins = binned->n_bins[feature];
     const int default_code = binned->default_codes[feature];
-    if (default_code < 0) return code;
-    if (code == default_code) return 0;
-    return binned->first_codes[feature] + code - (code > default_code);
+    const int first = binned->first_codes[feature];
+    if (default_code < 0) {
+        for (int code = 0; code <= n_bins; ++code) by_column[code] = by_code[code];
+        return n_bins + 1;
+    }
+    for (int i = 0; i < MAX_NARROW_BINS; ++i) by_column[i] = by_code[default_code];
+    for (int i = 0; i < n_bins; ++i) by_column[first + i] = by_code[i + (i >= default_code)];
+    return MAX_NARROW_BINS;
 }
 
 // Fixed-point gradients and hessians of one tree, weights included: words for the sums

@@ -77,7 +77,9 @@ cdef extern from "dtypes.h" nogil:
         const uint32_t* entry_rows
         const uint8_t* entry_codes
 
-    int skx_shared_code(const binned_t* binned, int feature, int code) noexcept
+    int skx_translate_codes(
+        const binned_t* binned, int feature, const uint8_t* by_code, uint8_t* by_column
+    ) noexcept
 
     ctypedef struct quantized_t:
         const int64_t* words
