@@ -5,9 +5,16 @@ import numpy as np
 from sklearnx._boosting.constraints import clip_refitted_leaves
 from sklearnx._boosting.linear_leaves import LinearLeaves
 from sklearnx._boosting.model import Tree
+from sklearnx._boosting.row_order import (
+    N_ROUNDS_BEFORE,
+    find_order,
+    profits_from_order,
+    reorder_matrix,
+)
 from sklearnx._cython.boosting.binned_predicting import add_node_values
 from sklearnx._cython.boosting.growing import TreeGrower
 from sklearnx._cython.boosting.quantization import QuantizedGradients
+from sklearnx._cython.boosting.reordering import reorder_columns
 from sklearnx._cython.boosting.sampling import multiply_rows
 
 
@@ -25,20 +32,48 @@ class Scores:
     ----------
     raw : float64 array of shape (n_outputs, n_rows)
         The scores: the sums themselves unless there is a base.
+    order : uint32 array of shape (n_rows,) or None
+        Which rows they are the scores of, if these were reordered.
     """
 
     def __init__(self, sums, base=None):
         self.sums = sums
         self.base = base
         self.raw = sums if base is None else base + sums
+        self.order = None
+
+    def reorder(self, order, n_threads):
+        """Put the scores of row `order[i]` at `i`, in place."""
+        reorder_columns(self.sums, order, n_threads)
+        if self.base is not None:
+            reorder_columns(self.base, order, n_threads)
+            reorder_columns(self.raw, order, n_threads)
+        self.order = order
+
+    def get_raw(self, positions=None):
+        """Return the scores of some rows by their positions before any reordering.
+
+        Parameters
+        ----------
+        positions : int array or None
+            None means all.
+        """
+        raw = self.raw
+        if self.order is not None:
+            raw = np.empty_like(self.raw)
+            raw[:, self.order] = self.raw
+        return raw if positions is None else np.ascontiguousarray(raw[:, positions])
 
 
 class Booster:
     """Adds trees to a model, a round at a time; each corrects all those before it.
 
-    Other ways of boosting override which scores a round's gradients are taken at
-    (`scores_to_fit`), how the values of its trees shrink (`factor`, `unit`) and what
-    they are added to (`make_scores`, `update_scores`).
+    Other ways of boosting override what a round does (`_boost`), which scores its
+    gradients are taken at (`scores_to_fit`), how the values of its trees shrink
+    (`factor`, `unit`) and what they are added to (`make_scores`, `update_scores`).
+
+    After some rounds the rows of the matrix, and all that belongs to them, may be put
+    into another order, see `row_order`.
 
     Parameters
     ----------
@@ -46,7 +81,7 @@ class Booster:
     train : Rows
         Training data.
     matrix : BinnedMatrix
-        Their features.
+        Their features; it is the booster's from now on.
     edges : float64 array
         Upper edges of the bins, in the order of a histogram.
     model : BoostedTrees
@@ -94,6 +129,8 @@ class Booster:
     ):
         self.loss = loss
         self.train = train
+        self.y = train.y
+        self.sample_weight = train.sample_weight
         self.matrix = matrix
         self.model = model
         self.learning_rate = self.factor = learning_rate
@@ -115,6 +152,12 @@ class Booster:
             l2_regularization=linear_l2_regularization or 0.0,
             min_rows=growth["min_samples_leaf"],
             n_threads=n_threads,
+        )
+        self.reorders_rows = (
+            loss.treats_rows_alike
+            and sampler is None
+            and not self.fits_linear_leaves
+            and profits_from_order(matrix)
         )
         with timer.measure("init score"):
             self._init_scores()
@@ -156,8 +199,7 @@ class Booster:
         """Go on from what `get_state` returned after an earlier round."""
         self.loss.set_state(state["loss"])
 
-    def boost(self, iteration):
-        """Run one round: add a tree for each output, or one for all."""
+    def _boost(self, iteration):
         self._fit_round(iteration)
 
     def _shrink(self, values):
@@ -182,8 +224,17 @@ class Booster:
 
     # -- steps of a round --
 
+    def boost(self, iteration):
+        """Run one round: add a tree for each output, or one for all."""
+        if self.reorders_rows and iteration == self.model.n_iter + N_ROUNDS_BEFORE:
+            with self.timer.measure("reordering"):
+                self._reorder_rows(
+                    find_order(self.round_trees, self.matrix, self.n_threads)
+                )
+        self._boost(iteration)
+
     def _fit_round(self, iteration):
-        y, sample_weight = self.train.y, self.train.sample_weight
+        y, sample_weight = self.y, self.sample_weight
         raw = self.scores_to_fit
         hessians = self.hessians
         with self.timer.measure("gradients"):
@@ -213,6 +264,17 @@ class Booster:
             for position, outputs in enumerate(self.tree_outputs)
         ]
         self.trees += self.round_trees
+
+    def _reorder_rows(self, order):
+        reorder_matrix(self.matrix, order, self.n_threads)
+        # Those that were given stay as they are.
+        self.y = self.y.copy(order="F")
+        reorder_columns(np.atleast_2d(self.y.T), order, self.n_threads)
+        if self.sample_weight is not None:
+            self.sample_weight = self.sample_weight[order]
+        for quantized in self.quantized:
+            quantized.reorder(order)
+        self.scores.reorder(order, self.n_threads)
 
     def _multiply(self, sample, hessians, sample_weight):
         """Apply the multipliers of drawn rows; return hessians and leaves' weights."""
@@ -247,7 +309,7 @@ class Booster:
             leaves = self.grower.leaf_nodes
             if self.loss.refits_leaves:
                 values = self.loss.compute_leaf_values(
-                    self.train.y,
+                    self.y,
                     self.scores_to_fit[outputs],
                     sample_weight,
                     self.grower.leaf_rows,

@@ -96,7 +96,7 @@ class DartBooster(Booster):
             )
         return Scores(sums, base)
 
-    def boost(self, iteration):
+    def _boost(self, iteration):
         scores = self.scores
         dropped = self._draw_rounds(iteration)
         n_dropped = len(dropped)
@@ -113,6 +113,11 @@ class DartBooster(Booster):
 
     def _round(self, values):
         return np.rint(values / self.unit) * self.unit
+
+    def _reorder_rows(self, order):
+        super()._reorder_rows(order)
+        if self._start_matrix is not None:
+            self._start_matrix = self._start_matrix[order]
 
     def _draw_rounds(self, iteration):
         """Return the earlier rounds to leave out."""

@@ -93,6 +93,8 @@ class Loss:
     refits_leaves : bool
         Whether values of leaves come from `compute_leaf_values`, because the hessian
         says nothing about the loss.
+    treats_rows_alike : bool
+        Whether rows may be handed over in any order, and get the same bits in each.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Loss:
     n_outputs = 1
     constant_hessian = False
     refits_leaves = False
+    treats_rows_alike = True
     options: tuple[str, ...] = ()
 
     @property
@@ -616,6 +619,10 @@ class CustomLoss(Loss):
     n_classes : int, default=None
         Number of classes, None in regression.
     """
+
+    # A user's code may know the rows by their places, and sums of its own may depend
+    # on the order.
+    treats_rows_alike = False
 
     def __init__(self, loss: Any, n_classes: int | None = None):
         self.loss = loss

@@ -26,9 +26,7 @@ class ScoredRows:
 
     @property
     def raw(self):
-        if self._positions is None:
-            return self._scores.raw
-        return np.ascontiguousarray(self._scores.raw[:, self._positions])
+        return self._scores.get_raw(self._positions)
 
     def update(self, booster):
         """Bring the raw scores up to date with the last round of the booster."""

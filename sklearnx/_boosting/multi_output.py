@@ -47,6 +47,7 @@ class MultiOutputLoss(Loss):
         self.link = first.link
         self.constant_hessian = first.constant_hessian
         self.refits_leaves = first.refits_leaves
+        self.treats_rows_alike = first.treats_rows_alike
 
     def _each(self, y):
         """Yield the position, the loss and the target of each output."""

@@ -36,7 +36,7 @@ class ForestBooster(Booster):
             _average(scores, self.model.n_iter)
         return scores
 
-    def boost(self, iteration):
+    def _boost(self, iteration):
         self._fit_round(iteration)
         _average(self.scores, iteration + 1)
 

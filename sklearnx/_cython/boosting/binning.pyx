@@ -477,19 +477,23 @@ def fill_rows(BinnedMatrix matrix, counts, int n_threads):
 
     IN: counts (n_columns, 256), rows of each code.
     """
-    cdef:
-        int column
-        int n_blocks = <int> (
-            (matrix.binned.n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK
-        )
-    if matrix.binned.n_groups == 0 or n_blocks == 0:
-        return
+    cdef int column
     for column in range(matrix.binned.n_columns):
         is_shared = matrix.binned.default_codes[
             matrix.binned.members[matrix.binned.member_starts[column]]
         ] >= 0
         matrix.max_counts[column] = counts[column, int(is_shared) :].max()
     matrix._set_max_counts()
+    fill_blocks(matrix, n_threads)
+
+
+def fill_blocks(BinnedMatrix matrix, int n_threads):
+    """Copy the narrow columns of `matrix` into its blocks."""
+    cdef int n_blocks = <int> (
+        (matrix.binned.n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK
+    )
+    if matrix.binned.n_groups == 0:
+        return
     with nogil:
         parallel_for(_transpose_block, &matrix.binned, n_blocks, n_threads)
 

@@ -290,6 +290,16 @@ cdef class QuantizedGradients:
             self.quantized.leaf_hessian_unit, args.hessian_shift
         )
 
+    def reorder(self, const uint32_t[::1] order):
+        """Put the weight of row `order[i]` at `i`."""
+        cdef const int64_t[::1] fixed_weights
+        if self.weights is None:
+            return
+        self.weights = self.weights[order]
+        self.fixed_weights = self.fixed_weights[order]
+        fixed_weights = self.fixed_weights
+        self.quantized.weights = &fixed_weights[0]
+
     def compute_noise(self, const uint32_t[::1] rows, int n_threads):
         """Return the sum of squared gradients of some rows over that of hessians.
 
