@@ -42,12 +42,15 @@ class Scores:
         self.raw = sums if base is None else base + sums
         self.order = None
 
-    def reorder(self, order, n_threads):
-        """Put the scores of row `order[i]` at `i`, in place."""
-        reorder_columns(self.sums, order, n_threads)
+    def reorder(self, order, spare, n_threads):
+        """Put the scores of row `order[i]` at `i`, in place.
+
+        OUT: spare, bytes for the scores of an output.
+        """
+        reorder_columns(self.sums, order, spare, n_threads)
         if self.base is not None:
-            reorder_columns(self.base, order, n_threads)
-            reorder_columns(self.raw, order, n_threads)
+            reorder_columns(self.base, order, spare, n_threads)
+            reorder_columns(self.raw, order, spare, n_threads)
         self.order = order
 
     def get_raw(self, positions=None):
@@ -266,15 +269,17 @@ class Booster:
         self.trees += self.round_trees
 
     def _reorder_rows(self, order):
-        reorder_matrix(self.matrix, order, self.n_threads)
+        # The gradients are computed anew.
+        spare = self.gradients.ravel().view(np.uint8)
+        reorder_matrix(self.matrix, order, spare, self.n_threads)
         # Those that were given stay as they are.
         self.y = self.y.copy(order="F")
-        reorder_columns(np.atleast_2d(self.y.T), order, self.n_threads)
+        reorder_columns(np.atleast_2d(self.y.T), order, spare, self.n_threads)
         if self.sample_weight is not None:
             self.sample_weight = self.sample_weight[order]
         for quantized in self.quantized:
             quantized.reorder(order)
-        self.scores.reorder(order, self.n_threads)
+        self.scores.reorder(order, spare, self.n_threads)
 
     def _multiply(self, sample, hessians, sample_weight):
         """Apply the multipliers of drawn rows; return hessians and leaves' weights."""

@@ -52,8 +52,11 @@ def find_order(trees, matrix, n_threads):
     return order
 
 
-def reorder_matrix(matrix, order, n_threads):
-    """Reorder the rows of a BinnedMatrix without entries in place."""
+def reorder_matrix(matrix, order, spare, n_threads):
+    """Reorder the rows of a BinnedMatrix without entries in place.
+
+    IN: order (n_rows,). OUT: spare, bytes for a column.
+    """
     for columns in (matrix.columns, matrix.wide):
-        reorder_columns(columns, order, n_threads)
+        reorder_columns(columns, order, spare, n_threads)
     fill_blocks(matrix, n_threads)

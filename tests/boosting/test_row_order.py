@@ -58,9 +58,10 @@ def test_columns(dtype, n_threads):
     columns = rng.integers(0, 200, (3, 40_000)).astype(dtype)
     order = rng.permutation(40_000).astype(np.uint32)
     expected = columns[:, order]
-    reorder_columns(columns, order, n_threads)
+    spare = np.empty(8 * 40_000, dtype=np.uint8)
+    reorder_columns(columns, order, spare, n_threads)
     np.testing.assert_array_equal(columns, expected)
-    reorder_columns(columns[:0], order, n_threads)
+    reorder_columns(columns[:0], order, spare, n_threads)
 
 
 def test_matrix_holds_its_rows_twice():
@@ -68,7 +69,7 @@ def test_matrix_holds_its_rows_twice():
     codes = rng.integers(0, 9, (200, 40)).astype(np.uint8)
     matrix = make_matrix(codes, [9] * 40)
     order = rng.permutation(200).astype(np.uint32)
-    reorder_matrix(matrix, order, 1)
+    reorder_matrix(matrix, order, np.empty(200, dtype=np.uint8), 1)
     np.testing.assert_array_equal(matrix.columns, codes[order].T)
     np.testing.assert_array_equal(matrix.rows, codes[order])
 
@@ -79,7 +80,7 @@ def test_scores_by_the_place_before():
     order = rng.permutation(50).astype(np.uint32)
     for scores in (Scores(sums.copy()), Scores(sums.copy(), base.copy())):
         raw = scores.raw.copy()
-        scores.reorder(order, 1)
+        scores.reorder(order, np.empty(8 * 50, dtype=np.uint8), 1)
         np.testing.assert_array_equal(scores.raw, raw[:, order])
         np.testing.assert_array_equal(scores.get_raw(), raw)
         np.testing.assert_array_equal(scores.get_raw([3, 1]), raw[:, [3, 1]])

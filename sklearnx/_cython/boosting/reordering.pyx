@@ -108,11 +108,13 @@ cdef void _copy_chunk(void* context, int chunk) noexcept nogil:
     memcpy(job.column + start, job.reordered + start, n_rows * job.item_size)
 
 
-def reorder_columns(columns, const uint32_t[::1] order, int n_threads):
+def reorder_columns(
+    columns, const uint32_t[::1] order, uint8_t[::1] spare, int n_threads
+):
     """Reorder the rows of some columns in place.
 
     INOUT: columns (n_columns, n_rows), C-contiguous, of items of 1, 2, 4 or 8 bytes.
-    IN: order (n_rows,).
+    IN: order (n_rows,). OUT: spare, memory for a column at least.
     """
     cdef:
         reorder_t job
@@ -121,10 +123,9 @@ def reorder_columns(columns, const uint32_t[::1] order, int n_threads):
             (order.shape[0] + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK
         )
         uint8_t[:, ::1] given = columns.view(np.uint8)
-        uint8_t[::1] reordered = np.empty(given.shape[1], dtype=np.uint8)
     if given.shape[0] == 0 or given.shape[1] == 0:
         return
-    job.reordered = &reordered[0]
+    job.reordered = &spare[0]
     job.n_rows = order.shape[0]
     job.item_size = columns.itemsize
     job.order = &order[0]
