@@ -39,6 +39,20 @@ def test_one_thread_is_the_caller():
     assert threads[0] in more_threads
 
 
+def test_each_thread_begins_with_its_share():
+    """From the left, and takes from another's share from the right."""
+    caller = trace_tasks(1, 1)[1][0]
+    for _ in range(20):
+        _, threads = trace_tasks(20, 2, microseconds=1000)
+        assert threads[0] == caller
+        # Unless the other thread was so late that there was nothing left to do.
+        if np.any(threads != caller):
+            assert threads[10] != caller
+            break
+    else:
+        pytest.fail("no second thread in any of 20 calls")
+
+
 @pytest.mark.parametrize("n_threads", N_THREADS)
 def test_nested_calls(n_threads):
     for _ in range(20):

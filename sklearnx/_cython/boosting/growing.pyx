@@ -34,6 +34,7 @@ from sklearnx._cython.boosting.histogram cimport (
     allocate_workspace,
     choose_n_slots,
     find_features,
+    find_sparse_block,
     finish_feature,
     free_workspace,
     histogram_job_t,
@@ -325,13 +326,12 @@ cdef void _add_rows_and_search(void* context, int task) noexcept nogil:
     """Do all that there is to do for the features of a task."""
     cdef:
         search_t* search = <search_t*> context
-        int first_block = search.histogram.n_tasks - search.binned.n_sparse_blocks
         const int32_t* features
         int i, n_features = 0
+        int block = find_sparse_block(&search.histogram, task)
     add_rows(&search.histogram, task)
-    if task >= first_block:
-        _search_block(search, &search.binned.sparse_blocks[task - first_block])
-        return
+    if block >= 0:
+        _search_block(search, &search.binned.sparse_blocks[block])
     features = find_features(&search.histogram, task, &n_features)
     for i in range(n_features):
         _search_dense(search, features[i])

@@ -32,8 +32,10 @@ cdef struct histogram_job_t:
     hist_bin_t* larger
     int64_t min_samples  # not default ones, or `histogram` is not made for a feature
     int n_slots
-    int n_tasks
-    const column_group_t* groups  # (n_units,), a task for each of them and each slot
+    int n_parts  # of the work
+    int n_tasks  # as many, or a few more that are none
+    int n_threads
+    const column_group_t* groups  # (n_units,), a part for each of them and each slot
     int n_units
     bint uses_words
 
@@ -68,5 +70,7 @@ cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil
 cdef const int32_t* find_features(
     const histogram_job_t* job, int task, int* n_features
 ) noexcept nogil
+
+cdef int find_sparse_block(const histogram_job_t* job, int task) noexcept nogil
 
 cdef void finish_feature(const histogram_job_t* job, int feature) noexcept nogil

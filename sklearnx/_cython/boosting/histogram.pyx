@@ -267,7 +267,19 @@ cdef void plan_histogram(
     by_block = n_threads == 1 or n_rows >= ROWS_PER_SLOT * n_threads
     job.groups = binned.blocks if by_block else binned.groups
     job.n_units = binned.n_blocks if by_block else binned.n_groups
-    job.n_tasks = job.n_units * job.n_slots + binned.n_wide + binned.n_sparse_blocks
+    job.n_parts = job.n_units * job.n_slots + binned.n_wide + binned.n_sparse_blocks
+    job.n_threads = max(min(n_threads, job.n_parts), 1)
+    job.n_tasks = (job.n_parts + job.n_threads - 1) // job.n_threads * job.n_threads
+
+
+cdef inline int _find_part(const histogram_job_t* job, int task) noexcept nogil:
+    """Return which part of the work a task is, `n_parts` or more if it is none.
+
+    Parts differ in size: slots of groups, then wide columns, then sparse blocks. Each
+    thread, whose share are tasks next to each other, gets every so many of them.
+    """
+    cdef int n_tasks_each = job.n_tasks // job.n_threads
+    return task // n_tasks_each + task % n_tasks_each * job.n_threads
 
 
 cdef inline bint _flushes(
@@ -296,22 +308,25 @@ cdef inline bint _is_live(const histogram_job_t* job, int feature) noexcept nogi
 cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil:
     """Add a slot of rows to the words of a group, or all rows to other features."""
     cdef:
-        int slot, column, n_narrow_tasks = job.n_units * job.n_slots
+        int part = _find_part(job, task), n_narrow_parts = job.n_units * job.n_slots
+        int slot, column
         int64_t start, stop, n_rows
         const column_group_t* group
         int64_t* words
-    if task >= n_narrow_tasks + job.binned.n_wide:
-        add_sparse_block(job, task - n_narrow_tasks - job.binned.n_wide)
+    if part >= job.n_parts:
         return
-    if task >= n_narrow_tasks:
-        _add_wide(job, task - n_narrow_tasks)
+    if part >= n_narrow_parts + job.binned.n_wide:
+        add_sparse_block(job, part - n_narrow_parts - job.binned.n_wide)
         return
-    group = &job.groups[task % job.n_units]
+    if part >= n_narrow_parts:
+        _add_wide(job, part - n_narrow_parts)
+        return
+    group = &job.groups[part % job.n_units]
     if not job.uses_words:
         for column in range(group.first, group.first + group.n_columns):
             _add_narrow(job, column)
         return
-    slot = task // job.n_units
+    slot = part // job.n_units
     start = job.n_rows * slot // job.n_slots
     stop = job.n_rows * (slot + 1) // job.n_slots
     words = _words_of(job, group.first, slot)
@@ -333,15 +348,27 @@ cdef const int32_t* find_features(
     """Return the dense features that a task adds rows to."""
     cdef:
         const binned_t* binned = job.binned
-        int first, n_narrow_tasks = job.n_units * job.n_slots
+        int part = _find_part(job, task), n_narrow_parts = job.n_units * job.n_slots
+        int first
         const column_group_t* group
-    if task >= n_narrow_tasks:
+    n_features[0] = 0
+    if part >= n_narrow_parts + binned.n_wide:
+        return NULL
+    if part >= n_narrow_parts:
         n_features[0] = 1
-        return binned.wide_features + task - n_narrow_tasks
-    group = &job.groups[task % job.n_units]
+        return binned.wide_features + part - n_narrow_parts
+    group = &job.groups[part % job.n_units]
     first = binned.member_starts[group.first]
     n_features[0] = binned.member_starts[group.first + group.n_columns] - first
     return binned.members + first
+
+
+cdef int find_sparse_block(const histogram_job_t* job, int task) noexcept nogil:
+    """Return the block of sparse features that a task adds rows to, or -1."""
+    cdef:
+        int part = _find_part(job, task)
+        int first = job.n_parts - job.binned.n_sparse_blocks
+    return part - first if first <= part < job.n_parts else -1
 
 
 cdef inline int64_t* _words_of(

@@ -8,10 +8,15 @@
 //
 // calls function(context, task) once for each task in [0, n_tasks), on at most n_threads
 // threads, the caller being one of them, so that a function may not depend on who runs
-// it. Tasks are handed out one by one: a thread that is late, or has lost its core to
-// another process, holds up no more than the task it is at. One job runs at a time: a
-// call that finds the team at work (from another thread, or nested) runs its tasks
-// itself.
+// it. Each thread has a share of the tasks, the same one in every job of that many, so
+// that what it left in its cache is there for the next job on the same data:
+//
+//   tasks  0 1 2 3 4 | 5 6 7 8 9      thread 0 from the left of its share; when that is
+//          --> thread 0  --> thread 1    done, it takes from the right of another's
+//
+// Tasks are taken one by one: a thread that is late, or has lost its core to another
+// process, holds up no more than the task it is at. One job runs at a time: a call that
+// finds the team at work (from another thread, or nested) runs its tasks itself.
 //
 // To put a thread to sleep and wake it takes longer than many of a tree's jobs, so that
 // whoever waits first looks again for as long as that takes, MAX_LOOKING, and no longer.
@@ -51,61 +56,90 @@ class ThreadPool {
             return;
         }
         start_workers(n_threads - 1);
+        ++job_idx_;
         function_.store(function, std::memory_order_relaxed);
         context_.store(context, std::memory_order_relaxed);
-        n_tasks_.store(n_tasks, std::memory_order_relaxed);
+        n_shares_.store(n_threads, std::memory_order_relaxed);
         n_unfinished_.store(n_tasks, std::memory_order_relaxed);
-        ++job_idx_;
-        offer_.store(pack(job_idx_, n_threads - 1, n_tasks));
+        for (std::int64_t i = 0; i < n_threads; ++i) {
+            shares_[i].tasks.store(pack_share(
+                job_idx_, i * n_tasks / n_threads, (i + 1) * n_tasks / n_threads));
+        }
+        offer_.store(pack_offer(job_idx_, n_threads - 1));
         wake_workers(n_threads - 1);
-        work_on_offer(0);
+        work_on_job(job_idx_, 0);
         wait_for_workers();
         is_busy_.store(false, std::memory_order_release);
     }
 
   private:
-    // What is on offer, in one word, so that a worker that comes too late can neither
-    // take a task of another job nor read half of it: the job's number, how many
-    // workers may still join it, and how many tasks nobody has taken.
     enum { TASK_BITS = 24, HELPER_BITS = 8 };
     enum { MAX_TASKS = (1 << TASK_BITS) - 1, MAX_HELPERS = (1 << HELPER_BITS) - 1 };
     enum { MAX_LOOKING = 50 };  // microseconds
 
-    static std::uint64_t pack(std::uint32_t job, int n_helpers, int n_tasks) {
-        return ((std::uint64_t)job << (TASK_BITS + HELPER_BITS)) |
-               ((std::uint64_t)n_helpers << TASK_BITS) | (std::uint64_t)n_tasks;
+    // What is on offer, in one word: the job's number, and how many workers may still
+    // join it.
+    static std::uint64_t pack_offer(std::uint32_t job, int n_helpers) {
+        return ((std::uint64_t)job << HELPER_BITS) | (std::uint64_t)n_helpers;
     }
     static std::uint32_t job_of(std::uint64_t offer) {
-        return (std::uint32_t)(offer >> (TASK_BITS + HELPER_BITS));
+        return (std::uint32_t)(offer >> HELPER_BITS);
     }
-    static int helpers_of(std::uint64_t offer) {
-        return (int)((offer >> TASK_BITS) & MAX_HELPERS);
-    }
-    static int tasks_of(std::uint64_t offer) { return (int)(offer & MAX_TASKS); }
+    static int helpers_of(std::uint64_t offer) { return (int)(offer & MAX_HELPERS); }
 
-    // Run tasks of the job on offer until none is left; return which job it was. A
-    // worker that takes its first one joins the job.
-    std::uint32_t work_on_offer(int joins) {
-        std::uint64_t offer = offer_.load();
-        const std::uint32_t job = job_of(offer);
-        while (job_of(offer) == job && tasks_of(offer) > 0 &&
-               helpers_of(offer) >= joins) {
-            const std::uint64_t rest =
-                offer - 1 - ((std::uint64_t)joins << TASK_BITS);
-            if (!offer_.compare_exchange_weak(offer, rest)) continue;
-            // The job cannot end before this task, so that all this is of that job.
-            const int task =
-                n_tasks_.load(std::memory_order_relaxed) - tasks_of(offer);
-            function_.load(std::memory_order_relaxed)(
-                context_.load(std::memory_order_relaxed), task);
-            if (n_unfinished_.fetch_sub(1) == 1 && caller_sleeps_.load()) {
-                std::lock_guard<std::mutex> lock(mutex_);
-                done_.notify_one();
+    // The tasks of a share that nobody has taken, in one word with the job's number, so
+    // that a worker that comes too late takes none of another job.
+    struct alignas(64) Share {
+        std::atomic<std::uint64_t> tasks{0};
+    };
+    static std::uint64_t pack_share(
+        std::uint32_t job, std::int64_t start, std::int64_t stop) {
+        return ((std::uint64_t)job << (2 * TASK_BITS)) |
+               ((std::uint64_t)start << TASK_BITS) | (std::uint64_t)stop;
+    }
+
+    // Take a task of a share, -1 if there is none: the first if it is one's own.
+    static int take_task(Share &share, std::uint32_t job, bool is_own) {
+        std::uint64_t tasks = share.tasks.load();
+        for (;;) {
+            const int start = (int)((tasks >> TASK_BITS) & MAX_TASKS);
+            const int stop = (int)(tasks & MAX_TASKS);
+            if (start >= stop || tasks != pack_share(job, start, stop)) return -1;
+            const std::uint64_t rest = is_own ? pack_share(job, start + 1, stop)
+                                              : pack_share(job, start, stop - 1);
+            if (share.tasks.compare_exchange_weak(tasks, rest)) {
+                return is_own ? start : stop - 1;
             }
-            offer = rest;
-            joins = 0;
         }
-        return job;
+    }
+
+    // Run tasks of a job until none is left, those of one's own share first.
+    void work_on_job(std::uint32_t job, int thread) {
+        const int n_shares = n_shares_.load(std::memory_order_relaxed);
+        for (int i = 0; i < n_shares; ++i) {
+            Share &share = shares_[(thread + i) % n_shares];
+            for (;;) {
+                const int task = take_task(share, job, i == 0);
+                if (task < 0) break;
+                // The job cannot end before this task, so that all this is of that job.
+                function_.load(std::memory_order_relaxed)(
+                    context_.load(std::memory_order_relaxed), task);
+                if (n_unfinished_.fetch_sub(1) == 1 && caller_sleeps_.load()) {
+                    std::lock_guard<std::mutex> lock(mutex_);
+                    done_.notify_one();
+                }
+            }
+        }
+    }
+
+    // Join the job on offer, if it wants more workers; return which one it is.
+    std::uint32_t join(int thread) {
+        std::uint64_t offer = offer_.load();
+        do {
+            if (helpers_of(offer) == 0) return job_of(offer);
+        } while (!offer_.compare_exchange_weak(offer, offer - 1));
+        work_on_job(job_of(offer), thread);
+        return job_of(offer);
     }
 
     template <typename Condition>
@@ -135,7 +169,7 @@ class ThreadPool {
     void start_workers(int n_workers) {
         while (n_workers_ < n_workers) {
             try {
-                std::thread(&ThreadPool::work, this).detach();
+                std::thread(&ThreadPool::work, this, n_workers_ + 1).detach();
             } catch (const std::system_error &) {
                 return;  // no more threads to be had: fewer will do
             }
@@ -151,7 +185,7 @@ class ThreadPool {
         for (int i = 0; i < n_asleep; ++i) wake_.notify_one();
     }
 
-    void work() {
+    void work(int thread) {
         std::uint32_t last_job = 0;
         for (;;) {
             const auto is_new = [&] {
@@ -164,7 +198,7 @@ class ThreadPool {
                 wake_.wait(lock, is_new);
                 n_asleep_.fetch_sub(1);
             }
-            last_job = work_on_offer(1);
+            last_job = join(thread);
         }
     }
 
@@ -175,7 +209,8 @@ class ThreadPool {
     std::atomic<std::uint64_t> offer_{0};
     std::atomic<task_t> function_{nullptr};
     std::atomic<void *> context_{nullptr};
-    std::atomic<int> n_tasks_{0}, n_unfinished_{0}, n_asleep_{0};
+    std::atomic<int> n_shares_{0}, n_unfinished_{0}, n_asleep_{0};
+    Share shares_[MAX_HELPERS];
     std::atomic<bool> caller_sleeps_{false};
     std::mutex mutex_;  // of those who go to sleep and who wake them
     std::condition_variable wake_, done_;
