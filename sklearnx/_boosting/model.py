@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearnx._cython.boosting.binned_predicting import find_binned_leaves
-from sklearnx._cython.boosting.growing import NODE_DTYPE, STATS_DTYPE
+from sklearnx._cython.boosting.collecting import NODE_DTYPE, STATS_DTYPE
 from sklearnx._cython.boosting.linear_leaves import (
     LINEAR_LEAF_DTYPE,
     LINEAR_TERM_DTYPE,

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sklearnx._boosting.constraints import clip_refitted_leaves
-from sklearnx._cython.boosting.growing import NODE_DTYPE
+from sklearnx._cython.boosting.collecting import NODE_DTYPE
 
 
 def make_tree(rng, n_splits, n_features):

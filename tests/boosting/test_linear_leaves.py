@@ -7,7 +7,7 @@ from scipy import sparse
 
 from sklearnx._boosting.linear_leaves import find_path_features
 from sklearnx._boosting.model import Tree
-from sklearnx._cython.boosting.growing import NODE_DTYPE
+from sklearnx._cython.boosting.collecting import NODE_DTYPE
 from sklearnx._cython.boosting.linear_leaves import (
     LINEAR_LEAF_DTYPE,
     LINEAR_TERM_DTYPE,

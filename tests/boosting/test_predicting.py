@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sklearnx._cython.boosting.growing import NODE_DTYPE
+from sklearnx._cython.boosting.collecting import NODE_DTYPE
 from sklearnx._cython.boosting.predicting import (
     add_partial_dependence,
     add_predictions,

@@ -21,6 +21,10 @@ cdef void open_features(
     const feature_rules_t* rules, const uint8_t* node_groups, uint8_t* allowed
 ) noexcept nogil
 
+cdef bint is_open(
+    const feature_rules_t* rules, const uint8_t* node_groups, int feature
+) noexcept nogil
+
 cdef void draw_features(
     const feature_rules_t* rules, uint64_t key, uint8_t* allowed
 ) noexcept nogil

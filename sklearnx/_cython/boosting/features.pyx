@@ -50,6 +50,25 @@ cdef void open_features(
         allowed[feature] &= rules.tree_features[feature]
 
 
+cdef bint is_open(
+    const feature_rules_t* rules, const uint8_t* node_groups, int feature
+) noexcept nogil:
+    """Return whether a node's groups leave a feature of the tree open.
+
+    IN: node_groups (n_groups,).
+    """
+    cdef int group
+    if not rules.tree_features[feature]:
+        return False
+    for group in range(rules.n_groups):
+        if (
+            node_groups[group]
+            and rules.groups[<int64_t> group * rules.n_features + feature]
+        ):
+            return True
+    return rules.n_groups == 0
+
+
 cdef void draw_features(
     const feature_rules_t* rules, uint64_t key, uint8_t* allowed
 ) noexcept nogil:

@@ -30,6 +30,7 @@ cdef enum:
     ROWS_PER_CHUNK = 1 << 13  # their doubles fit the second cache
     ROWS_PER_TASK = 1 << 16  # a task finds its place in each leaf by bisection
     ROWS_PER_LEAF = 4  # and a chunk, which visits all leaves, has so many for each
+    MIN_ROWS_FOR_THREADS = 1 << 15  # of all leaves
 
 
 cdef struct job_t:
@@ -162,6 +163,8 @@ cdef bint _run(
     job.cursors = <int64_t*> calloc(n_tasks * n_leaves, sizeof(int64_t))
     if job.cursors == NULL:
         return False
+    if offsets[n_leaves] < MIN_ROWS_FOR_THREADS:
+        n_threads = 1
     parallel_for(task, job, <int> n_tasks, n_threads)
     free(job.cursors)
     return True

@@ -1,0 +1,473 @@
+"""The search of nodes: their histograms, and the best split of all features.
+
+    smaller child   add its rows ---------> finish each feature -> search it
+    larger child    parent's histogram ---> less the smaller's  -> search it
+
+A feature is searched as soon as its bins are there, while they are warm. With few rows
+that is one job, whose tasks are groups of features: a task adds the rows to the columns
+of its features, then does the rest for these. With many the rows of a group are cut
+into slots, so that a second job has to wait for the first; its tasks are units, a dense
+feature or a block of sparse ones.
+
+A histogram has a plane of bins for each output, built one after another; a feature is
+searched once its last plane is there.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+from sklearnx._cython.boosting.features cimport (
+    draw_features,
+    feature_rules_t,
+    open_features,
+)
+from sklearnx._cython.boosting.histogram cimport (
+    add_rows,
+    allocate_workspace,
+    choose_n_slots,
+    find_features,
+    find_sparse_block,
+    finish_feature,
+    free_workspace,
+    histogram_job_t,
+    plan_histogram,
+    sum_rows,
+)
+from sklearnx._cython.boosting.histogram_pool cimport (
+    acquire_histogram,
+    histogram_pool_t,
+)
+from sklearnx._cython.boosting.node_splitting cimport (
+    add_node_gains,
+    complete_node_split,
+    find_node_split,
+    splitter_t,
+)
+from sklearnx._cython.boosting.nodes cimport get_outputs, grown_node_t
+from sklearnx._cython.boosting.splitting cimport describe_parent, parent_t, totals_t
+from sklearnx._cython.common.dtypes cimport (
+    binned_t,
+    hist_bin_t,
+    quantized_t,
+    sparse_block_t,
+    split_t,
+)
+from sklearnx._cython.common.threads cimport parallel_for
+
+cdef extern from "histogram_kernels.h" nogil:
+    void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
+    void skx_subtract_bins(
+        hist_bin_t* bins, const hist_bin_t* less, int64_t n_bins
+    ) noexcept
+
+cdef enum:
+    # Work that a second thread is worth being woken for, in updates of a bin; a bin
+    # that is gathered, subtracted and searched twice costs about as much as 8 of them.
+    MIN_UPDATES_FOR_THREADS = 1 << 15
+    UPDATES_PER_BIN = 8
+
+
+# What makes one node, or two children, ready to be split.
+cdef struct job_t:
+    const search_t* search
+    const binned_t* binned
+    int64_t plane  # first bin of the output that rows are added of
+    bint is_last_plane  # then all of them are there, and features can be searched
+    histogram_job_t histogram  # of the first node that has rows to add, if any
+    bint adds_rows
+    int finished  # feature whose histogram is finished, -1: none
+    bint subtracts  # it from the second node's, which was their parent's
+    grown_node_t* nodes[2]
+    uint8_t* allowed[2]  # NULL: the node is not searched
+    parent_t parents[2]  # what gains need of the nodes
+    # Best of each dense feature, and of each sparse block at the place of its first.
+    split_t* splits[2]
+
+
+cdef bint fill_search(
+    search_t* search,
+    const splitter_t* splitter,
+    const feature_rules_t* rules,
+    const quantized_t* quantized,
+    histogram_pool_t* histograms,
+    int n_threads,
+) noexcept nogil:
+    """Make room for searches with what is given; return False without memory."""
+    cdef:
+        const binned_t* binned = splitter.binned
+        int i
+    search.splitter = splitter
+    search.rules = rules
+    search.quantized = quantized
+    search.histograms = histograms
+    search.n_threads = n_threads
+    search.first_complete = -1
+    if binned.n_sparse == 0:
+        for i in reversed(range(binned.n_used)):
+            if binned.default_codes[binned.used[i]] < 0:
+                search.first_complete = binned.used[i]
+    search.workspace = allocate_workspace(
+        binned, choose_n_slots(binned, binned.n_rows, n_threads)
+    )
+    search.splits = <split_t*> malloc(2 * binned.n_features * sizeof(split_t))
+    search.allowed = <uint8_t*> malloc(2 * binned.n_features)
+    return (
+        search.workspace != NULL and search.splits != NULL and search.allowed != NULL
+    )
+
+
+cdef void empty_search(search_t* search) noexcept nogil:
+    free_workspace(search.workspace)
+    free(search.splits)
+    free(search.allowed)
+
+
+# ---- nodes ---------------------------------------------------------------------------
+
+
+cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept nogil:
+    """Build the histogram of a node from its rows; return False without memory.
+
+    If it is the root, find its sums as well.
+    """
+    cdef:
+        job_t job
+        bint is_root = node.depth == 0
+        int output, n_threads = _choose_n_threads(search, node.stop - node.start)
+        totals_t* totals
+    node.histogram = acquire_histogram(search.histograms)
+    if node.histogram == NULL:
+        return False
+    _start_job(search, node, NULL, &job)
+    job.adds_rows = True
+    for output in range(search.splitter.n_outputs):
+        totals = &get_outputs(node)[output]
+        if is_root and search.first_complete < 0:
+            _set_sums(
+                totals,
+                sum_rows(search.quantized + output, node.rows, node.stop - node.start),
+            )
+        _plan_plane(&job, output)
+        parallel_for(_add_rows, &job, job.histogram.n_tasks, n_threads)
+        if is_root and search.first_complete >= 0:
+            # Others find the bin of their default code from what this one sums to.
+            finish_feature(&job.histogram, search.first_complete)
+            job.finished = search.first_complete
+            job.histogram.totals = _sum_bins(
+                job.binned, job.histogram.histogram, search.first_complete
+            )
+            _set_sums(totals, job.histogram.totals)
+        parallel_for(_search_unit, &job, _count_units(job.binned), n_threads)
+    return True
+
+
+cdef bint search_node(const search_t* search, grown_node_t* node) noexcept nogil:
+    """Find the best split of a node with a histogram; return False without memory.
+
+    INOUT: node, whose split gains 0 if there is none. Where nodes share a split, what
+    the splits of this one gain is added up instead.
+    """
+    cdef job_t job
+    _start_job(search, node, NULL, &job)
+    job.is_last_plane = True
+    _allow_features(&job)
+    parallel_for(
+        _search_unit, &job, _count_units(job.binned), _choose_n_threads(search, 0)
+    )
+    return _choose_splits(&job)
+
+
+cdef bint search_children(
+    const search_t* search, grown_node_t* smaller, grown_node_t* larger
+) noexcept nogil:
+    """Find the best splits of two children, as `search_node` does.
+
+    INOUT: smaller, which gets a histogram, and larger, which has that of the parent, if
+    it was kept, and gets its own.
+    """
+    cdef:
+        job_t job
+        int output, n_threads
+    _start_job(search, smaller, larger, &job)
+    job.adds_rows = True
+    job.subtracts = larger.histogram != NULL
+    if not job.subtracts and not build_histogram(search, larger):
+        return False
+    smaller.histogram = acquire_histogram(search.histograms)
+    if smaller.histogram == NULL:
+        return False
+    _allow_features(&job)
+    n_threads = _choose_n_threads(search, smaller.stop - smaller.start)
+    for output in range(search.splitter.n_outputs):
+        _plan_plane(&job, output)
+        if job.subtracts:
+            job.histogram.larger = larger.histogram + job.plane
+            job.histogram.min_samples = search.splitter.criterion.min_samples_leaf
+        if job.histogram.n_slots == 1:
+            parallel_for(_add_rows_and_search, &job, job.histogram.n_tasks, n_threads)
+        else:
+            parallel_for(_add_rows, &job, job.histogram.n_tasks, n_threads)
+            parallel_for(_search_unit, &job, _count_units(job.binned), n_threads)
+    return _choose_splits(&job)
+
+
+cdef void _start_job(
+    const search_t* search, grown_node_t* first, grown_node_t* second, job_t* job
+) noexcept nogil:
+    """Begin with nothing to add, to subtract and to search. OUT: job."""
+    cdef int i
+    job.search = search
+    job.binned = search.splitter.binned
+    job.is_last_plane = False
+    job.adds_rows = job.subtracts = False
+    job.finished = -1
+    job.nodes[0] = first
+    job.nodes[1] = second
+    for i in range(2):
+        job.allowed[i] = NULL
+        job.splits[i] = search.splits + i * job.binned.n_features
+
+
+cdef void _allow_features(job_t* job) noexcept nogil:
+    """Say on which features each node is searched, if at all."""
+    cdef:
+        const search_t* search = job.search
+        grown_node_t* node
+        int i
+    for i in range(2):
+        node = job.nodes[i]
+        if node == NULL or not node.is_splittable:
+            continue
+        job.allowed[i] = search.allowed + i * job.binned.n_features
+        open_features(search.rules, node.groups, job.allowed[i])
+        describe_parent(&search.splitter.criterion, &node.totals, &job.parents[i])
+        # Those of a batch are drawn for all of its nodes.
+        if search.splitter.shared == NULL:
+            draw_features(search.rules, node.totals.node_idx, job.allowed[i])
+
+
+cdef void _plan_plane(job_t* job, int output) noexcept nogil:
+    """Plan the sums of the first node's rows in the plane of an output."""
+    cdef:
+        const search_t* search = job.search
+        const grown_node_t* node = job.nodes[0]
+        const totals_t* totals = &get_outputs(node)[output]
+        hist_bin_t sums
+    sums.sum_gradients = totals.sum_gradients
+    sums.sum_hessians = totals.sum_hessians
+    sums.n_samples = totals.n_samples
+    job.plane = output * job.binned.offsets[job.binned.n_features]
+    job.is_last_plane = output == search.splitter.n_outputs - 1
+    plan_histogram(
+        &job.histogram,
+        job.binned,
+        search.quantized + output,
+        node.rows,
+        node.stop - node.start,
+        search.workspace,
+        sums,
+        node.live,
+        node.histogram + job.plane,
+        search.n_threads,
+    )
+
+
+cdef hist_bin_t _sum_bins(
+    const binned_t* binned, const hist_bin_t* histogram, int feature
+) noexcept nogil:
+    cdef:
+        int64_t bin_idx
+        hist_bin_t sums
+    memset(&sums, 0, sizeof(hist_bin_t))
+    for bin_idx in range(binned.offsets[feature], binned.offsets[feature + 1]):
+        skx_add_bin(&sums, histogram[bin_idx])
+    return sums
+
+
+cdef void _set_sums(totals_t* totals, hist_bin_t sums) noexcept nogil:
+    totals.sum_gradients = sums.sum_gradients
+    totals.sum_hessians = sums.sum_hessians
+    totals.n_samples = sums.n_samples
+
+
+cdef int _choose_n_threads(const search_t* search, int64_t n_rows) noexcept nogil:
+    """Return how many threads a histogram of so many rows, and its search, get."""
+    cdef:
+        const binned_t* binned = search.splitter.binned
+        int64_t n_updates = n_rows * binned.updates_per_row
+    n_updates += binned.offsets[binned.n_features] * UPDATES_PER_BIN
+    return search.n_threads if n_updates >= MIN_UPDATES_FOR_THREADS else 1
+
+
+cdef int _count_units(const binned_t* binned) noexcept nogil:
+    return binned.n_dense + binned.n_sparse_blocks
+
+
+# ---- tasks ---------------------------------------------------------------------------
+
+
+cdef void _add_rows(void* context, int task) noexcept nogil:
+    add_rows(&(<job_t*> context).histogram, task)
+
+
+cdef void _add_rows_and_search(void* context, int task) noexcept nogil:
+    """Do all that there is to do for the features of a task."""
+    cdef:
+        job_t* job = <job_t*> context
+        const int32_t* features
+        int i, n_features = 0
+        int block = find_sparse_block(&job.histogram, task)
+    add_rows(&job.histogram, task)
+    if block >= 0:
+        _search_block(job, &job.binned.sparse_blocks[block])
+    features = find_features(&job.histogram, task, &n_features)
+    for i in range(n_features):
+        _search_dense(job, features[i])
+
+
+cdef void _search_unit(void* context, int unit) noexcept nogil:
+    """Search a dense feature, or a block of sparse ones."""
+    cdef:
+        job_t* job = <job_t*> context
+        const binned_t* binned = job.binned
+    if unit < binned.n_dense:
+        _search_dense(job, binned.dense[unit])
+    else:
+        _search_block(job, &binned.sparse_blocks[unit - binned.n_dense])
+
+
+cdef void _search_dense(job_t* job, int feature) noexcept nogil:
+    cdef:
+        int i
+        split_t* best[2]
+    for i in range(2):
+        best[i] = job.splits[i] + feature
+    _search_feature(job, feature, False, best)
+
+
+cdef void _search_block(job_t* job, const sparse_block_t* block) noexcept nogil:
+    cdef:
+        int i
+        split_t* best[2]
+    for i in range(2):
+        best[i] = job.splits[i] + block.features[0]
+        if job.allowed[i] != NULL:
+            memset(best[i], 0, sizeof(split_t))
+    for i in range(block.n_features):
+        _search_feature(job, block.features[i], True, best)
+
+
+cdef void _search_feature(
+    job_t* job, int feature, bint is_sparse, split_t** best
+) noexcept nogil:
+    """Finish the histograms of a feature, and search them while they are warm.
+
+    OUT: best (2,), the splits of each node; of a sparse feature they are kept unless
+    this one is better.
+    """
+    cdef:
+        const splitter_t* splitter = job.search.splitter
+        int64_t first = job.binned.offsets[feature], start = job.plane + first
+        grown_node_t* node
+        # The children still have that of their parent.
+        bint is_live = job.nodes[0].live == NULL or job.nodes[0].live[feature] != 0
+        int i
+        split_t split
+        split_t* found
+    if not is_sparse:
+        if job.adds_rows and feature != job.finished:
+            finish_feature(&job.histogram, feature)
+        if job.subtracts and is_live:
+            skx_subtract_bins(
+                job.nodes[1].histogram + start,
+                job.nodes[0].histogram + start,
+                job.binned.offsets[feature + 1] - first,
+            )
+    # What is live is found once, when all planes are there.
+    if not is_live or not job.is_last_plane:
+        return
+    for i in range(2):
+        node = job.nodes[i]
+        if node == NULL or job.allowed[i] == NULL:
+            continue
+        if node.live != NULL and not _could_be_split(splitter, node, feature):
+            node.live[feature] = False
+            continue
+        if not job.allowed[i][feature]:
+            continue
+        if splitter.shared != NULL:
+            add_node_gains(splitter, node, feature)
+            continue
+        found = &split if is_sparse else best[i]
+        find_node_split(splitter, node, &job.parents[i], feature, found)
+        if is_sparse and (split.feature < 0 or split.gain > best[i].gain):
+            best[i][0] = split
+
+
+cdef inline bint _could_be_split(
+    const splitter_t* splitter, const grown_node_t* node, int feature
+) noexcept nogil:
+    """Return whether a node, or one below it, may have a split on a feature.
+
+    On one side of any split are only rows without the default code: too few here are
+    too few further down.
+    """
+    cdef:
+        const binned_t* binned = splitter.binned
+        int default_code = binned.default_codes[feature]
+    if default_code < 0:
+        return True
+    return (
+        node.totals.n_samples
+        - node.histogram[binned.offsets[feature] + default_code].n_samples
+        >= splitter.criterion.min_samples_leaf
+    )
+
+
+# ---- the best of all features --------------------------------------------------------
+
+
+cdef bint _choose_splits(const job_t* job) noexcept nogil:
+    """Give the nodes their best splits; return False if there is no memory left."""
+    cdef:
+        const splitter_t* splitter = job.search.splitter
+        int i
+    if splitter.shared != NULL:
+        return True
+    for i in range(2):
+        if job.allowed[i] == NULL:
+            continue
+        if not _choose_split(job, i):
+            return False
+        if job.nodes[i].split.gain > 0 and not complete_node_split(
+            splitter, &job.parents[i], job.nodes[i]
+        ):
+            return False
+    return True
+
+
+cdef bint _choose_split(const job_t* job, int i) noexcept nogil:
+    """Take the best of a node's splits; return False if memory ran out."""
+    cdef:
+        const binned_t* binned = job.binned
+        grown_node_t* node = job.nodes[i]
+        const split_t* split
+        int unit, feature
+    for unit in range(_count_units(binned)):
+        if unit < binned.n_dense:
+            feature = binned.dense[unit]
+            if not job.allowed[i][feature] or (
+                node.live != NULL and not node.live[feature]
+            ):
+                continue
+        else:
+            feature = binned.sparse_blocks[unit - binned.n_dense].features[0]
+        split = &job.splits[i][feature]
+        if split.feature < 0:
+            return False
+        if split.gain > node.split.gain or (
+            split.gain == node.split.gain > 0 and split.feature < node.split.feature
+        ):
+            node.split = split[0]
+    return True
