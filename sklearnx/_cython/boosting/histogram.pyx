@@ -425,26 +425,10 @@ cdef void _add_wide(const histogram_job_t* job, int column) noexcept nogil:
         const binned_t* binned = job.binned
         int64_t first = column * binned.n_rows
         int n_bins = binned.n_bins[binned.wide_features[column]] + 1
-        int64_t max_count = min(job.n_rows, binned.wide_max_counts[column])
-        int64_t* words = job.workspace.wide_words[column]
         hist_bin_t* bins
     # Few rows go to bins directly, which need not be moved.
-    if job.n_rows >= n_bins and max_count <= job.quantized.rows_per_flush:
-        if binned.wide16 != NULL:
-            skx_add_words16(
-                binned.wide16 + first, job.quantized, job.rows, job.n_rows, words
-            )
-        else:
-            skx_add_words32(
-                binned.wide32 + first, job.quantized, job.rows, job.n_rows, words
-            )
-        skx_flush_column(
-            job.quantized.n_words,
-            words,
-            n_bins,
-            _bins_of_slot(job, binned.wide_features[column], 0),
-            False,
-        )
+    if job.uses_words and job.n_rows >= n_bins:
+        _add_wide_words(job, column, n_bins)
         return
     bins = _clear_bins(job, binned.wide_features[column])
     if binned.wide16 != NULL:
@@ -455,6 +439,31 @@ cdef void _add_wide(const histogram_job_t* job, int column) noexcept nogil:
         skx_add_codes32(
             binned.wide32 + first, job.quantized, job.rows, job.n_rows, bins
         )
+
+
+cdef void _add_wide_words(
+    const histogram_job_t* job, int column, int n_bins
+) noexcept nogil:
+    cdef:
+        const binned_t* binned = job.binned
+        const quantized_t* quantized = job.quantized
+        int64_t first = column * binned.n_rows, start = 0, n_rows = job.n_rows
+        int64_t* words = job.workspace.wide_words[column]
+        hist_bin_t* bins = _bins_of_slot(job, binned.wide_features[column], 0)
+    if min(n_rows, binned.wide_max_counts[column]) > quantized.rows_per_flush:
+        n_rows = quantized.rows_per_flush
+    while start < job.n_rows:
+        n_rows = min(n_rows, job.n_rows - start)
+        if binned.wide16 != NULL:
+            skx_add_words16(
+                binned.wide16 + first, quantized, job.rows + start, n_rows, words
+            )
+        else:
+            skx_add_words32(
+                binned.wide32 + first, quantized, job.rows + start, n_rows, words
+            )
+        skx_flush_column(quantized.n_words, words, n_bins, bins, start > 0)
+        start += n_rows
 
 
 cdef void _add_narrow(const histogram_job_t* job, int column) noexcept nogil:
