@@ -9,29 +9,38 @@ logger = logging.getLogger("sklearnx")
 
 
 class StageTimer:
-    """Sums the seconds that named stages take."""
+    """Sums the seconds that named stages take.
+
+    A stage is not to be measured within itself.
+    """
 
     def __init__(self):
-        self.seconds = {}
+        self._stages = {}
 
-    def measure(self, stage):
+    @property
+    def seconds(self):
+        """Seconds of each stage so far, in the order in which they were first met."""
+        return {name: stage.seconds for name, stage in self._stages.items()}
+
+    def measure(self, name):
         """Return a context that adds the time of its block to a stage."""
-        return _Stage(self.seconds, stage)
+        stage = self._stages.get(name)
+        if stage is None:
+            stage = self._stages[name] = _Stage()
+        return stage
 
 
 class _Stage:
     """A context as a class: as a generator it would take longer than short stages."""
 
-    def __init__(self, seconds, stage):
-        self._seconds = seconds
-        self._stage = stage
+    def __init__(self):
+        self.seconds = 0.0
 
     def __enter__(self):
         self._start = perf_counter()
 
     def __exit__(self, *error):
-        seconds = self._seconds.get(self._stage, 0.0)
-        self._seconds[self._stage] = seconds + perf_counter() - self._start
+        self.seconds += perf_counter() - self._start
 
 
 @contextmanager
