@@ -27,7 +27,7 @@ def draw_curves(figures):
     )
     _draw(axes[2], scaling["of_rows"], "rows", "speed-up", n_threads)
     axes[2].set(ylim=0, ylabel=f"gain by {n_threads} threads over one")
-    axes[0].legend()
+    axes[2].legend(loc="lower left")
     n_rows = scaling["by_columns"][0]["n_rows"]
     n_columns = scaling["by_rows"][0]["n_columns"]
     axes[0].set_title(f"{n_columns} columns, fixed cost of a tree taken off")
@@ -51,7 +51,10 @@ def _draw(ax, rows, x, y, n_threads):
                 marker="o",
                 label=library,
             )
+            sizes = [row[x] for row in large]
     ax.set(xscale="log", xlabel=x, ylabel=y, ylim=(0, None))
+    ax.set_xticks(sizes, [format(size, ",") for size in sizes], fontsize="small")
+    ax.set_xticks([], minor=True)
 
 
 def main(arguments):
