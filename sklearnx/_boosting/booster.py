@@ -165,6 +165,9 @@ class Booster:
         with timer.measure("init score"):
             self._init_scores()
         self.monotonic_cst = growth["monotonic_cst"]
+        # A limit of the user's is kept while the tree grows.
+        is_limited = np.isfinite(growth["max_delta_step"])
+        self.max_leaf_value = np.inf if is_limited else loss.max_leaf_value
         self.grower = TreeGrower(
             matrix, edges, n_outputs=len(self.quantized), n_threads=n_threads, **growth
         )
@@ -330,6 +333,9 @@ class Booster:
                         values,
                     )
             else:
+                if np.isfinite(self.max_leaf_value):
+                    bound = self.max_leaf_value
+                    np.clip(tree.values, -bound, bound, out=tree.values)
                 values = tree.values[leaves]
             tree.values[...] = self._shrink(tree.values)
             values = self._shrink(values)

@@ -93,6 +93,8 @@ class Loss:
     refits_leaves : bool
         Whether values of leaves come from `compute_leaf_values`, because the hessian
         says nothing about the loss.
+    max_leaf_value : float
+        Largest absolute value of a leaf before shrinkage, unless the user sets a limit.
     treats_rows_alike : bool
         Whether rows may be handed over in any order, and get the same bits in each.
     """
@@ -103,6 +105,7 @@ class Loss:
     n_outputs = 1
     constant_hessian = False
     refits_leaves = False
+    max_leaf_value = np.inf
     treats_rows_alike = True
     options: tuple[str, ...] = ()
 
@@ -579,6 +582,9 @@ class MultinomialLogLoss(Loss):
     name = kernel = "multinomial"
     link = "softmax"
     options = ("n_classes",)
+    # Where rows are all but certain to be of other classes, hessians vanish, and a
+    # Newton step would throw scores far off for the sake of a few rows.
+    max_leaf_value = 20.0
 
     def __init__(self, n_classes: int):
         self.n_outputs = n_classes

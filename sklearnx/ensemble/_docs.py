@@ -106,10 +106,11 @@ min_child_weight : float, default=1e-3
     above 0. For squared error a row of weight 1 counts 1, for log loss p * (1 - p).
     LightGBM's `min_sum_hessian_in_leaf`.
 max_delta_step : float, default=0.0
-    Largest absolute value of a leaf before `learning_rate`; 0 means no limit. About 0.7
-    keeps 'poisson' and 'gamma' from diverging where targets spread over many decades.
-    Like `l1_regularization` and `path_smoothing`, not for the leaves of
-    'absolute_error', 'huber' and 'quantile', whose values come from their rows.
+    Largest absolute value of a leaf before `learning_rate`; 0 means no limit, with more
+    than two classes one of 20, which only steps that diverge reach. About 0.7 keeps
+    'poisson' and 'gamma' from diverging where targets spread over many decades. Like
+    `l1_regularization` and `path_smoothing`, not for the leaves of 'absolute_error',
+    'huber' and 'quantile', whose values come from their rows.
 path_smoothing : float, default=0.0
     Draws the value v of a node of n rows, counted by weight, to the value p of its
     parent: ``p + (v - p) * n / (n + path_smoothing)``; LightGBM's `path_smooth`.

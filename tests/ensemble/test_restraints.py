@@ -8,6 +8,7 @@ from sklearnx.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
+from sklearnx.inspection import tree_table
 from tests.ensemble._data import (
     assert_same_bits,
     compute_signal,
@@ -350,3 +351,24 @@ def test_hard_edges(name):
     assert constant.predict(X).tolist() == [7.0] * 4
     one_class = HistGradientBoostingClassifier(**settings).fit(X, ["a"] * 4)
     assert one_class.predict(X).tolist() == ["a"] * 4
+
+
+def test_leaves_of_several_classes_have_a_limit():
+    """A rare class that the features tell apart: its pure leaves would jump."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3_000, 2))
+    y = (X[:, 0] > 0).astype(int)
+    y[:25] = 2
+    X[:25, 1] += 20
+    options = {"max_iter": 1, "learning_rate": 1.0, "min_samples_leaf": 5}
+
+    def find_largest(y, **more):
+        model = HistGradientBoostingClassifier(**options, **more).fit(X, y)
+        n_trees = 1 if model.n_trees_per_iteration_ == 1 else 3
+        tables = [tree_table(model, output=k) for k in range(n_trees)]
+        return max(table["value"].abs().max() for table in tables)
+
+    assert find_largest(y) == 20
+    assert 20 < find_largest(y, max_delta_step=50) <= 50
+    # Two classes have none.
+    assert find_largest(y == 2) > 20

@@ -116,8 +116,10 @@ class ThreadPool {
     // Run tasks of a job until none is left, those of one's own share first.
     void work_on_job(std::uint32_t job, int thread) {
         const int n_shares = n_shares_.load(std::memory_order_relaxed);
+        // The first is the caller's; there may be more workers than others.
+        const int own = thread == 0 ? 0 : 1 + (thread - 1) % (n_shares - 1);
         for (int i = 0; i < n_shares; ++i) {
-            Share &share = shares_[(thread + i) % n_shares];
+            Share &share = shares_[(own + i) % n_shares];
             for (;;) {
                 const int task = take_task(share, job, i == 0);
                 if (task < 0) break;
