@@ -42,16 +42,16 @@ def draw_curves(figures):
 
 
 def _draw(ax, rows, x, y, n_threads):
+    rows = [row for row in rows if row.get("is_large", True)]
     for (library, threads), group in group_timings(rows).items():
         if threads == n_threads:
-            large = [row for row in group if row.get("is_large", True)]
             ax.plot(
-                [row[x] for row in large],
-                [row[y] for row in large],
+                [row[x] for row in group],
+                [row[y] for row in group],
                 marker="o",
                 label=library,
             )
-            sizes = [row[x] for row in large]
+    sizes = sorted({row[x] for row in rows})
     ax.set(xscale="log", xlabel=x, ylabel=y, ylim=(0, None))
     ax.set_xticks(sizes, [format(size, ",") for size in sizes], fontsize="small")
     ax.set_xticks([], minor=True)

@@ -7,6 +7,7 @@ from sklearnx._boosting.linear_leaves import LinearLeaves
 from sklearnx._boosting.model import Tree
 from sklearnx._boosting.row_order import (
     N_ROUNDS_BEFORE,
+    copy_reordered,
     find_order,
     profits_from_order,
     reorder_matrix,
@@ -206,6 +207,7 @@ class Booster:
         self.loss.set_state(state["loss"])
 
     def _boost(self, iteration):
+        """Run one round, during which rows stay in their order."""
         self._fit_round(iteration)
 
     def _shrink(self, values):
@@ -272,16 +274,18 @@ class Booster:
         self.trees += self.round_trees
 
     def _reorder_rows(self, order):
+        """Put row `order[i]` at `i` in all that belongs to rows."""
         # The gradients are computed anew.
         spare = self.gradients.ravel().view(np.uint8)
         reorder_matrix(self.matrix, order, spare, self.n_threads)
         # Those that were given stay as they are.
-        self.y = self.y.copy(order="F")
-        reorder_columns(np.atleast_2d(self.y.T), order, spare, self.n_threads)
+        self.y = copy_reordered(self.y, order, spare, self.n_threads)
         if self.sample_weight is not None:
-            self.sample_weight = self.sample_weight[order]
+            self.sample_weight = copy_reordered(
+                self.sample_weight, order, spare, self.n_threads
+            )
         for quantized in self.quantized:
-            quantized.reorder(order)
+            quantized.reorder(order, self.sample_weight)
         self.scores.reorder(order, spare, self.n_threads)
 
     def _multiply(self, sample, hessians, sample_weight):
@@ -333,8 +337,8 @@ class Booster:
                         values,
                     )
             else:
-                if np.isfinite(self.max_leaf_value):
-                    bound = self.max_leaf_value
+                bound = self.max_leaf_value
+                if bound < np.inf:
                     np.clip(tree.values, -bound, bound, out=tree.values)
                 values = tree.values[leaves]
             tree.values[...] = self._shrink(tree.values)

@@ -9,6 +9,8 @@ put next to each other. Sums over rows are exact: the order changes no bit of th
     after reordering       1 1 1 2 2 3 3 ...
 """
 
+import numpy as np
+
 from sklearnx._cython.boosting.binning import fill_blocks
 from sklearnx._cython.boosting.reordering import reorder_columns, sort_by_leaf
 
@@ -60,3 +62,13 @@ def reorder_matrix(matrix, order, spare, n_threads):
     for columns in (matrix.columns, matrix.wide):
         reorder_columns(columns, order, spare, n_threads)
     fill_blocks(matrix, n_threads)
+
+
+def copy_reordered(values, order, spare, n_threads):
+    """Return float64 values of shape (n_rows,) or (n_rows, n_outputs), reordered.
+
+    IN: order (n_rows,). OUT: spare, bytes for a column.
+    """
+    values = values.copy(order="F")
+    reorder_columns(np.atleast_2d(values.T), order, spare, n_threads)
+    return values

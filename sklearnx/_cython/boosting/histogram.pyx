@@ -425,10 +425,13 @@ cdef void _add_wide(const histogram_job_t* job, int column) noexcept nogil:
         const binned_t* binned = job.binned
         int64_t first = column * binned.n_rows
         int n_bins = binned.n_bins[binned.wide_features[column]] + 1
+        int64_t n_rows_each = job.n_rows  # until words could overflow
         hist_bin_t* bins
+    if min(job.n_rows, binned.wide_max_counts[column]) > job.quantized.rows_per_flush:
+        n_rows_each = job.quantized.rows_per_flush
     # Few rows go to bins directly, which need not be moved.
-    if job.uses_words and job.n_rows >= n_bins:
-        _add_wide_words(job, column, n_bins)
+    if n_rows_each >= n_bins:
+        _add_wide_words(job, column, n_bins, n_rows_each)
         return
     bins = _clear_bins(job, binned.wide_features[column])
     if binned.wide16 != NULL:
@@ -442,18 +445,16 @@ cdef void _add_wide(const histogram_job_t* job, int column) noexcept nogil:
 
 
 cdef void _add_wide_words(
-    const histogram_job_t* job, int column, int n_bins
+    const histogram_job_t* job, int column, int n_bins, int64_t n_rows_each
 ) noexcept nogil:
     cdef:
         const binned_t* binned = job.binned
         const quantized_t* quantized = job.quantized
-        int64_t first = column * binned.n_rows, start = 0, n_rows = job.n_rows
+        int64_t first = column * binned.n_rows, start = 0, n_rows
         int64_t* words = job.workspace.wide_words[column]
         hist_bin_t* bins = _bins_of_slot(job, binned.wide_features[column], 0)
-    if min(n_rows, binned.wide_max_counts[column]) > quantized.rows_per_flush:
-        n_rows = quantized.rows_per_flush
     while start < job.n_rows:
-        n_rows = min(n_rows, job.n_rows - start)
+        n_rows = min(n_rows_each, job.n_rows - start)
         if binned.wide16 != NULL:
             skx_add_words16(
                 binned.wide16 + first, quantized, job.rows + start, n_rows, words

@@ -290,12 +290,16 @@ cdef class QuantizedGradients:
             self.quantized.leaf_hessian_unit, args.hessian_shift
         )
 
-    def reorder(self, const uint32_t[::1] order):
-        """Put the weight of row `order[i]` at `i`."""
+    def reorder(self, const uint32_t[::1] order, weights):
+        """Go on with rows in another order.
+
+        IN: order (n_rows,), what is row `order[i]` becomes row `i`; weights (n_rows,)
+        in the new order, or None.
+        """
         cdef const int64_t[::1] fixed_weights
-        if self.weights is None:
+        if weights is None:
             return
-        self.weights = self.weights[order]
+        self.weights = weights
         self.fixed_weights = self.fixed_weights[order]
         fixed_weights = self.fixed_weights
         self.quantized.weights = &fixed_weights[0]
