@@ -73,7 +73,7 @@ from sklearnx._cython.boosting.searching cimport (
     search_node,
     search_t,
 )
-from sklearnx._cython.boosting.splitting cimport criterion_t, has_plain_gain
+from sklearnx._cython.boosting.splitting cimport criterion_t, set_restraints
 from sklearnx._cython.common.dtypes cimport binned_t, quantized_t, split_t
 
 from sklearnx._cython.boosting.leafwise import Leafwise
@@ -267,14 +267,16 @@ cdef class TreeGrower:
         self._monotonic_cst = monotonic_cst
         criterion.monotonic_cst = &monotonic[0]
         criterion.is_constrained = bool(np.any(monotonic_cst))
-        criterion.l1_regularization = l1_regularization
-        criterion.l2_regularization = l2_regularization
-        criterion.min_split_gain = min_split_gain
-        criterion.min_samples_leaf = min_samples_leaf
-        criterion.min_child_weight = min_child_weight
-        criterion.max_delta_step = max_delta_step
-        criterion.path_smoothing = path_smoothing
-        criterion.is_plain = has_plain_gain(criterion)
+        set_restraints(
+            criterion,
+            l1_regularization,
+            l2_regularization,
+            min_split_gain,
+            min_samples_leaf,
+            min_child_weight,
+            max_delta_step,
+            path_smoothing,
+        )
         criterion.extra_trees = extra_trees
         criterion.seed = seed
 

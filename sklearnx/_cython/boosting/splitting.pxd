@@ -20,7 +20,7 @@ cdef struct criterion_t:
     bint is_constrained
     const int8_t* monotonic_cst
     # Values are restrained by l2_regularization alone, so that gains are of the short
-    # form: see `has_plain_gain`.
+    # form: see `set_restraints`.
     bint is_plain
     # One random split of each feature, from the seed, the tree and the node.
     bint extra_trees
@@ -80,7 +80,16 @@ cdef extern from "splitting_kernels.h" nogil:
         pass
 
 
-cdef bint has_plain_gain(const criterion_t* criterion) noexcept nogil
+cdef void set_restraints(
+    criterion_t* criterion,
+    double l1_regularization,
+    double l2_regularization,
+    double min_split_gain,
+    int64_t min_samples_leaf,
+    double min_child_weight,
+    double max_delta_step,
+    double path_smoothing,
+) noexcept nogil
 
 cdef bint node_has_missing(
     const binned_t* binned, const hist_bin_t* bins, int feature

@@ -187,16 +187,18 @@ def find(
     criterion.weight_unit = 1
     criterion.row_weight = row_weight
     criterion.noise = noise
-    criterion.l1_regularization = l1_regularization
-    criterion.l2_regularization = l2_regularization
-    criterion.min_split_gain = min_split_gain
-    criterion.min_samples_leaf = min_samples_leaf
-    criterion.min_child_weight = min_child_weight
-    criterion.max_delta_step = max_delta_step
-    criterion.path_smoothing = path_smoothing
     criterion.is_constrained = monotonic_cst is not None
     criterion.monotonic_cst = &constraints[0]
-    criterion.is_plain = has_plain_gain(&criterion)
+    set_restraints(
+        &criterion,
+        l1_regularization,
+        l2_regularization,
+        min_split_gain,
+        min_samples_leaf,
+        min_child_weight,
+        max_delta_step,
+        path_smoothing,
+    )
     criterion.extra_trees = extra_trees
     criterion.seed = seed
     criterion.tree_idx = tree_idx
@@ -224,12 +226,28 @@ def find(
     return {**split, "goes_left": np.asarray(goes_left)}
 
 
-cdef bint has_plain_gain(const criterion_t* criterion) noexcept nogil:
-    """Return whether values are restrained by the l2 regularisation alone."""
-    return (
-        criterion.l1_regularization == 0
-        and criterion.max_delta_step == INFINITY
-        and criterion.path_smoothing == 0
+cdef void set_restraints(
+    criterion_t* criterion,
+    double l1_regularization,
+    double l2_regularization,
+    double min_split_gain,
+    int64_t min_samples_leaf,
+    double min_child_weight,
+    double max_delta_step,
+    double path_smoothing,
+) noexcept nogil:
+    """Set what restrains splits and values, beside the constraints that are there."""
+    criterion.l1_regularization = l1_regularization
+    criterion.l2_regularization = l2_regularization
+    criterion.min_split_gain = min_split_gain
+    criterion.min_samples_leaf = min_samples_leaf
+    criterion.min_child_weight = min_child_weight
+    criterion.max_delta_step = max_delta_step
+    criterion.path_smoothing = path_smoothing
+    criterion.is_plain = (
+        l1_regularization == 0
+        and max_delta_step == INFINITY
+        and path_smoothing == 0
         and not criterion.is_constrained
     )
 
