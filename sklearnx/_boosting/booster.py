@@ -245,10 +245,14 @@ class Booster:
         y, sample_weight = self.y, self.sample_weight
         raw = self.scores_to_fit
         hessians = self.hessians
+        quantized = ()
+        # Words of several trees would be out of the caches before they are read.
+        if self.sampler is None and len(self.tree_outputs) == 1:
+            quantized = self._start_quantization(self.tree_outputs[0], hessians)
         with self.timer.measure("gradients"):
             self.loss.prepare_round(y, raw, sample_weight, self.n_threads)
             self.loss.compute_gradients(
-                y, raw, self.gradients, hessians, self.n_threads
+                y, raw, self.gradients, hessians, self.n_threads, quantized
             )
         rows = None
         if self.sampler is not None:
@@ -268,6 +272,7 @@ class Booster:
                 hessians,
                 sample_weight,
                 rows,
+                is_quantized=len(quantized) > 0,
             )
             for position, outputs in enumerate(self.tree_outputs)
         ]
@@ -303,17 +308,27 @@ class Booster:
             sample_weight[sample.rows] *= sample.multipliers
         return hessians, sample_weight
 
-    def _grow_tree(self, tree_idx, outputs, hessians, sample_weight, rows):
+    def _start_quantization(self, outputs, hessians):
+        """Begin to quantise the gradients of a tree; return what will hold them."""
+        for quantized, output in zip(
+            self.quantized, range(outputs.start, outputs.stop), strict=True
+        ):
+            quantized.start(
+                self.gradients[output],
+                None if hessians is None else hessians[output],
+                output,
+            )
+        return self.quantized
+
+    def _grow_tree(
+        self, tree_idx, outputs, hessians, sample_weight, rows, is_quantized
+    ):
         with self.timer.measure("fixed point"):
-            for quantized, output in zip(
-                self.quantized, range(outputs.start, outputs.stop), strict=True
-            ):
-                quantized.quantize(
-                    self.gradients[output],
-                    None if hessians is None else hessians[output],
-                    self.n_threads,
-                    output,
-                )
+            if not is_quantized:
+                for quantized in self._start_quantization(outputs, hessians):
+                    quantized.quantize_rows(self.n_threads)
+            for quantized in self.quantized:
+                quantized.finish(self.n_threads)
         with self.timer.measure("growing"):
             tree = Tree(*self.grower.grow(self.quantized, tree_idx, rows))
             tree.vectors = self.grower.vectors

@@ -11,6 +11,7 @@ one that does not depend on their order or on the number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from sklearnx._cython.boosting import losses as kernels
+from sklearnx._cython.boosting.quantization import QuantizedGradients
 from sklearnx._cython.common import elementary
 from sklearnx._cython.common.reductions import (
     max_abs,
@@ -237,6 +239,7 @@ class Loss:
         gradients: np.ndarray,
         hessians: np.ndarray | None,
         n_threads: int = 1,
+        quantized: Sequence[QuantizedGradients] = (),
     ) -> None:
         """Write the gradients and hessians of single rows, without weights.
 
@@ -252,9 +255,11 @@ class Loss:
             OUT; not written (None will do) if `constant_hessian`.
         n_threads : int, default=1
             Number of threads.
+        quantized : sequence of QuantizedGradients, default=()
+            INOUT, those of some outputs, started; their rows are quantised.
         """
         kernels.compute_gradients(
-            self.kernel, y, raw, gradients, hessians, self.param, n_threads
+            self.kernel, y, raw, gradients, hessians, self.param, n_threads, quantized
         )
 
     def compute_losses(
@@ -672,7 +677,7 @@ class CustomLoss(Loss):
             raise ValueError(f"{self.name}.{method} returned infinity or NaN.")
         return result
 
-    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1):
+    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1, quantized=()):
         gradients[...] = self._call("gradient", y, raw).T
         hessians[...] = self._call("hessian", y, raw).T
         if not np.all(hessians >= 0):
@@ -680,6 +685,8 @@ class CustomLoss(Loss):
                 f"{self.name}.hessian returned a negative value; use an upper bound "
                 "or the Fisher information where the loss is not convex."
             )
+        for of_output in quantized:
+            of_output.quantize_rows(n_threads)
 
     def compute_init_score(self, y, sample_weight=None, n_threads=1, offset=None):
         if self.n_outputs > 1:
@@ -735,7 +742,7 @@ class ScikitLearnLoss(CustomLoss):
         if not self.loss.in_y_true_range(y):
             raise ValueError(f"Some value(s) of y are out of the range of {self.name}.")
 
-    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1):
+    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1, quantized=()):
         raw = self._transpose(raw)
         gradient, hessian = self.loss.gradient_hessian(y_true=y, raw_prediction=raw)
         gradients[...] = self._check("gradient_hessian", gradient, raw.shape).T
@@ -744,6 +751,8 @@ class ScikitLearnLoss(CustomLoss):
             raise ValueError(
                 f"{self.name}.gradient_hessian returned a negative hessian."
             )
+        for of_output in quantized:
+            of_output.quantize_rows(n_threads)
 
     def _fit_constant(self, y, sample_weight):
         return np.reshape(

@@ -87,7 +87,7 @@ class MultiOutputLoss(Loss):
         for k, part in enumerate(self.parts):
             part.set_state(state[str(k)])
 
-    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1):
+    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1, quantized=()):
         for k, part, target in self._each(y):
             row = slice(k, k + 1)
             part.compute_gradients(
@@ -96,6 +96,7 @@ class MultiOutputLoss(Loss):
                 gradients[row],
                 None if hessians is None else hessians[row],
                 n_threads,
+                quantized[row],
             )
 
     def compute_losses(self, y, raw, n_threads=1):

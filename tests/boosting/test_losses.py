@@ -17,6 +17,8 @@ from sklearnx._boosting.losses import (
     ScikitLearnLoss,
     make_loss,
 )
+from sklearnx._boosting.multi_output import MultiOutputLoss
+from sklearnx._cython.boosting.quantization import QuantizedGradients
 from sklearnx._cython.common.reductions import weighted_quantile
 
 N_CLASSES = 4
@@ -56,6 +58,29 @@ def _compute_gradients(loss, y, raw, n_threads=1):
     gradients, hessians = np.empty_like(raw), np.ones_like(raw)
     loss.compute_gradients(y, raw, gradients, hessians, n_threads)
     return gradients, hessians
+
+
+def _check_quantized(loss, y, raw):
+    """Compare gradients quantised chunk by chunk with those quantised at the end."""
+    weight = np.random.default_rng(3).uniform(0, 2, len(y))
+    for n_threads in (1, 3):
+        first, second = (
+            [QuantizedGradients(len(y), weight) for _ in raw] for _ in range(2)
+        )
+        # The second round begins with the scales of the first.
+        for scale in (1, 0.9, 40):
+            gradients, hessians = np.empty_like(raw), np.ones_like(raw)
+            for k, quantized in enumerate(first):
+                quantized.start(gradients[k], hessians[k])
+            loss.prepare_round(y, scale * raw, weight, n_threads)
+            loss.compute_gradients(
+                y, scale * raw, gradients, hessians, n_threads, first
+            )
+            for k, quantized in enumerate(first):
+                quantized.finish(n_threads)
+                second[k].quantize(gradients[k], hessians[k], n_threads)
+                assert quantized.units == second[k].units
+                np.testing.assert_array_equal(quantized.words, second[k].words)
 
 
 def _make_sklearn_loss(name, loss):
@@ -158,6 +183,22 @@ def test_bits_do_not_depend_on_threads(name):
     for n_threads in (2, 3, 7):
         for got, want in zip(compute(n_threads), expected):
             np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("n_rows", [1, 4096, 10_001])
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_are_quantized_with_their_gradients(name, n_rows):
+    _check_quantized(*_make_problem(name, n=n_rows))
+
+
+def test_rows_of_other_losses_are_quantized():
+    loss, y, raw = _make_problem("log_loss", n=5000)
+    _check_quantized(make_loss(OwnCopy(loss), n_classes=2), y, raw)
+    theirs = make_loss(_make_sklearn_loss("log_loss", loss), n_classes=2)
+    _check_quantized(theirs, y, raw)
+    outputs = MultiOutputLoss(lambda: _make_loss("huber"), 2)
+    y = np.random.default_rng(0).normal(size=(5000, 2))
+    _check_quantized(outputs, y, np.ascontiguousarray(0.5 * y.T))
 
 
 @pytest.mark.parametrize("name", NAMES)

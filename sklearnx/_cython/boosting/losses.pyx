@@ -2,15 +2,22 @@
 
 The formulas are in loss_kernels.h. Arrays: y (n_rows,), raw, gradients and hessians
 (n_outputs, n_rows), C-contiguous float64, finite. Gradients and hessians are those of
-single rows, without weights. Rows are worked on in chunks of a fixed size.
+single rows, without weights. Rows are worked on in chunks of a fixed size; gradients
+and hessians can be quantised chunk by chunk, while they are in the cache.
 """
 
 from libc.math cimport INFINITY, ldexp
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uintptr_t
 from libc.string cimport strcmp
 
 import numpy as np
 
+from sklearnx._cython.boosting.quantization cimport (
+    ROWS_PER_QUANTIZATION,
+    QuantizedGradients,
+    quantization_t,
+    quantize_chunk,
+)
 from sklearnx._cython.common.reductions cimport (
     compute_weight_scale,
     skx_add_one,
@@ -58,24 +65,27 @@ ctypedef fused sample_idx_t:
     int32_t
     uint32_t
 
-cdef enum:
-    ROWS_PER_CHUNK = 1 << 14
-
-
 cdef struct job_t:
     skx_loss_args_t args
     skx_loss_kernel_t kernel
+    quantization_t** quantizations  # of outputs, begun
+    int n_quantizations
 
 
 cdef void _run_chunk(void* context, int chunk) noexcept nogil:
     cdef:
         job_t* job = <job_t*> context
-        int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
-    job.kernel(&job.args, start, min(start + ROWS_PER_CHUNK, job.args.n_rows))
+        int64_t start = <int64_t> chunk * ROWS_PER_QUANTIZATION
+        int i
+    job.kernel(&job.args, start, min(start + ROWS_PER_QUANTIZATION, job.args.n_rows))
+    for i in range(job.n_quantizations):
+        quantize_chunk(job.quantizations[i], chunk)
 
 
 cdef void _run(job_t* job, int n_threads) noexcept:
-    cdef int n_chunks = <int> ((job.args.n_rows + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK)
+    cdef int n_chunks = <int> (
+        (job.args.n_rows + ROWS_PER_QUANTIZATION - 1) // ROWS_PER_QUANTIZATION
+    )
     with nogil:
         parallel_for(_run_chunk, job, n_chunks, n_threads)
 
@@ -96,15 +106,20 @@ def compute_gradients(
     double[:, ::1] hessians,
     double param=0.0,
     int n_threads=1,
+    quantized=(),
 ):
     """Write the gradients and hessians of all rows.
 
     IN: loss (a name in loss_kernels.h), y, raw, param (its quantile, delta or power).
-    OUT: gradients, and hessians unless they are 1 (then None will do).
+    OUT: gradients, and hessians unless they are 1 (then None will do). INOUT:
+    quantized, sequence of `QuantizedGradients` of some outputs, started; their rows are
+    quantised.
     """
     cdef:
         job_t job
         double* p_hessians = NULL
+        QuantizedGradients of_output
+        uintptr_t[::1] quantizations
     if y.shape[0] == 0:
         return
     if hessians is not None:
@@ -114,6 +129,12 @@ def compute_gradients(
         &y[0], &raw[0, 0], &gradients[0, 0], p_hessians, NULL, y.shape[0],
         <int> raw.shape[0], param,
     )
+    job.n_quantizations = len(quantized)
+    if job.n_quantizations > 0:
+        quantizations = np.empty(job.n_quantizations, dtype=np.uintp)
+        for i, of_output in enumerate(quantized):
+            quantizations[i] = <uintptr_t> &of_output.job
+        job.quantizations = <quantization_t**> &quantizations[0]
     _run(&job, n_threads)
 
 
@@ -134,6 +155,7 @@ def compute_losses(
         &y[0], &raw[0, 0], NULL, NULL, &losses[0], y.shape[0], <int> raw.shape[0],
         param,
     )
+    job.n_quantizations = 0
     _run(&job, n_threads)
 
 
@@ -149,6 +171,7 @@ def map_softmax(
         NULL, &raw[0, 0], NULL, NULL, &probabilities[0, 0], raw.shape[1],
         <int> raw.shape[0], 0.0,
     )
+    job.n_quantizations = 0
     _run(&job, n_threads)
 
 
@@ -163,6 +186,7 @@ def map_binary_probabilities(
     job.args = skx_loss_args_t(
         NULL, &raw[0], NULL, NULL, &probabilities[0, 0], raw.shape[0], 1, 0.0
     )
+    job.n_quantizations = 0
     _run(&job, n_threads)
 
 

@@ -16,13 +16,22 @@ cdef extern from "quantization_kernels.h" nogil:
         int64_t* words
 
 
-cdef struct job_t:
+# What rows are quantised with, chunk by chunk.
+cdef struct quantization_t:
     int64_t n_rows
+    int n_chunks
     skx_quantize_t args
     double* max_gradients  # of each chunk, as all below; infinite if any is not finite
     double* max_hessians
     int64_t* sum_gradients  # of absolute values
     int64_t* sum_hessians
+
+
+cdef enum:
+    ROWS_PER_QUANTIZATION = 1 << 12
+
+
+cdef void quantize_chunk(quantization_t* job, int chunk) noexcept nogil
 
 
 cdef struct noise_job_t:
@@ -44,7 +53,10 @@ cdef class QuantizedGradients:
     cdef double max_weight
     cdef int64_t n_rows
     cdef readonly bint is_narrow
+    cdef int output
+    cdef object maxima, sums
+    cdef quantization_t job
 
-    cdef bint _try_guess(self, job_t* job, int n_chunks, int n_threads) except -1
-    cdef void _prepare_words(self, job_t* job, bint is_narrow)
+    cdef bint _is_right(self) except -1
+    cdef void _prepare_words(self, bint is_narrow)
     cdef void _set_quantized(self, const skx_quantize_t* args)

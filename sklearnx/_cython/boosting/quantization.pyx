@@ -11,7 +11,10 @@ a round, from order-free sums, see `MIN_STEPS`.
 
 Scales follow from the largest values, which one has to read all to know. Most rounds
 have those of the round before, so that rows are quantised by them as they are read, and
-a second time where they turn out to be others.
+a second time where they turn out to be others. Losses that have a kernel do so chunk by
+chunk, while the gradients of the chunk are in the cache:
+
+    start -> quantize_chunk for each chunk, by any thread -> finish
 
 Integer weights multiply the rounded values, so that a weight of 2 is the row twice.
 Other weights multiply before rounding.
@@ -57,7 +60,6 @@ cdef extern from "quantization_kernels.h" nogil:
     ) noexcept
 
 cdef enum:
-    ROWS_PER_CHUNK = 1 << 12
     MAX_LEAF_BITS = 38
     NARROW_GRADIENT_BITS = 11  # and a sign
     NARROW_HESSIAN_BITS = 12
@@ -160,15 +162,30 @@ cdef class QuantizedGradients:
         FloatingPointError
             If any of them is not finite.
         """
+        self.start(gradients, hessians, output)
+        self.quantize_rows(n_threads)
+        self.finish(n_threads)
+
+    def start(self, const double[::1] gradients, const double[::1] hessians, output=0):
+        """Begin what `quantize` does; neither array need be filled yet."""
         cdef:
-            int64_t n_rows = self.n_rows
-            int n_chunks = <int> ((n_rows + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK)
-            job_t job
             const double[::1] weights
-            void* memory
+            double[:, ::1] maxima
+            int64_t[:, ::1] sums
+            quantization_t* job = &self.job
         # Of what words and leaves are computed from.
         self.gradients_, self.hessians_ = gradients, hessians
-        job.n_rows = n_rows
+        self.output = output
+        if self.maxima is None:
+            job.n_rows = self.n_rows
+            job.n_chunks = <int> (
+                (self.n_rows + ROWS_PER_QUANTIZATION - 1) // ROWS_PER_QUANTIZATION
+            )
+            self.maxima = np.empty((2, job.n_chunks))
+            self.sums = np.empty((2, job.n_chunks), dtype=np.int64)
+            maxima, sums = self.maxima, self.sums
+            job.max_gradients, job.max_hessians = &maxima[0, 0], &maxima[1, 0]
+            job.sum_gradients, job.sum_hessians = &sums[0, 0], &sums[1, 0]
         job.args.gradients = &gradients[0]
         job.args.hessians = &hessians[0] if hessians is not None else NULL
         job.args.factors = NULL
@@ -176,32 +193,39 @@ cdef class QuantizedGradients:
             weights = self.weights
             job.args.factors = &weights[0]
         job.args.integer_weights = self.integer_weights
-        memory = malloc(n_chunks * (2 * sizeof(double) + 2 * sizeof(int64_t)))
-        if memory == NULL:
-            raise MemoryError()
-        try:
-            job.max_gradients = <double*> memory
-            job.max_hessians = job.max_gradients + n_chunks
-            job.sum_gradients = <int64_t*> (job.max_hessians + n_chunks)
-            job.sum_hessians = job.sum_gradients + n_chunks
-            job.args.gradient_scale, job.args.hessian_scale, self.is_narrow = (
-                self.guesses.get(output, (1.0, 1.0, True))
-            )
-            while not self._try_guess(&job, n_chunks, n_threads):
-                pass
-            self.guesses[output] = (
-                job.args.gradient_scale, job.args.hessian_scale, self.is_narrow
-            )
-        finally:
-            free(memory)
-        self._set_quantized(&job.args)
+        job.args.gradient_scale, job.args.hessian_scale, is_narrow = self.guesses.get(
+            output, (1.0, 1.0, True)
+        )
+        self._prepare_words(is_narrow)
 
-    cdef bint _try_guess(self, job_t* job, int n_chunks, int n_threads) except -1:
-        """Write words by the scales and the width in `job`, and find the right ones.
+    def finish(self, int n_threads):
+        """End what `start` began, after each chunk was quantised.
 
-        Returns whether these were right already.
+        Raises
+        ------
+        FloatingPointError
+            If any gradient or hessian is not finite.
+        """
+        while not self._is_right():
+            self._prepare_words(self.is_narrow)
+            self.quantize_rows(n_threads)
+        self.guesses[self.output] = (
+            self.job.args.gradient_scale, self.job.args.hessian_scale, self.is_narrow
+        )
+        self._set_quantized(&self.job.args)
+
+    def quantize_rows(self, int n_threads):
+        """Quantise all rows, between `start` and `finish`."""
+        with nogil:
+            parallel_for(_quantize_chunk, &self.job, self.job.n_chunks, n_threads)
+
+    cdef bint _is_right(self) except -1:
+        """Return whether rows were quantised as they should be.
+
+        If not, set the scales and the width that are right.
         """
         cdef:
+            quantization_t* job = &self.job
             int chunk
             double max_gradient = 0, max_hessian = 0
             double gradient_scale = job.args.gradient_scale
@@ -210,14 +234,11 @@ cdef class QuantizedGradients:
             bint all_hessians_are_1 = job.args.hessians == NULL and self.integer_weights
             bint was_narrow = self.is_narrow
             double steps
-        self._prepare_words(job, was_narrow)
-        with nogil:
-            parallel_for(_quantize_chunk, job, n_chunks, n_threads)
-            for chunk in range(n_chunks):
-                max_gradient = max(max_gradient, job.max_gradients[chunk])
-                max_hessian = max(max_hessian, job.max_hessians[chunk])
-                sum_gradients += job.sum_gradients[chunk]
-                sum_hessians += job.sum_hessians[chunk]
+        for chunk in range(job.n_chunks):
+            max_gradient = max(max_gradient, job.max_gradients[chunk])
+            max_hessian = max(max_hessian, job.max_hessians[chunk])
+            sum_gradients += job.sum_gradients[chunk]
+            sum_hessians += job.sum_hessians[chunk]
         if max_gradient == INFINITY:
             raise FloatingPointError(
                 "The gradients of the loss are not finite any more: the raw scores "
@@ -245,8 +266,11 @@ cdef class QuantizedGradients:
         )
         return self.is_narrow == was_narrow
 
-    cdef void _prepare_words(self, job_t* job, bint is_narrow):
-        cdef int64_t[:, ::1] words
+    cdef void _prepare_words(self, bint is_narrow):
+        cdef:
+            int64_t[:, ::1] words
+            quantization_t* job = &self.job
+        self.is_narrow = is_narrow
         job.args.gradient_shift = job.args.hessian_shift = 0
         job.args.n_words = 2
         if is_narrow:
@@ -320,7 +344,9 @@ cdef class QuantizedGradients:
         cdef:
             noise_job_t job
             int64_t n_rows = self.n_rows if rows is None else rows.shape[0]
-            int n_chunks = <int> ((n_rows + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK)
+            int n_chunks = <int> (
+                (n_rows + ROWS_PER_QUANTIZATION - 1) // ROWS_PER_QUANTIZATION
+            )
             int chunk
             int64_t sum_squares = 0, sum_hessians = 0
             void* memory
@@ -424,12 +450,12 @@ cdef double _find_scale(double max_value, int n_bits):
     return ldexp(1, min(n_bits - exponent, 1000))
 
 
-cdef bint _find_max_of_chunk(job_t* job, int chunk) noexcept nogil:
+cdef bint _find_max_of_chunk(quantization_t* job, int chunk) noexcept nogil:
     """Find the largest values; return whether all are finite."""
     cdef:
         const skx_quantize_t* args = &job.args
-        int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
-        int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
+        int64_t start = <int64_t> chunk * ROWS_PER_QUANTIZATION
+        int64_t stop = min(start + ROWS_PER_QUANTIZATION, job.n_rows)
         double max_gradient, max_hessian = 1
         bint is_finite
     if args.factors == NULL:
@@ -455,8 +481,8 @@ cdef bint _find_max_of_chunk(job_t* job, int chunk) noexcept nogil:
 cdef void _sum_squares_of_chunk(void* context, int chunk) noexcept nogil:
     cdef:
         noise_job_t* job = <noise_job_t*> context
-        int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
-        int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
+        int64_t start = <int64_t> chunk * ROWS_PER_QUANTIZATION
+        int64_t stop = min(start + ROWS_PER_QUANTIZATION, job.n_rows)
         int64_t[2] sums
     skx_sum_squares(job.quantized, job.rows, start, stop, job.shift, sums)
     job.sum_squares[chunk] = sums[0]
@@ -464,10 +490,14 @@ cdef void _sum_squares_of_chunk(void* context, int chunk) noexcept nogil:
 
 
 cdef void _quantize_chunk(void* context, int chunk) noexcept nogil:
+    quantize_chunk(<quantization_t*> context, chunk)
+
+
+cdef void quantize_chunk(quantization_t* job, int chunk) noexcept nogil:
+    """Quantise `ROWS_PER_QUANTIZATION` rows, of the last chunk what is left of them."""
     cdef:
-        job_t* job = <job_t*> context
-        int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
-        int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
+        int64_t start = <int64_t> chunk * ROWS_PER_QUANTIZATION
+        int64_t stop = min(start + ROWS_PER_QUANTIZATION, job.n_rows)
     job.sum_gradients[chunk] = 0
     job.sum_hessians[chunk] = 0
     if _find_max_of_chunk(job, chunk):
