@@ -146,7 +146,11 @@ class Booster:
         self.tree_outputs = model.tree_outputs
         # Of the outputs of a tree.
         self.quantized = [
-            QuantizedGradients(len(train), train.sample_weight)
+            QuantizedGradients(
+                len(train),
+                train.sample_weight,
+                sums_squares=bool(matrix.is_categorical.any()) and sampler is None,
+            )
             for _ in range(model.n_outputs // model.n_trees_per_iteration)
         ]
         self.fits_linear_leaves = linear_l2_regularization is not None

@@ -36,9 +36,9 @@ def make_codes(rng, n_rows, n_bins, missing=0.1):
     return np.where(is_missing, np.asarray(n_bins), codes)
 
 
-def make_quantized(gradients, hessians=None, weights=None, n_threads=1):
+def make_quantized(gradients, hessians=None, weights=None, n_threads=1, **options):
     """Return QuantizedGradients."""
-    quantized = QuantizedGradients(len(gradients), weights)
+    quantized = QuantizedGradients(len(gradients), weights, **options)
     quantized.quantize(gradients, hessians, n_threads)
     return quantized
 

@@ -168,6 +168,7 @@ def test_noise(gradients, weights, has_hessians):
     is_integer = weights != "real"
     weights = make_weights(weights, rng)
     quantized = make_quantized(gradients, hessians, weights)
+    summed = make_quantized(gradients, hessians, weights, 3, sums_squares=True)
     fixed = oracle.quantize(gradients, hessians, weights)
     all_rows = np.arange(N_ROWS, dtype=np.uint32)
     for rows in (all_rows, all_rows[::7].copy(), all_rows[-1:]):
@@ -176,6 +177,8 @@ def test_noise(gradients, weights, has_hessians):
             assert noise == oracle.compute_noise(fixed, rows)
             noise = quantized.compute_noise(None, n_threads)
             assert noise == oracle.compute_noise(fixed, slice(None))
+            assert noise == summed.compute_noise(None, n_threads)
+    assert summed.compute_noise(rows, 1) == oracle.compute_noise(fixed, rows)
     w = np.ones(N_ROWS) if weights is None else weights
     h = np.ones(N_ROWS) if hessians is None else hessians
     # A real weight multiplies the gradient; others repeat it.

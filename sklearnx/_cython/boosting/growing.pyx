@@ -472,6 +472,8 @@ cdef class TreeGrower:
             grown_node_t* smaller
             grown_node_t* larger
             int feature = node.split.feature
+            # The weights of fewer rows are summed, those of the others are the rest.
+            bint sums_left = 2 * node.split.left_n_samples <= node.totals.n_samples
             int64_t n_left, left_weight
         n_left = partition_rows(
             &self.matrix.binned,
@@ -483,11 +485,14 @@ cdef class TreeGrower:
             node.stop - node.start,
             self.left_buffer + node.start,
             self.right_buffer + node.start,
+            sums_left,
             &left_weight,
             self.n_threads,
         )
         if n_left < 0:
             return False
+        if not sums_left:
+            left_weight = node.totals.sum_weights - left_weight
         left = add_children(
             &self.tree,
             node_idx,

@@ -13,6 +13,7 @@ cdef int64_t partition_rows(
     int64_t n_rows,
     uint32_t* left_buffer,
     uint32_t* right_buffer,
-    int64_t* left_weight,
+    bint sums_left,
+    int64_t* side_weight,
     int n_threads,
 ) noexcept nogil

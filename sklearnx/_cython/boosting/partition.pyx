@@ -72,7 +72,8 @@ cdef struct job_t:
     uint32_t* left_buffer
     uint32_t* right_buffer
     int64_t* n_left  # of each chunk; then how many go left before it
-    int64_t* left_weights
+    int64_t* side_weights
+    bint sums_left
     int64_t total_left
 
 
@@ -106,6 +107,7 @@ def split(
             n_rows,
             &left_buffer[0],
             &right_buffer[0],
+            True,
             &left_weight,
             n_threads,
         )
@@ -124,14 +126,17 @@ cdef int64_t partition_rows(
     int64_t n_rows,
     uint32_t* left_buffer,
     uint32_t* right_buffer,
-    int64_t* left_weight,
+    bint sums_left,
+    int64_t* side_weight,
     int n_threads,
 ) noexcept nogil:
     """Write the rows that go left before those that go right; return how many do.
 
     IN: binned, goes_left (n_bins + 1,) by code, weights of all rows or NULL for 1,
-    source (n_rows,). OUT: rows (n_rows,), which may be source; left_weight, the sum of
-    the weights of those that go left. Scratch: left_buffer and right_buffer (n_rows,).
+    source (n_rows,). OUT: rows (n_rows,), which may be source; side_weight, the sum of
+    the weights of those that go left, or else of those that go right. Scratch:
+    left_buffer and right_buffer (n_rows,).
+
     Returns -1 if there is no memory left.
     """
     cdef:
@@ -157,14 +162,15 @@ cdef int64_t partition_rows(
     job.left_buffer = left_buffer
     job.right_buffer = right_buffer
     job.n_left = memory
-    job.left_weights = memory + n_chunks
+    job.side_weights = memory + n_chunks
+    job.sums_left = sums_left
     parallel_for(_split_chunk, &job, <int> n_chunks, n_threads)
-    left_weight[0] = 0
+    side_weight[0] = 0
     for chunk in range(n_chunks):
         n_left = job.n_left[chunk]
         job.n_left[chunk] = total
         total += n_left
-        left_weight[0] += job.left_weights[chunk]
+        side_weight[0] += job.side_weights[chunk]
     job.total_left = total
     parallel_for(_join_chunk, &job, <int> n_chunks, n_threads)
     free(memory)
@@ -179,7 +185,8 @@ cdef void _split_chunk(void* context, int chunk) noexcept nogil:
         int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
         int position = binned.positions[job.feature]
         int64_t first = position * binned.n_rows
-        int64_t n_left
+        int64_t n_left, n_side
+        uint32_t* side
         # Of one chunk alone those that go left are where they belong.
         uint32_t* left = (
             job.rows if job.n_rows <= ROWS_PER_CHUNK else job.left_buffer + start
@@ -227,12 +234,14 @@ cdef void _split_chunk(void* context, int chunk) noexcept nogil:
             job.right_buffer + start,
         )
     job.n_left[chunk] = n_left
+    side, n_side = left, n_left
+    if not job.sums_left:
+        side, n_side = job.right_buffer + start, stop - start - n_left
+    job.side_weights[chunk] = n_side
     if job.weights != NULL:
-        job.left_weights[chunk] = skx_sum_weights(
-            job.weights, binned.n_rows, left, n_left
+        job.side_weights[chunk] = skx_sum_weights(
+            job.weights, binned.n_rows, side, n_side
         )
-    else:
-        job.left_weights[chunk] = n_left
 
 
 cdef void _join_chunk(void* context, int chunk) noexcept nogil:

@@ -16,15 +16,27 @@ cdef extern from "quantization_kernels.h" nogil:
         int64_t* words
 
 
+# Sums of squared gradients and of hessians, chunk by chunk.
+cdef struct squares_t:
+    const quantized_t* quantized
+    const uint32_t* rows  # NULL: all
+    int64_t n_rows
+    int shift  # of the gradients
+    int64_t* sum_squares  # of each chunk
+    int64_t* sum_hessians
+
+
 # What rows are quantised with, chunk by chunk.
 cdef struct quantization_t:
     int64_t n_rows
     int n_chunks
     skx_quantize_t args
-    double* max_gradients  # of each chunk, as all below; infinite if any is not finite
+    double* max_gradients  # of each chunk, as all below; infinite or NaN if any is
     double* max_hessians
     int64_t* sum_gradients  # of absolute values
     int64_t* sum_hessians
+    bint sums_squares
+    squares_t squares
 
 
 cdef enum:
@@ -34,21 +46,13 @@ cdef enum:
 cdef void quantize_chunk(quantization_t* job, int chunk) noexcept nogil
 
 
-cdef struct noise_job_t:
-    const quantized_t* quantized
-    const uint32_t* rows
-    int64_t n_rows
-    int shift
-    int64_t* sum_squares  # of each chunk
-    int64_t* sum_hessians
-
-
 cdef class QuantizedGradients:
     cdef quantized_t quantized
     cdef readonly object weights, integer_weights
     cdef readonly object fixed_weights, words
     cdef object gradients_, hessians_, buffer, guesses
     cdef readonly int n_leaf_bits
+    cdef int square_shift
     cdef readonly double sum_weights
     cdef double max_weight
     cdef int64_t n_rows

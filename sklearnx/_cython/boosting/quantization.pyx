@@ -23,8 +23,7 @@ Other weights multiply before rounding.
 import numpy as np
 
 from libc.math cimport INFINITY, ceil, floor, frexp, ldexp, log2
-from libc.stdint cimport int64_t, uint32_t
-from libc.stdlib cimport free, malloc
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from sklearnx._cython.common.dtypes cimport (
     PACKED_COUNT_MASK,
@@ -41,15 +40,14 @@ from sklearnx._cython.common.dtypes cimport (
 from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "quantization_kernels.h" nogil:
-    double skx_find_max(const double* values, int64_t start, int64_t stop) noexcept
-    double skx_find_max_weighted(
-        const double* values, const double* weights, bint integer_weights,
-        int64_t start, int64_t stop,
-    ) noexcept
+    ctypedef struct skx_found_t:
+        int64_t sum_gradients, sum_hessians
+        int64_t max_gradient, max_hessian
+
     void skx_quantize(
-        const skx_quantize_t* args, int64_t start, int64_t stop,
-        int64_t* sum_gradients, int64_t* sum_hessians,
+        const skx_quantize_t* args, int64_t start, int64_t stop, skx_found_t* found
     ) noexcept
+    double skx_from_bits(uint64_t bits) noexcept
     void skx_sum_squares(
         const quantized_t* quantized, const uint32_t* rows, int64_t start, int64_t stop,
         int shift, int64_t* sums,
@@ -84,6 +82,9 @@ cdef class QuantizedGradients:
     n_rows : int
     weights : float64 array of shape (n_rows,) or None
         Non-negative weights of the rows.
+    sums_squares : bool, default=False
+        Whether rows are summed for `compute_noise` while they are quantised, which
+        makes that of all rows quicker.
 
     Attributes
     ----------
@@ -93,7 +94,7 @@ cdef class QuantizedGradients:
         Whether histograms sum 12-bit values.
     """
 
-    def __init__(self, n_rows, weights=None):
+    def __init__(self, n_rows, weights=None, bint sums_squares=False):
         cdef:
             const int64_t[::1] fixed_weights
             double weight_scale = 1, weight_unit = 1, row_weight = 1
@@ -112,12 +113,16 @@ cdef class QuantizedGradients:
         # Of integer weights the largest possible sum is max * sum_weights, of others
         # max * n_rows; and a row must fit its words.
         n_terms = self.sum_weights if self.integer_weights else n_rows
+        n_bits_left = 62 - int(np.ceil(np.log2(max(n_terms, 1))))
         self.n_leaf_bits = min(
             MAX_LEAF_BITS,
-            62 - int(np.ceil(np.log2(max(n_terms, 1)))),
+            n_bits_left,
             PAIR_HESSIAN_BITS - 1 - n_weight_bits,
         )
+        # Squares of so many bits less, and their sum, fit 64.
+        self.square_shift = max(self.n_leaf_bits - n_bits_left // 2, 0)
         self.quantized.weights = NULL
+        self.quantized.integer_weights = self.integer_weights
         self.quantized.sum_weights = n_rows
         if weights is not None:
             if not self.integer_weights:
@@ -134,6 +139,9 @@ cdef class QuantizedGradients:
         self.is_narrow = True
         self.buffer = np.empty(0, dtype=np.int64)
         self.guesses = {}
+        self.job.sums_squares = sums_squares
+        self.job.squares.quantized = &self.quantized
+        self.job.squares.rows = NULL
         self.quantized.row_weight = row_weight
 
     def quantize(
@@ -178,14 +186,15 @@ cdef class QuantizedGradients:
         self.output = output
         if self.maxima is None:
             job.n_rows = self.n_rows
-            job.n_chunks = <int> (
-                (self.n_rows + ROWS_PER_QUANTIZATION - 1) // ROWS_PER_QUANTIZATION
-            )
+            job.n_chunks = _count_chunks(self.n_rows)
             self.maxima = np.empty((2, job.n_chunks))
-            self.sums = np.empty((2, job.n_chunks), dtype=np.int64)
+            self.sums = np.empty((4, job.n_chunks), dtype=np.int64)
             maxima, sums = self.maxima, self.sums
             job.max_gradients, job.max_hessians = &maxima[0, 0], &maxima[1, 0]
             job.sum_gradients, job.sum_hessians = &sums[0, 0], &sums[1, 0]
+            job.squares.n_rows = self.n_rows
+            job.squares.sum_squares = &sums[2, 0]
+            job.squares.sum_hessians = &sums[3, 0]
         job.args.gradients = &gradients[0]
         job.args.hessians = &hessians[0] if hessians is not None else NULL
         job.args.factors = NULL
@@ -232,14 +241,19 @@ cdef class QuantizedGradients:
             double hessian_scale = job.args.hessian_scale
             int64_t sum_gradients = 0, sum_hessians = 0
             bint all_hessians_are_1 = job.args.hessians == NULL and self.integer_weights
-            bint was_narrow = self.is_narrow
+            bint was_narrow = self.is_narrow, is_finite = True
             double steps
         for chunk in range(job.n_chunks):
+            is_finite = (
+                is_finite
+                and job.max_gradients[chunk] < INFINITY
+                and job.max_hessians[chunk] < INFINITY
+            )
             max_gradient = max(max_gradient, job.max_gradients[chunk])
             max_hessian = max(max_hessian, job.max_hessians[chunk])
             sum_gradients += job.sum_gradients[chunk]
             sum_hessians += job.sum_hessians[chunk]
-        if max_gradient == INFINITY:
+        if not is_finite:
             raise FloatingPointError(
                 "The gradients of the loss are not finite any more: the raw scores "
                 "have become too large. Scale the target, or lower learning_rate."
@@ -285,12 +299,12 @@ cdef class QuantizedGradients:
             self.n_rows, job.args.n_words
         )
         words = self.words
-        job.args.words = &words[0, 0]
+        job.args.words = self.quantized.words = &words[0, 0]
+        self.quantized.n_words = job.args.n_words
+        job.squares.shift = 0 if is_narrow else self.square_shift
 
     cdef void _set_quantized(self, const skx_quantize_t* args):
         cdef double rows_per_flush
-        self.quantized.words = args.words
-        self.quantized.n_words = args.n_words
         if args.n_words == 1:
             rows_per_flush = PACKED_MAX_ROWS / self.max_weight
         else:
@@ -302,7 +316,6 @@ cdef class QuantizedGradients:
         self.quantized.gradients = args.gradients
         self.quantized.hessians = args.hessians
         self.quantized.factors = args.factors
-        self.quantized.integer_weights = args.integer_weights
         self.quantized.gradient_scale = args.gradient_scale
         self.quantized.hessian_scale = args.hessian_scale
         self.quantized.leaf_gradient_unit = 1 / args.gradient_scale
@@ -342,37 +355,23 @@ cdef class QuantizedGradients:
         n_threads : int
         """
         cdef:
-            noise_job_t job
-            int64_t n_rows = self.n_rows if rows is None else rows.shape[0]
-            int n_chunks = <int> (
-                (n_rows + ROWS_PER_QUANTIZATION - 1) // ROWS_PER_QUANTIZATION
-            )
+            squares_t job = self.job.squares
+            int n_chunks = self.job.n_chunks
             int chunk
             int64_t sum_squares = 0, sum_hessians = 0
-            void* memory
-        job.quantized = &self.quantized
-        job.rows = NULL
-        if rows is not None:
-            job.rows = &rows[0]
-        job.n_rows = n_rows
-        job.shift = 0
-        if not self.is_narrow:
-            # Squares of so many bits, and their sum, fit 64.
-            n_terms = self.sum_weights if self.integer_weights else self.n_rows
-            job.shift = max(
-                self.n_leaf_bits - (62 - int(np.ceil(np.log2(max(n_terms, 1))))) // 2, 0
-            )
-        memory = malloc(n_chunks * 2 * sizeof(int64_t))
-        if memory == NULL:
-            raise MemoryError()
-        job.sum_squares = <int64_t*> memory
-        job.sum_hessians = job.sum_squares + n_chunks
-        with nogil:
-            parallel_for(_sum_squares_of_chunk, &job, n_chunks, n_threads)
-            for chunk in range(n_chunks):
-                sum_squares += job.sum_squares[chunk]
-                sum_hessians += job.sum_hessians[chunk]
-        free(memory)
+            int64_t[:, ::1] sums
+        if rows is not None or not self.job.sums_squares:
+            if rows is not None:
+                job.rows = &rows[0]
+                job.n_rows = rows.shape[0]
+            n_chunks = _count_chunks(job.n_rows)
+            sums = np.empty((2, n_chunks), dtype=np.int64)
+            job.sum_squares, job.sum_hessians = &sums[0, 0], &sums[1, 0]
+            with nogil:
+                parallel_for(_sum_squares_of_chunk, &job, n_chunks, n_threads)
+        for chunk in range(n_chunks):
+            sum_squares += job.sum_squares[chunk]
+            sum_hessians += job.sum_hessians[chunk]
         if sum_hessians == 0:
             return 0.0
         gradient_unit = ldexp(self.quantized.gradient_unit, job.shift)
@@ -440,6 +439,10 @@ cdef class QuantizedGradients:
         )
 
 
+cdef int _count_chunks(int64_t n_rows):
+    return <int> ((n_rows + ROWS_PER_QUANTIZATION - 1) // ROWS_PER_QUANTIZATION)
+
+
 cdef double _find_scale(double max_value, int n_bits):
     """Return the largest power of two with max_value * scale < 2^n_bits."""
     cdef int exponent = 0
@@ -450,37 +453,9 @@ cdef double _find_scale(double max_value, int n_bits):
     return ldexp(1, min(n_bits - exponent, 1000))
 
 
-cdef bint _find_max_of_chunk(quantization_t* job, int chunk) noexcept nogil:
-    """Find the largest values; return whether all are finite."""
-    cdef:
-        const skx_quantize_t* args = &job.args
-        int64_t start = <int64_t> chunk * ROWS_PER_QUANTIZATION
-        int64_t stop = min(start + ROWS_PER_QUANTIZATION, job.n_rows)
-        double max_gradient, max_hessian = 1
-        bint is_finite
-    if args.factors == NULL:
-        max_gradient = skx_find_max(args.gradients, start, stop)
-        if args.hessians != NULL:
-            max_hessian = skx_find_max(args.hessians, start, stop)
-    else:
-        max_gradient = skx_find_max_weighted(
-            args.gradients, args.factors, args.integer_weights, start, stop
-        )
-        if args.hessians != NULL:
-            max_hessian = skx_find_max_weighted(
-                args.hessians, args.factors, args.integer_weights, start, stop
-            )
-        elif not args.integer_weights:
-            max_hessian = skx_find_max(args.factors, start, stop)
-    is_finite = max_gradient < INFINITY and max_hessian < INFINITY
-    job.max_gradients[chunk] = max_gradient if is_finite else INFINITY
-    job.max_hessians[chunk] = max_hessian
-    return is_finite
-
-
 cdef void _sum_squares_of_chunk(void* context, int chunk) noexcept nogil:
     cdef:
-        noise_job_t* job = <noise_job_t*> context
+        squares_t* job = <squares_t*> context
         int64_t start = <int64_t> chunk * ROWS_PER_QUANTIZATION
         int64_t stop = min(start + ROWS_PER_QUANTIZATION, job.n_rows)
         int64_t[2] sums
@@ -498,10 +473,11 @@ cdef void quantize_chunk(quantization_t* job, int chunk) noexcept nogil:
     cdef:
         int64_t start = <int64_t> chunk * ROWS_PER_QUANTIZATION
         int64_t stop = min(start + ROWS_PER_QUANTIZATION, job.n_rows)
-    job.sum_gradients[chunk] = 0
-    job.sum_hessians[chunk] = 0
-    if _find_max_of_chunk(job, chunk):
-        # Once more through values that are in the cache by now.
-        skx_quantize(
-            &job.args, start, stop, &job.sum_gradients[chunk], &job.sum_hessians[chunk]
-        )
+    cdef skx_found_t found
+    skx_quantize(&job.args, start, stop, &found)
+    job.sum_gradients[chunk] = found.sum_gradients
+    job.sum_hessians[chunk] = found.sum_hessians
+    job.max_gradients[chunk] = skx_from_bits(found.max_gradient)
+    job.max_hessians[chunk] = skx_from_bits(found.max_hessian)
+    if job.sums_squares:
+        _sum_squares_of_chunk(&job.squares, chunk)

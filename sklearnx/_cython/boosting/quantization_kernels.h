@@ -27,38 +27,20 @@ static inline int64_t skx_fine(
     return factors[i] > 0 ? (int64_t)factors[i] * skx_round(value * scale) : 0;
 }
 
-// Largest absolute value; infinite or NaN if any value is. Without their sign, doubles
-// are ordered as the integers of the same bits, whose maximum compilers vectorise.
-SKX_CLONES static double skx_find_max(
-    const double *SKX_RESTRICT values, int64_t start, int64_t stop) {
-    int64_t largest = 0;
-    for (int64_t i = start; i < stop; ++i) {
-        const int64_t bits = (int64_t)(skx_bits(values[i]) & ~(UINT64_C(1) << 63));
-        largest = bits > largest ? bits : largest;
-    }
-    return skx_from_bits((skx_u64)largest);
+// What is found on the way, of the rows of a call.
+typedef struct {
+    int64_t sum_gradients, sum_hessians;  // of absolute fine values
+    // Largest absolute values, of rows whose weight is not zero; infinite or NaN if any
+    // value is. Without their sign, doubles are ordered as the integers of the same bits,
+    // whose maximum compilers vectorise.
+    int64_t max_gradient, max_hessian;
+} skx_found_t;
+
+SKX_INLINE int64_t skx_magnitude(double value) {
+    return (int64_t)(skx_bits(value) & ~(UINT64_C(1) << 63));
 }
 
-// The same of values times weights, or, of integer weights, of values whose is not zero.
-SKX_CLONES static double skx_find_max_weighted(
-    const double *SKX_RESTRICT values, const double *SKX_RESTRICT weights,
-    int integer_weights, int64_t start, int64_t stop) {
-    int64_t largest = 0;
-    if (integer_weights) {
-        for (int64_t i = start; i < stop; ++i) {
-            const skx_u64 bits = skx_bits(values[i]) & skx_mask(weights[i] > 0);
-            const int64_t magnitude = (int64_t)(bits & ~(UINT64_C(1) << 63));
-            largest = magnitude > largest ? magnitude : largest;
-        }
-    } else {
-        for (int64_t i = start; i < stop; ++i) {
-            const skx_u64 bits = skx_bits(values[i] * weights[i]);
-            const int64_t magnitude = (int64_t)(bits & ~(UINT64_C(1) << 63));
-            largest = magnitude > largest ? magnitude : largest;
-        }
-    }
-    return skx_from_bits((skx_u64)largest);
-}
+SKX_INLINE int64_t skx_larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // Round to a grid of 2^shift, ties up, and clip. The bias makes what is shifted positive,
 // since few machines can shift 64 signed bits in vectors.
@@ -75,11 +57,11 @@ SKX_INLINE int64_t skx_pack(int64_t gradient, int64_t hessian) {
            (hessian << PACKED_HESSIAN_SHIFT) + 1;
 }
 
-// Write words of rows, and add their absolute fine values to the sums. The flags are
-// constants where it is called, so that each case is a loop of its own.
+// Write words of rows. The flags are constants where it is called, so that each case is a
+// loop of its own.
 SKX_INLINE void skx_quantize_rows(
-    const skx_quantize_t *args, int64_t start, int64_t stop, int64_t *sum_gradients,
-    int64_t *sum_hessians, int has_hessians, int has_factors, int is_narrow) {
+    const skx_quantize_t *args, int64_t start, int64_t stop, skx_found_t *found,
+    int has_hessians, int has_factors, int is_narrow) {
     const double *SKX_RESTRICT gradients = args->gradients;
     const double *SKX_RESTRICT hessians = args->hessians;
     const double *SKX_RESTRICT factors = args->factors;
@@ -89,13 +71,15 @@ SKX_INLINE void skx_quantize_rows(
     const int gradient_shift = args->gradient_shift;
     const int hessian_shift = args->hessian_shift;
     // Locals, lest threads write to neighbouring sums with every row.
-    int64_t sum_g = 0, sum_h = 0;
+    int64_t sum_g = 0, sum_h = 0, max_g = 0, max_h = 0;
     for (int64_t i = start; i < stop; ++i) {
         double gradient = gradients[i], hessian = has_hessians ? hessians[i] : 1.0;
         if (has_factors) {
             gradient *= factors[i];
             hessian *= factors[i];
         }
+        max_g = skx_larger(max_g, skx_magnitude(gradient));
+        max_h = skx_larger(max_h, skx_magnitude(hessian));
         const int64_t g = skx_round(gradient * gradient_scale);
         const int64_t h = skx_round(hessian * hessian_scale);
         sum_g += g < 0 ? -g : g;
@@ -109,17 +93,14 @@ SKX_INLINE void skx_quantize_rows(
             words[2 * i + 1] = h * (INT64_C(1) << PAIR_HESSIAN_SHIFT) + 1;
         }
     }
-    *sum_gradients += sum_g;
-    *sum_hessians += sum_h;
+    *found = {sum_g, sum_h, max_g, max_h};
 }
 
 #define SKX_DEFINE_QUANTIZE(NAME, HAS_HESSIANS, HAS_FACTORS, IS_NARROW)                \
     SKX_CLONES static void skx_quantize_##NAME(                                        \
-        const skx_quantize_t *args, int64_t start, int64_t stop,                       \
-        int64_t *sum_gradients, int64_t *sum_hessians) {                               \
+        const skx_quantize_t *args, int64_t start, int64_t stop, skx_found_t *found) { \
         skx_quantize_rows(                                                             \
-            args, start, stop, sum_gradients, sum_hessians, HAS_HESSIANS, HAS_FACTORS, \
-            IS_NARROW);                                                                \
+            args, start, stop, found, HAS_HESSIANS, HAS_FACTORS, IS_NARROW);           \
     }
 
 SKX_DEFINE_QUANTIZE(wide, 0, 0, 0)
@@ -134,12 +115,15 @@ SKX_DEFINE_QUANTIZE(narrow_hessians_weighted, 1, 1, 1)
 // Integer weights multiply what has been rounded, once to fine values, and again to 12
 // bits.
 static void skx_quantize_repeated(
-    const skx_quantize_t *args, int64_t start, int64_t stop, int64_t *sum_gradients,
-    int64_t *sum_hessians) {
-    int64_t sum_g = 0, sum_h = 0;
+    const skx_quantize_t *args, int64_t start, int64_t stop, skx_found_t *found) {
+    int64_t sum_g = 0, sum_h = 0, max_g = 0, max_h = 0;
     for (int64_t i = start; i < stop; ++i) {
         const int64_t repetitions = args->factors[i] > 0 ? (int64_t)args->factors[i] : 0;
         const double hessian = args->hessians == NULL ? 1.0 : args->hessians[i];
+        if (repetitions > 0) {
+            max_g = skx_larger(max_g, skx_magnitude(args->gradients[i]));
+            max_h = skx_larger(max_h, skx_magnitude(hessian));
+        }
         int64_t g = skx_round(args->gradients[i] * args->gradient_scale);
         int64_t h = skx_round(hessian * args->hessian_scale);
         sum_g += repetitions * (g < 0 ? -g : g);
@@ -157,15 +141,12 @@ static void skx_quantize_repeated(
             args->words[2 * i + 1] = h * (INT64_C(1) << PAIR_HESSIAN_SHIFT) + 1;
         }
     }
-    *sum_gradients += sum_g;
-    *sum_hessians += sum_h;
+    *found = {sum_g, sum_h, max_g, max_h};
 }
 
 static inline void skx_quantize(
-    const skx_quantize_t *args, int64_t start, int64_t stop, int64_t *sum_gradients,
-    int64_t *sum_hessians) {
-    typedef void (*kernel_t)(
-        const skx_quantize_t *, int64_t, int64_t, int64_t *, int64_t *);
+    const skx_quantize_t *args, int64_t start, int64_t stop, skx_found_t *found) {
+    typedef void (*kernel_t)(const skx_quantize_t *, int64_t, int64_t, skx_found_t *);
     static const kernel_t kernels[2][2][2] = {
         {{skx_quantize_wide, skx_quantize_narrow},
          {skx_quantize_wide_weighted, skx_quantize_narrow_weighted}},
@@ -176,7 +157,7 @@ static inline void skx_quantize(
     if (args->factors == NULL || !args->integer_weights) {
         kernel = kernels[args->hessians != NULL][args->factors != NULL][args->n_words == 1];
     }
-    kernel(args, start, stop, sum_gradients, sum_hessians);
+    kernel(args, start, stop, found);
 }
 
 // The usual case of what follows: all rows from start to stop, without integer weights.
