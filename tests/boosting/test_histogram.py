@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sklearnx._cython.boosting.binning import count_codes, fill_rows
 from sklearnx._cython.boosting.histogram import build
 from tests.boosting import oracle
 from tests.boosting._helpers import (
@@ -147,6 +148,87 @@ def test_numbers_of_columns(kind, n_columns):
     for n_threads in (1, 2):
         check_build(codes, n_bins, gradients, None, None, rows, n_threads)
         check_build(codes, n_bins, gradients, None, None, rows[:500], n_threads)
+
+
+# Narrow columns of a block and its wide ones: none, of an odd number of bytes, as many
+# as a block has and more, in 32 bits; some with more bins than the few rows below.
+WIDE_BLOCKS = [
+    [256],
+    [256] * 16,
+    [256 + 7 * i for i in range(17)],
+    [256 + i % 3 for i in range(40)],
+    [9, 300],
+    [9, 200, 30, 5_000, 300],
+    [2 + 8 * i for i in range(31)] + [300],
+    [2 + 8 * i for i in range(32)] + [300, 400],
+    [2 + 3 * i for i in range(70)] + [600] * 5,
+    [70_000] * 8,
+    [3, 4, 5, 300, 70_000, 256],
+    [3, 300] * 9 + [65_536],
+]
+
+
+@pytest.mark.parametrize("n_bins", WIDE_BLOCKS, ids=lambda n_bins: str(len(n_bins)))
+@pytest.mark.parametrize("kind", ["none", "outlier", "heavy"])
+def test_wide_columns(kind, n_bins):
+    rng = np.random.default_rng(0)
+    n_rows = 9_500
+    codes = make_codes(rng, n_rows, n_bins)
+    gradients = rng.normal(size=n_rows)
+    if kind == "outlier":
+        gradients[0] = 1e9
+    # Words that must be flushed so often that they are not used.
+    weights = np.full(n_rows, 100.0) if kind == "heavy" else None
+    rows = np.flatnonzero(rng.random(n_rows) < 0.95)
+    for some in (rows, rows[:500], rows[-1:]):
+        for n_threads in (1, 2, 3):
+            check_build(codes, n_bins, gradients, None, weights, some, n_threads)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("largest", [1, 20])
+@pytest.mark.parametrize("has_tail", [False, True])
+def test_full_bins_of_wide_columns(has_tail, largest, n_threads):
+    # Beside columns that need not be flushed, one that must, or that has too many bins
+    # to be worth it; with weights, flushed often.
+    rng = np.random.default_rng(0)
+    n_rows = 4 * PACKED_MAX_ROWS + 3
+    n_bins = [3, 250, 300, 500, 9_000, 300, 9_000]
+    codes = make_codes(rng, n_rows, n_bins)
+    for feature in (0, 2, 4):
+        codes[rng.random(n_rows) < 0.999, feature] = 1
+    weights = None
+    if largest > 1:
+        weights = rng.integers(1, largest, size=n_rows, endpoint=True).astype(float)
+    gradients = np.full(n_rows, -1 + 2.0**-20)
+    hessians = np.full(n_rows, 1 - 2.0**-20)
+    if has_tail:
+        gradients[0] = -1e7
+    matrix = make_matrix(codes, n_bins)
+    for position, codes_of in enumerate(matrix.wide):
+        matrix.wide_max_counts[position] = np.bincount(codes_of).max()
+    fill_rows(matrix, count_codes(matrix, 1), 1)
+    rows = np.arange(n_rows, dtype=np.uint32)
+    quantized = make_quantized(gradients, hessians, weights)
+    histogram = build(matrix, quantized, rows, n_threads)
+    fixed = oracle.quantize(gradients, hessians, weights)
+    expected = oracle.build_histogram(codes, n_bins, fixed, rows)
+    for got, sums in zip(read_histogram(histogram, matrix), expected, strict=True):
+        np.testing.assert_array_equal(got, sums)
+
+
+@pytest.mark.parametrize("n_bins", WIDE_BLOCKS, ids=lambda n_bins: str(len(n_bins)))
+def test_rows_of_blocks(n_bins):
+    codes = make_codes(np.random.default_rng(0), 50, n_bins)
+    is_wide = np.array(n_bins) >= 256
+    matrix = make_matrix(codes, n_bins)
+    np.testing.assert_array_equal(matrix.rows, codes[:, ~is_wide])
+    np.testing.assert_array_equal(matrix.wide_rows, codes[:, is_wide])
+    n_bytes = np.where(is_wide, matrix.wide.itemsize, 1).sum()
+    assert len(matrix.blocks) == -(-n_bytes // 32)
+    for block in matrix.blocks:
+        assert block.shape[1] <= 36
+        assert block.shape[1] % matrix.wide.itemsize == 0 or not is_wide.any()
 
 
 def test_signs_alternate_in_one_bin():

@@ -11,7 +11,7 @@ from sklearnx.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
-from tests.boosting._helpers import make_matrix
+from tests.boosting._helpers import make_codes, make_matrix
 
 N_ROWS = 1_000
 
@@ -64,14 +64,22 @@ def test_columns(dtype, n_threads):
     reorder_columns(columns[:0], order, spare, n_threads)
 
 
-def test_matrix_holds_its_rows_twice():
+@pytest.mark.parametrize(
+    ("n_narrow", "n_bins_of_wide"),
+    [(40, []), (40, [300]), (3, [300, 70_000]), (0, [300, 400])],
+)
+def test_matrix_holds_its_rows_twice(n_narrow, n_bins_of_wide):
     rng = np.random.default_rng(0)
-    codes = rng.integers(0, 9, (200, 40)).astype(np.uint8)
-    matrix = make_matrix(codes, [9] * 40)
+    n_bins = [9] * n_narrow + n_bins_of_wide
+    codes = make_codes(rng, 200, n_bins)
+    matrix = make_matrix(codes, n_bins)
     order = rng.permutation(200).astype(np.uint32)
-    reorder_matrix(matrix, order, np.empty(200, dtype=np.uint8), 1)
-    np.testing.assert_array_equal(matrix.columns, codes[order].T)
-    np.testing.assert_array_equal(matrix.rows, codes[order])
+    reorder_matrix(matrix, order, np.empty(800, dtype=np.uint8), 1)
+    narrow, wide = np.split(codes[order], [n_narrow], axis=1)
+    np.testing.assert_array_equal(matrix.columns, narrow.T)
+    np.testing.assert_array_equal(matrix.rows, narrow)
+    np.testing.assert_array_equal(matrix.wide, wide.T)
+    np.testing.assert_array_equal(matrix.wide_rows, wide)
 
 
 def test_scores_by_the_place_before():

@@ -38,8 +38,7 @@ cdef extern from "binning_kernels.h" nogil:
         value_t* out,
     ) noexcept
     void skx_fill_group(
-        const column_group_t* group, const uint8_t* columns, int64_t n_rows,
-        int64_t start, int64_t stop,
+        const binned_t* binned, const column_group_t* group, int64_t start, int64_t stop
     ) noexcept
     void skx_count_codes(
         const uint8_t* codes, int64_t n_rows, int64_t* n_of_codes
@@ -473,9 +472,9 @@ def count_codes(BinnedMatrix matrix, int n_threads):
 
 
 def fill_rows(BinnedMatrix matrix, counts, int n_threads):
-    """Copy the narrow columns of `matrix` into its blocks, and note the fullest bins.
+    """Copy the columns of `matrix` into its blocks, and note the fullest bins.
 
-    IN: counts (n_columns, 256), rows of each code.
+    IN: counts (n_columns, 256), rows of each code of the narrow columns.
     """
     cdef int column
     for column in range(matrix.binned.n_columns):
@@ -488,7 +487,7 @@ def fill_rows(BinnedMatrix matrix, counts, int n_threads):
 
 
 def fill_blocks(BinnedMatrix matrix, int n_threads):
-    """Copy the narrow columns of `matrix` into its blocks."""
+    """Copy the columns of `matrix` into its blocks."""
     cdef int n_blocks = <int> (
         (matrix.binned.n_rows + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK
     )
@@ -505,10 +504,4 @@ cdef void _transpose_block(void* context, int block) noexcept nogil:
         int64_t stop = min(start + ROWS_PER_BLOCK, binned.n_rows)
         int group
     for group in range(binned.n_blocks):
-        skx_fill_group(
-            &binned.blocks[group],
-            binned.columns + binned.blocks[group].first * binned.n_rows,
-            binned.n_rows,
-            start,
-            stop,
-        )
+        skx_fill_group(binned, &binned.blocks[group], start, stop)

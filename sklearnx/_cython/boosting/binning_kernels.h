@@ -452,17 +452,39 @@ static void skx_gather_columns(
     }
 }
 
-// Copy rows of a group's columns (n_columns, n_rows) side by side.
-static void skx_fill_group(
-    const column_group_t *group, const uint8_t *columns, int64_t n_rows, int64_t start,
-    int64_t stop) {
-    uint8_t *codes = (uint8_t *)group->codes;
-    const int64_t stride = group->stride;
-    for (int column = 0; column < group->n_columns; ++column) {
-        const uint8_t *source = columns + column * n_rows;
+// Copy rows of columns (n_columns, n_rows) side by side. OUT: codes, `stride` bytes a row.
+template <typename code_t>
+static void skx_fill_codes(
+    const code_t *columns, int n_columns, int64_t n_rows, int64_t start, int64_t stop,
+    uint8_t *codes, int64_t stride) {
+    for (int column = 0; column < n_columns; ++column) {
+        const code_t *source = columns + column * n_rows;
         for (int64_t row = start; row < stop; ++row) {
-            codes[row * stride + column] = source[row];
+            ((code_t *)(codes + row * stride))[column] = source[row];
         }
+    }
+}
+
+// Copy rows of a group's columns side by side.
+static void skx_fill_group(
+    const binned_t *binned, const column_group_t *group, int64_t start, int64_t stop) {
+    const int64_t n_rows = binned->n_rows, stride = group->stride;
+    const int64_t first_wide = group->first + group->n_narrow - binned->n_columns;
+    uint8_t *codes = (uint8_t *)group->codes;
+    if (group->n_narrow > 0) {
+        skx_fill_codes(
+            binned->columns + group->first * n_rows, group->n_narrow, n_rows, start, stop,
+            codes, stride);
+    }
+    if (group->n_wide == 0) return;
+    if (binned->wide16 != NULL) {
+        skx_fill_codes(
+            binned->wide16 + first_wide * n_rows, group->n_wide, n_rows, start, stop,
+            codes + group->wide_place, stride);
+    } else {
+        skx_fill_codes(
+            binned->wide32 + first_wide * n_rows, group->n_wide, n_rows, start, stop,
+            codes + group->wide_place, stride);
     }
 }
 

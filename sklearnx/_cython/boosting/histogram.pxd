@@ -9,10 +9,9 @@ from sklearnx._cython.common.dtypes cimport (
 
 
 cdef struct workspace_t:
-    int n_slots, n_wide
-    int64_t** words  # a slot: two for each bin of a narrow feature, zero between calls
+    int n_slots
+    int64_t** words  # a slot: two for each bin of a column, zero between calls
     hist_bin_t** partial  # a slot but the first: a histogram
-    int64_t** wide_words  # a wide column: two for each bin, zero between calls
     hist_bin_t* sparse_sums  # (n_sparse,) of rows that are added, default code apart
     uint8_t* sparse_wanted  # (n_sparse,)
 

@@ -21,8 +21,8 @@ from libc.string cimport memset
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.boosting.quantization cimport QuantizedGradients
 from sklearnx._cython.common.dtypes cimport (
-    NARROW_STORAGE,
-    WORD_STRIDE,
+    SPARSE_STORAGE,
+    WIDE_STORAGE,
     binned_t,
     column_group_t,
     hist_bin_t,
@@ -32,32 +32,29 @@ from sklearnx._cython.boosting.sparse_histogram cimport add_sparse_block
 from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "histogram_kernels.h" nogil:
+    ctypedef struct wide_words_t:
+        int n_columns
+        int32_t* places
+        int64_t** sums
+
     void skx_add_to_words(
         const column_group_t* group, const quantized_t* quantized,
-        const uint32_t* rows, int64_t n_rows, int64_t* sums,
+        const uint32_t* rows, int64_t n_rows, int64_t* sums, const wide_words_t* wide,
     ) noexcept
     void skx_flush_column(
         int n_words, int64_t* words, int n_bins, hist_bin_t* bins, bint adds
     ) noexcept
-    void skx_add_codes8 "skx_add_to_bins"(
-        const uint8_t* codes, const quantized_t* quantized, const uint32_t* rows,
-        int64_t n_rows, hist_bin_t* bins,
+    void skx_add_codes8 "skx_add_to_bins<uint8_t>"(
+        const uint8_t* codes, int64_t stride, const quantized_t* quantized,
+        const uint32_t* rows, int64_t n_rows, hist_bin_t* bins,
     ) noexcept
-    void skx_add_codes16 "skx_add_to_bins"(
-        const uint16_t* codes, const quantized_t* quantized, const uint32_t* rows,
-        int64_t n_rows, hist_bin_t* bins,
+    void skx_add_codes16 "skx_add_to_bins<uint16_t>"(
+        const uint8_t* codes, int64_t stride, const quantized_t* quantized,
+        const uint32_t* rows, int64_t n_rows, hist_bin_t* bins,
     ) noexcept
-    void skx_add_codes32 "skx_add_to_bins"(
-        const uint32_t* codes, const quantized_t* quantized, const uint32_t* rows,
-        int64_t n_rows, hist_bin_t* bins,
-    ) noexcept
-    void skx_add_words16 "skx_add_column"(
-        const uint16_t* codes, const quantized_t* quantized, const uint32_t* rows,
-        int64_t n_rows, int64_t* words,
-    ) noexcept
-    void skx_add_words32 "skx_add_column"(
-        const uint32_t* codes, const quantized_t* quantized, const uint32_t* rows,
-        int64_t n_rows, int64_t* words,
+    void skx_add_codes32 "skx_add_to_bins<uint32_t>"(
+        const uint8_t* codes, int64_t stride, const quantized_t* quantized,
+        const uint32_t* rows, int64_t n_rows, hist_bin_t* bins,
     ) noexcept
     void skx_add_shared_codes(
         const uint8_t* codes, int first_code, int default_code, int n_bins,
@@ -153,7 +150,7 @@ cdef workspace_t* allocate_workspace(
 ) noexcept nogil:
     """Return scratch memory for `n_slots` slots, or NULL if there is none left."""
     cdef:
-        int slot, column
+        int slot
         bint failed = False
         workspace_t* workspace = <workspace_t*> calloc(1, sizeof(workspace_t))
     if workspace == NULL:
@@ -165,20 +162,18 @@ cdef workspace_t* allocate_workspace(
         binned.n_sparse + 1, sizeof(hist_bin_t)
     )
     workspace.sparse_wanted = <uint8_t*> calloc(binned.n_sparse + 1, sizeof(uint8_t))
-    workspace.n_wide = binned.n_wide
-    workspace.wide_words = <int64_t**> calloc(binned.n_wide + 1, sizeof(int64_t*))
     if (
         workspace.words == NULL
         or workspace.partial == NULL
         or workspace.sparse_sums == NULL
         or workspace.sparse_wanted == NULL
-        or workspace.wide_words == NULL
     ):
         free_workspace(workspace)
         return NULL
     for slot in range(n_slots):
         workspace.words[slot] = <int64_t*> calloc(
-            <int64_t> binned.n_columns * WORD_STRIDE + 1, 2 * sizeof(int64_t)
+            binned.word_starts[binned.n_columns + binned.n_wide] + 1,
+            2 * sizeof(int64_t),
         )
         failed = failed or workspace.words[slot] == NULL
         if slot > 0:
@@ -186,11 +181,6 @@ cdef workspace_t* allocate_workspace(
                 binned.offsets[binned.n_features] + 1, sizeof(hist_bin_t)
             )
             failed = failed or workspace.partial[slot] == NULL
-    for column in range(binned.n_wide):
-        workspace.wide_words[column] = <int64_t*> calloc(
-            binned.n_bins[binned.wide_features[column]] + 1, 2 * sizeof(int64_t)
-        )
-        failed = failed or workspace.wide_words[column] == NULL
     if failed:
         free_workspace(workspace)
         return NULL
@@ -198,12 +188,9 @@ cdef workspace_t* allocate_workspace(
 
 
 cdef void free_workspace(workspace_t* workspace) noexcept nogil:
-    cdef int slot, column
+    cdef int slot
     if workspace == NULL:
         return
-    if workspace.wide_words != NULL:
-        for column in range(workspace.n_wide):
-            free(workspace.wide_words[column])
     for slot in range(workspace.n_slots):
         if workspace.words != NULL:
             free(workspace.words[slot])
@@ -211,7 +198,6 @@ cdef void free_workspace(workspace_t* workspace) noexcept nogil:
             free(workspace.partial[slot])
     free(workspace.words)
     free(workspace.partial)
-    free(workspace.wide_words)
     free(workspace.sparse_sums)
     free(workspace.sparse_wanted)
     free(workspace)
@@ -267,7 +253,7 @@ cdef void plan_histogram(
     by_block = n_threads == 1 or n_rows >= ROWS_PER_SLOT * n_threads
     job.groups = binned.blocks if by_block else binned.groups
     job.n_units = binned.n_blocks if by_block else binned.n_groups
-    job.n_parts = job.n_units * job.n_slots + binned.n_wide + binned.n_sparse_blocks
+    job.n_parts = job.n_units * job.n_slots + binned.n_sparse_blocks
     job.n_threads = max(min(n_threads, job.n_parts), 1)
     job.n_tasks = (job.n_parts + job.n_threads - 1) // job.n_threads * job.n_threads
 
@@ -275,8 +261,8 @@ cdef void plan_histogram(
 cdef inline int _find_part(const histogram_job_t* job, int task) noexcept nogil:
     """Return which part of the work a task is, `n_parts` or more if it is none.
 
-    Parts differ in size: slots of groups, then wide columns, then sparse blocks. Each
-    thread, whose share are tasks next to each other, gets every so many of them.
+    Parts differ in size: slots of groups, then sparse blocks. Each thread, whose share
+    are tasks next to each other, gets every so many of them.
     """
     cdef int n_tasks_each = job.n_tasks // job.n_threads
     return task // n_tasks_each + task % n_tasks_each * job.n_threads
@@ -306,37 +292,82 @@ cdef inline bint _is_live(const histogram_job_t* job, int feature) noexcept nogi
 
 
 cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil:
-    """Add a slot of rows to the words of a group, or all rows to other features."""
+    """Add a slot of rows to the columns of a group, or all rows to sparse features."""
     cdef:
-        int part = _find_part(job, task), n_narrow_parts = job.n_units * job.n_slots
-        int slot, column
-        int64_t start, stop, n_rows
+        int part = _find_part(job, task), n_dense_parts = job.n_units * job.n_slots
+        int slot, column, first
         const column_group_t* group
-        int64_t* words
     if part >= job.n_parts:
         return
-    if part >= n_narrow_parts + job.binned.n_wide:
-        add_sparse_block(job, part - n_narrow_parts - job.binned.n_wide)
-        return
-    if part >= n_narrow_parts:
-        _add_wide(job, part - n_narrow_parts)
+    if part >= n_dense_parts:
+        add_sparse_block(job, part - n_dense_parts)
         return
     group = &job.groups[part % job.n_units]
-    if not job.uses_words:
-        for column in range(group.first, group.first + group.n_columns):
-            _add_narrow(job, column)
-        return
     slot = part // job.n_units
-    start = job.n_rows * slot // job.n_slots
-    stop = job.n_rows * (slot + 1) // job.n_slots
-    words = _words_of(job, group.first, slot)
+    first = group.first
+    if job.uses_words:
+        _add_to_words(job, group, slot)
+        first += group.n_narrow
+    for column in range(first, _end_of(group)):
+        # Bins take all rows at once, so that slots have nothing to merge.
+        if not _goes_to_words(job, column) and column % job.n_slots == slot:
+            _add_to_bins(job, group, column)
+
+
+cdef inline int _end_of(const column_group_t* group) noexcept nogil:
+    return group.first + group.n_narrow + group.n_wide
+
+
+cdef inline bint _goes_to_words(
+    const histogram_job_t* job, int column
+) noexcept nogil:
+    """Return whether rows are added to words of a column, or to its bins directly.
+
+    With fewer rows than a wide column has bins, to move words would cost more.
+    """
+    cdef:
+        const binned_t* binned = job.binned
+        int64_t n_rows  # until words are moved to bins
+    if not job.uses_words or column < binned.n_columns:
+        return job.uses_words
+    n_rows = job.n_rows // job.n_slots
+    if min(n_rows, binned.max_counts[column]) > job.quantized.rows_per_flush:
+        n_rows = job.quantized.rows_per_flush
+    return n_rows > binned.n_bins[binned.members[binned.member_starts[column]]]
+
+
+cdef void _add_to_words(
+    const histogram_job_t* job, const column_group_t* group, int slot
+) noexcept nogil:
+    cdef:
+        int64_t start = job.n_rows * slot // job.n_slots
+        int64_t stop = job.n_rows * (slot + 1) // job.n_slots
+        int64_t n_rows
+        int i, column
+        wide_words_t wide
+    wide.n_columns = 0
+    for i in range(group.n_wide):
+        column = group.first + group.n_narrow + i
+        if _goes_to_words(job, column):
+            wide.places[wide.n_columns] = i
+            wide.sums[wide.n_columns] = _words_of(job, column, slot)
+            wide.n_columns += 1
+    if group.n_narrow + wide.n_columns == 0:
+        return
     # Nothing is in the words yet: this clears the bins that they will be flushed to.
     _flush_group(job, group, slot, False)
     while start < stop:
         n_rows = stop - start
         if _flushes(job, group.max_count, slot):
             n_rows = min(n_rows, job.quantized.rows_per_flush)
-        skx_add_to_words(group, job.quantized, job.rows + start, n_rows, words)
+        skx_add_to_words(
+            group,
+            job.quantized,
+            job.rows + start,
+            n_rows,
+            _words_of(job, group.first, slot),
+            &wide,
+        )
         start += n_rows
         if start < stop:
             _flush_group(job, group, slot, True)
@@ -348,18 +379,15 @@ cdef const int32_t* find_features(
     """Return the dense features that a task adds rows to."""
     cdef:
         const binned_t* binned = job.binned
-        int part = _find_part(job, task), n_narrow_parts = job.n_units * job.n_slots
+        int part = _find_part(job, task)
         int first
         const column_group_t* group
     n_features[0] = 0
-    if part >= n_narrow_parts + binned.n_wide:
+    if part >= job.n_units * job.n_slots:
         return NULL
-    if part >= n_narrow_parts:
-        n_features[0] = 1
-        return binned.wide_features + part - n_narrow_parts
     group = &job.groups[part % job.n_units]
     first = binned.member_starts[group.first]
-    n_features[0] = binned.member_starts[group.first + group.n_columns] - first
+    n_features[0] = binned.member_starts[_end_of(group)] - first
     return binned.members + first
 
 
@@ -376,7 +404,13 @@ cdef inline int64_t* _words_of(
 ) noexcept nogil:
     return (
         job.workspace.words[slot]
-        + <int64_t> column * WORD_STRIDE * job.quantized.n_words
+        + job.binned.word_starts[column] * job.quantized.n_words
+    )
+
+
+cdef inline int _column_of(const binned_t* binned, int feature) noexcept nogil:
+    return binned.positions[feature] + (
+        binned.n_columns if binned.storage[feature] == WIDE_STORAGE else 0
     )
 
 
@@ -389,8 +423,10 @@ cdef void _flush_group(
         int column, i, feature
     if not _flushes(job, group.max_count, slot):
         return
-    for column in range(group.first, group.first + group.n_columns):
+    for column in range(group.first, _end_of(group)):
         if not _flushes(job, binned.max_counts[column], slot):
+            continue
+        if not _goes_to_words(job, column):
             continue
         for i in range(binned.member_starts[column], binned.member_starts[column + 1]):
             feature = binned.members[i]
@@ -405,7 +441,7 @@ cdef void _flush_feature(
         const binned_t* binned = job.binned
         int default_code = binned.default_codes[feature]
         int n_bins = binned.n_bins[feature], n_words = job.quantized.n_words
-        int64_t* words = _words_of(job, binned.positions[feature], slot)
+        int64_t* words = _words_of(job, _column_of(binned, feature), slot)
     if default_code < 0:
         skx_flush_column(n_words, words, n_bins + 1, bins, adds)
         return
@@ -420,64 +456,34 @@ cdef void _flush_feature(
     )
 
 
-cdef void _add_wide(const histogram_job_t* job, int column) noexcept nogil:
-    cdef:
-        const binned_t* binned = job.binned
-        int64_t first = column * binned.n_rows
-        int n_bins = binned.n_bins[binned.wide_features[column]] + 1
-        int64_t n_rows_each = job.n_rows  # until words could overflow
-        hist_bin_t* bins
-    if min(job.n_rows, binned.wide_max_counts[column]) > job.quantized.rows_per_flush:
-        n_rows_each = job.quantized.rows_per_flush
-    # Few rows go to bins directly, which need not be moved.
-    if n_rows_each >= n_bins:
-        _add_wide_words(job, column, n_bins, n_rows_each)
-        return
-    bins = _clear_bins(job, binned.wide_features[column])
-    if binned.wide16 != NULL:
-        skx_add_codes16(
-            binned.wide16 + first, job.quantized, job.rows, job.n_rows, bins
-        )
-    else:
-        skx_add_codes32(
-            binned.wide32 + first, job.quantized, job.rows, job.n_rows, bins
-        )
-
-
-cdef void _add_wide_words(
-    const histogram_job_t* job, int column, int n_bins, int64_t n_rows_each
+cdef void _add_to_bins(
+    const histogram_job_t* job, const column_group_t* group, int column
 ) noexcept nogil:
+    """Add all rows to the bins of the features of a column."""
     cdef:
         const binned_t* binned = job.binned
-        const quantized_t* quantized = job.quantized
-        int64_t first = column * binned.n_rows, start = 0, n_rows
-        int64_t* words = job.workspace.wide_words[column]
-        hist_bin_t* bins = _bins_of_slot(job, binned.wide_features[column], 0)
-    while start < job.n_rows:
-        n_rows = min(n_rows_each, job.n_rows - start)
-        if binned.wide16 != NULL:
-            skx_add_words16(
-                binned.wide16 + first, quantized, job.rows + start, n_rows, words
-            )
-        else:
-            skx_add_words32(
-                binned.wide32 + first, quantized, job.rows + start, n_rows, words
-            )
-        skx_flush_column(quantized.n_words, words, n_bins, bins, start > 0)
-        start += n_rows
-
-
-cdef void _add_narrow(const histogram_job_t* job, int column) noexcept nogil:
-    cdef:
-        const binned_t* binned = job.binned
-        const uint8_t* codes = binned.columns + column * binned.n_rows
+        int place = column - group.first - group.n_narrow
+        const uint8_t* codes
         int i, feature
         hist_bin_t* bins
     for i in range(binned.member_starts[column], binned.member_starts[column + 1]):
         feature = binned.members[i]
-        bins = _clear_bins(job, feature)
+        bins = _bins_of_slot(job, feature, 0)
+        memset(bins, 0, (binned.n_bins[feature] + 1) * sizeof(hist_bin_t))
+        if place >= 0:
+            codes = group.codes + group.wide_place + place * group.wide_size
+            if group.wide_size == sizeof(uint16_t):
+                skx_add_codes16(
+                    codes, group.stride, job.quantized, job.rows, job.n_rows, bins
+                )
+            else:
+                skx_add_codes32(
+                    codes, group.stride, job.quantized, job.rows, job.n_rows, bins
+                )
+            continue
+        codes = binned.columns + column * binned.n_rows
         if binned.default_codes[feature] < 0:
-            skx_add_codes8(codes, job.quantized, job.rows, job.n_rows, bins)
+            skx_add_codes8(codes, 1, job.quantized, job.rows, job.n_rows, bins)
         else:
             skx_add_shared_codes(
                 codes,
@@ -491,20 +497,14 @@ cdef void _add_narrow(const histogram_job_t* job, int column) noexcept nogil:
             )
 
 
-cdef hist_bin_t* _clear_bins(const histogram_job_t* job, int feature) noexcept nogil:
-    cdef hist_bin_t* bins = _bins_of_slot(job, feature, 0)
-    memset(bins, 0, (job.binned.n_bins[feature] + 1) * sizeof(hist_bin_t))
-    return bins
-
-
 cdef void finish_feature(const histogram_job_t* job, int feature) noexcept nogil:
     """Gather what the slots have of a feature in the histogram."""
     cdef:
         const binned_t* binned = job.binned
         hist_bin_t* bins = _bins_of_slot(job, feature, 0)
-    if binned.storage[feature] != NARROW_STORAGE:
+    if binned.storage[feature] == SPARSE_STORAGE:
         return
-    if job.uses_words:
+    if _goes_to_words(job, _column_of(binned, feature)):
         if binned.first_codes[feature] == 1:
             _clear_default_words(job, binned.positions[feature])
         if not _is_live(job, feature):
@@ -519,7 +519,7 @@ cdef void _gather_slots(
     const histogram_job_t* job, int feature, hist_bin_t* bins
 ) noexcept nogil:
     cdef:
-        int column = job.binned.positions[feature]
+        int column = _column_of(job.binned, feature)
         int n_bins = job.binned.n_bins[feature] + 1
         int slot, bin_idx
         bint adds

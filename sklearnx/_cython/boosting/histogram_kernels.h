@@ -1,21 +1,31 @@
 // Adding rows to the words of bins, and words to histograms.
 //
 // A row costs one addition in memory for each column, and a little for finding it. The
-// number of columns is a template parameter: the loop over them is then written out,
-// which is worth a third of the time. Rows are read in ascending order; a hint ahead
-// hides the latency of those that are far apart.
+// number of narrow columns is a template parameter: the loop over them is then written
+// out, which is worth a third of the time. Wide columns are few, and follow in a loop of
+// their own. Rows are read in ascending order; a hint ahead hides the latency of those
+// that are far apart.
 
 #pragma once
 
 #include <stdint.h>
 #include <string.h>
 
+#include <type_traits>
 #include <utility>
 
 #include "dtypes.h"
 #include "prefetch.h"
 
-enum { MAX_GROUP_COLUMNS = 32, PREFETCH_DISTANCE = 16 };
+// A block of rows has so many bytes of codes at most.
+enum { MAX_GROUP_COLUMNS = 32, MAX_GROUP_WIDE = 16, PREFETCH_DISTANCE = 16 };
+
+// The wide columns of a group whose rows are added to words.
+typedef struct {
+    int n_columns;
+    int32_t places[MAX_GROUP_WIDE];  // among all wide columns of the group
+    int64_t *sums[MAX_GROUP_WIDE];   // words of each
+} wide_words_t;
 
 // Two words, added with one instruction where there is one.
 #if defined(__GNUC__) || defined(__clang__)
@@ -30,10 +40,14 @@ struct skx_pair_t {
 };
 #endif
 
-template <typename word_t, int... column>
+// What wide codes are where a group has none.
+struct skx_no_code_t {};
+
+template <typename code_t, typename word_t, int... column>
 static void skx_add_rows(
     const column_group_t *group, const word_t *words, const uint32_t *rows,
-    int64_t n_rows, word_t *sums, std::integer_sequence<int, column...>) {
+    int64_t n_rows, word_t *sums, const wide_words_t *wide,
+    std::integer_sequence<int, column...>) {
     const uint8_t *codes = group->codes;
     const int64_t stride = group->stride;
     for (int64_t i = 0; i < n_rows; ++i) {
@@ -45,36 +59,55 @@ static void skx_add_rows(
         const word_t word = words[rows[i]];
         const uint8_t *row = codes + rows[i] * stride;
         ((sums[column * WORD_STRIDE + row[column]] += word), ...);
-    }
-}
-
-template <typename word_t, int n_columns = MAX_GROUP_COLUMNS>
-static void skx_add_group(
-    const column_group_t *group, const word_t *words, const uint32_t *rows,
-    int64_t n_rows, word_t *sums) {
-    if constexpr (n_columns > 0) {
-        if (group->n_columns == n_columns) {
-            skx_add_rows(
-                group, words, rows, n_rows, sums,
-                std::make_integer_sequence<int, n_columns>());
-        } else {
-            skx_add_group<word_t, n_columns - 1>(group, words, rows, n_rows, sums);
+        if constexpr (!std::is_same<code_t, skx_no_code_t>::value) {
+            const code_t *wide_row = (const code_t *)(row + group->wide_place);
+            for (int w = 0; w < wide->n_columns; ++w) {
+                ((word_t *)wide->sums[w])[wide_row[wide->places[w]]] += word;
+            }
         }
     }
 }
 
-// IN: rows (n_rows,). INOUT: sums, (group->n_columns, WORD_STRIDE) words.
+template <typename code_t, typename word_t, int n_narrow = MAX_GROUP_COLUMNS>
+static void skx_add_group(
+    const column_group_t *group, const word_t *words, const uint32_t *rows,
+    int64_t n_rows, word_t *sums, const wide_words_t *wide) {
+    if (n_narrow == 0 || group->n_narrow == n_narrow) {
+        skx_add_rows<code_t>(
+            group, words, rows, n_rows, sums, wide,
+            std::make_integer_sequence<int, n_narrow>());
+    } else if constexpr (n_narrow > 0) {
+        skx_add_group<code_t, word_t, n_narrow - 1>(
+            group, words, rows, n_rows, sums, wide);
+    }
+}
+
+template <typename word_t>
+static void skx_add_codes(
+    const column_group_t *group, const word_t *words, const uint32_t *rows,
+    int64_t n_rows, word_t *sums, const wide_words_t *wide) {
+    if (wide->n_columns == 0) {
+        skx_add_group<skx_no_code_t>(group, words, rows, n_rows, sums, wide);
+    } else if (group->wide_size == sizeof(uint16_t)) {
+        skx_add_group<uint16_t>(group, words, rows, n_rows, sums, wide);
+    } else {
+        skx_add_group<uint32_t>(group, words, rows, n_rows, sums, wide);
+    }
+}
+
+// IN: rows (n_rows,). INOUT: sums, (group->n_narrow, WORD_STRIDE) words, those of `wide`.
 static inline void skx_add_to_words(
     const column_group_t *group, const quantized_t *quantized, const uint32_t *rows,
-    int64_t n_rows, int64_t *sums) {
+    int64_t n_rows, int64_t *sums, const wide_words_t *wide) {
     if (quantized->n_words == 1) {
         // Unsigned, since the default codes of a shared column may run over.
-        skx_add_group<uint64_t>(
-            group, (const uint64_t *)quantized->words, rows, n_rows, (uint64_t *)sums);
+        skx_add_codes(
+            group, (const uint64_t *)quantized->words, rows, n_rows, (uint64_t *)sums,
+            wide);
     } else {
-        skx_add_group<skx_pair_t>(
+        skx_add_codes(
             group, (const skx_pair_t *)quantized->words, rows, n_rows,
-            (skx_pair_t *)sums);
+            (skx_pair_t *)sums, wide);
     }
 }
 
@@ -129,45 +162,17 @@ static inline void skx_flush_column(
     }
 }
 
-// Add rows of one column to its bins directly: for columns of many bins, and for weights
-// that would fill a word too soon.
+// Add rows of one column to its bins directly: for columns of more bins than rows, and for
+// weights that would fill a word too soon. IN: codes, `stride` bytes from row to row.
 template <typename code_t>
 static void skx_add_to_bins(
-    const code_t *codes, const quantized_t *quantized, const uint32_t *rows,
-    int64_t n_rows, hist_bin_t *bins) {
+    const uint8_t *codes, int64_t stride, const quantized_t *quantized,
+    const uint32_t *rows, int64_t n_rows, hist_bin_t *bins) {
     const int n_words = quantized->n_words;
     for (int64_t i = 0; i < n_rows; ++i) {
         const int64_t row = rows[i];
-        skx_add_bin(
-            bins + codes[row], skx_unpack(quantized->words + row * n_words, n_words));
-    }
-}
-
-template <typename code_t, typename word_t>
-static void skx_add_column_words(
-    const code_t *codes, const word_t *words, const uint32_t *rows, int64_t n_rows,
-    word_t *sums) {
-    for (int64_t i = 0; i < n_rows; ++i) {
-        const int64_t last = n_rows - 1;
-        const int64_t ahead =
-            rows[i + PREFETCH_DISTANCE < last ? i + PREFETCH_DISTANCE : last];
-        SKX_PREFETCH(codes + ahead);
-        SKX_PREFETCH(words + ahead);
-        sums[codes[rows[i]]] += words[rows[i]];
-    }
-}
-
-// The same, but to words.
-template <typename code_t>
-static void skx_add_column(
-    const code_t *codes, const quantized_t *quantized, const uint32_t *rows,
-    int64_t n_rows, int64_t *words) {
-    if (quantized->n_words == 1) {
-        skx_add_column_words(codes, quantized->words, rows, n_rows, words);
-    } else {
-        skx_add_column_words(
-            codes, (const skx_pair_t *)quantized->words, rows, n_rows,
-            (skx_pair_t *)words);
+        const int64_t code = *(const code_t *)(codes + row * stride);
+        skx_add_bin(bins + code, skx_unpack(quantized->words + row * n_words, n_words));
     }
 }
 

@@ -7,11 +7,11 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 
-from sklearnx._cython.common.dtypes cimport MAX_NARROW_BINS
+from sklearnx._cython.common.dtypes cimport MAX_NARROW_BINS, WORD_STRIDE
 
-# Columns that a block of rows holds: half a cache line.
-BLOCK_COLUMNS = 32
-# Columns of a part of a block.
+# Bytes of codes in a row of a block: half a cache line.
+BLOCK_BYTES = 32
+# Narrow columns of a part of a block, or wide ones that cost as much.
 PART_COLUMNS = 16
 # Entries of a row that a block of sparse features holds on average, and how many such
 # blocks threads can share out at most.
@@ -84,12 +84,13 @@ cdef class BinnedMatrix:
     Attributes
     ----------
     blocks : list of uint8 arrays of shape (n_rows, stride)
-        Codes of the narrow columns, in the order that histograms read: a block holds
-        `BLOCK_COLUMNS` of them at most, next to each other for each row.
+        Codes of all columns, narrow ones first, in the order that histograms read: a
+        block holds those of some columns next to each other for each row, about
+        `BLOCK_BYTES` at most.
     columns : uint8 array of shape (n_columns, n_rows)
-        The same in the order that partitions read.
+        Those of the narrow columns in the order that partitions read.
     wide : uint16 or uint32 array of shape (n_wide, n_rows)
-        Codes of features with more than 256 bins.
+        The same of features with more than 256 bins.
     entry_starts, entry_rows, entry_codes : arrays
         Those of sparse features.
     offsets : int64 array of shape (n_features + 1,)
@@ -119,10 +120,6 @@ cdef class BinnedMatrix:
         wide_dtype = np.uint16
         if len(wide) and n_bins[wide].max() > np.iinfo(np.uint16).max:
             wide_dtype = np.uint32
-        self.blocks = [
-            np.empty((n_rows, _choose_stride(width)), dtype=np.uint8)
-            for width in _split_evenly(n_columns, BLOCK_COLUMNS)
-        ]
         # Partitions read a little beyond the last code.
         columns = np.empty(n_columns * n_rows + 3, dtype=np.uint8)
         self.columns = columns[: n_columns * n_rows].reshape(n_columns, n_rows)
@@ -132,15 +129,23 @@ cdef class BinnedMatrix:
         self.offsets = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
         self.has_missing = np.zeros(len(n_bins), dtype=np.uint8)
         self.is_categorical = np.ascontiguousarray(is_categorical, dtype=np.uint8)
-        self.max_counts = np.full(n_columns, n_rows, dtype=np.int64)
-        self.wide_max_counts = np.full(len(wide), n_rows, dtype=np.int64)
-        order = np.lexsort((self.layout.first_codes[narrow], positions[narrow]))
-        members = narrow[order]
-        self._members = members.astype(np.int32)
+        self._all_max_counts = np.full(n_columns + len(wide), n_rows, dtype=np.int64)
+        self.max_counts, self.wide_max_counts = np.split(
+            self._all_max_counts, [n_columns]
+        )
+        members = np.concatenate([narrow, wide])
+        columns_of = positions[members] + np.where(
+            storage[members] == WIDE, n_columns, 0
+        )
+        order = np.lexsort((self.layout.first_codes[members], columns_of))
+        self._members = members[order].astype(np.int32)
         self._member_starts = np.searchsorted(
-            positions[members], np.arange(n_columns + 1)
+            columns_of[order], np.arange(n_columns + len(wide) + 1)
         ).astype(np.int32)
-        self._wide_features = wide.astype(np.int32)
+        gap = WORD_STRIDE - MAX_NARROW_BINS
+        n_wide_words = n_bins[self._members[len(narrow) :]] + 1 + gap
+        n_words = np.append(np.full(n_columns, WORD_STRIDE), n_wide_words)
+        self._word_starts = np.append(0, np.cumsum(n_words, dtype=np.int64))
         self.used = np.flatnonzero(storage != NONE).astype(np.int32)
         self._dense = self.used[storage[self.used] != SPARSE]
         if entries is None:
@@ -158,15 +163,14 @@ cdef class BinnedMatrix:
     cdef void _bind(self) except *:
         cdef:
             uint8_t[:, ::1] columns = self.columns
-            int64_t[::1] max_counts = self.max_counts
-            int64_t[::1] wide_max_counts = self.wide_max_counts
+            int64_t[::1] max_counts = self._all_max_counts
+            int64_t[::1] word_starts = self._word_starts
             uint16_t[:, ::1] wide16
             uint32_t[:, ::1] wide32
             int32_t[::1] used = self.used
             int32_t[::1] dense = self._dense
             int32_t[::1] members = self._members
             int32_t[::1] member_starts = self._member_starts
-            int32_t[::1] wide_features = self._wide_features
             int32_t[::1] positions = self.layout.positions
             int32_t[::1] default_codes = self.layout.default_codes
             int32_t[::1] first_codes = self.layout.first_codes
@@ -180,7 +184,7 @@ cdef class BinnedMatrix:
         self.binned.n_used = used.shape[0]
         self.binned.n_dense = dense.shape[0]
         self.binned.n_columns = columns.shape[0]
-        self.binned.n_wide = wide_features.shape[0]
+        self.binned.n_wide = len(self.wide)
         self.binned.n_sparse = len(self.entry_starts) - 1
         self.binned.used = NULL
         self.binned.dense = NULL
@@ -189,24 +193,23 @@ cdef class BinnedMatrix:
         self.binned.members = NULL
         self.binned.wide16 = NULL
         self.binned.wide32 = NULL
-        self.binned.wide_features = NULL
         if self.binned.n_used > 0:
             self.binned.used = &used[0]
         if self.binned.n_dense > 0:
             self.binned.dense = &dense[0]
-        if columns.shape[1] > 0 and self.binned.n_columns > 0:
+        if members.shape[0] > 0:
             self.binned.max_counts = &max_counts[0]
-            self.binned.columns = &columns[0, 0]
             self.binned.members = &members[0]
+        if columns.shape[1] > 0 and self.binned.n_columns > 0:
+            self.binned.columns = &columns[0, 0]
         if columns.shape[1] > 0 and self.binned.n_wide > 0:
-            self.binned.wide_features = &wide_features[0]
-            self.binned.wide_max_counts = &wide_max_counts[0]
             if self.wide.dtype == np.uint16:
                 wide16 = self.wide
                 self.binned.wide16 = &wide16[0, 0]
             else:
                 wide32 = self.wide
                 self.binned.wide32 = &wide32[0, 0]
+        self.binned.word_starts = &word_starts[0]
         self.binned.member_starts = &member_starts[0]
         self.binned.storage = &storage[0]
         self.binned.positions = &positions[0]
@@ -223,10 +226,20 @@ cdef class BinnedMatrix:
         )
 
     cdef void _bind_groups(self) except *:
-        """Describe the blocks, and parts of them for threads to share out."""
-        widths = _split_evenly(self.binned.n_columns, BLOCK_COLUMNS)
-        parts = [_split_evenly(width, PART_COLUMNS) for width in widths]
-        self.binned.n_blocks = len(widths)
+        """Make the blocks and describe them, and their parts for threads to share out.
+
+        To add rows to a column takes about as long as its codes are. Parts are for few
+        rows, with which it takes as long again to go through every 256 bins.
+        """
+        cdef int n_wide = self.binned.n_wide, n_columns = self.binned.n_columns
+        sizes = np.repeat([1, self.wide.itemsize], [n_columns, n_wide])
+        costs = np.array(sizes)
+        wide_features = self._members[len(self._members) - n_wide :]
+        costs[n_columns:] += self.n_bins[wide_features] // MAX_NARROW_BINS
+        costs = np.minimum(costs, PART_COLUMNS)
+        blocks = _split_evenly(sizes, BLOCK_BYTES)
+        parts = [_split_evenly(costs[block], PART_COLUMNS) for block in blocks]
+        self.binned.n_blocks = len(blocks)
         self.binned.n_groups = sum(map(len, parts))
         self.groups = <column_group_t*> calloc(
             self.binned.n_blocks + self.binned.n_groups + 1, sizeof(column_group_t)
@@ -235,26 +248,41 @@ cdef class BinnedMatrix:
             raise MemoryError()
         self.binned.blocks = self.groups
         self.binned.groups = self.groups + self.binned.n_blocks
-        column, group = 0, len(widths)
-        for block_idx, block in enumerate(self.blocks):
-            self._bind_group(block_idx, block, 0, column, widths[block_idx])
-            first = 0
-            for width in parts[block_idx]:
-                self._bind_group(group, block, first, column, width)
-                first += width
-                column += width
+        self.blocks, self._places = [], []
+        group = self.binned.n_blocks
+        for block_idx, columns in enumerate(blocks):
+            places, width = _find_places(sizes[columns])
+            shape = self.n_rows, _choose_stride(width)
+            self.blocks.append(np.empty(shape, dtype=np.uint8))
+            self._places.append(places)
+            self._bind_group(block_idx, block_idx, columns.start, places)
+            for part in parts[block_idx]:
+                first = columns.start + part.start
+                self._bind_group(group, block_idx, first, places[part])
                 group += 1
 
     cdef void _bind_group(
-        self, int group_idx, uint8_t[:, ::1] codes, int first, int column, int n_columns
-    ):
-        cdef column_group_t* group = &self.groups[group_idx]
+        self, int group_idx, int block_idx, int first, const int32_t[::1] places
+    ) except *:
+        """Describe the columns of a block from `first` on.
+
+        IN: places of their codes in a row of the block.
+        """
+        cdef:
+            column_group_t* group = &self.groups[group_idx]
+            uint8_t[:, ::1] codes = self.blocks[block_idx]
+            int n = <int> places.shape[0]
         group.codes = NULL
         if codes.shape[0] > 0:
-            group.codes = &codes[0, first]
+            group.codes = &codes[0, places[0]]
         group.stride = <int32_t> codes.shape[1]
-        group.first = column
-        group.n_columns = n_columns
+        group.first = first
+        group.n_narrow = min(max(self.binned.n_columns - first, 0), n)
+        group.n_wide = n - group.n_narrow
+        group.wide_size = self.wide.itemsize
+        group.wide_place = 0
+        if group.n_wide > 0:
+            group.wide_place = places[group.n_narrow] - places[0]
         group.max_count = codes.shape[0]
 
     cdef void _bind_entries(self) except *:
@@ -325,7 +353,9 @@ cdef class BinnedMatrix:
         for i in range(self.binned.n_blocks + self.binned.n_groups):
             group = &self.groups[i]
             group.max_count = 0
-            for column in range(group.first, group.first + group.n_columns):
+            for column in range(
+                group.first, group.first + group.n_narrow + group.n_wide
+            ):
                 group.max_count = max(
                     group.max_count, self.binned.max_counts[column]
                 )
@@ -341,15 +371,26 @@ cdef class BinnedMatrix:
     @property
     def rows(self):
         """Codes of the narrow columns by row, copied from the blocks."""
-        widths = _split_evenly(self.binned.n_columns, BLOCK_COLUMNS)
-        if not widths:
-            return np.empty((self.n_rows, 0), dtype=np.uint8)
-        return np.hstack(
-            [
-                block[:, :width]
-                for block, width in zip(self.blocks, widths, strict=True)
-            ]
+        return self._read_blocks(0, self.binned.n_columns, np.uint8)
+
+    @property
+    def wide_rows(self):
+        """The same of the wide columns."""
+        n_columns = self.binned.n_columns
+        return self._read_blocks(
+            n_columns, n_columns + self.binned.n_wide, self.wide.dtype
         )
+
+    def _read_blocks(self, start, stop, dtype):
+        codes = np.empty((self.n_rows, stop - start), dtype=dtype)
+        column, size = 0, codes.itemsize
+        for block, places in zip(self.blocks, self._places, strict=True):
+            for place in places:
+                if start <= column < stop:
+                    items = np.ascontiguousarray(block[:, place : place + size])
+                    codes[:, column - start] = items.view(dtype)[:, 0]
+                column += 1
+        return codes
 
     def column(self, feature):
         """Return the codes of a feature.
@@ -409,10 +450,37 @@ def _store_by_row(
     return np.asarray(row_starts), np.asarray(entries)
 
 
-def _split_evenly(n, largest):
-    """Return sizes of at most `largest`, as few and as even as can be, summing to n."""
-    n_parts = -(-n // largest)
-    return [n * (i + 1) // n_parts - n * i // n_parts for i in range(n_parts)]
+def _split_evenly(costs, largest):
+    """Cut columns into as few parts as can be, about as even as can be.
+
+    Parameters
+    ----------
+    costs : int array of shape (n_columns,)
+    largest : int
+        What a part may cost, a little more if it is not all the same for all columns.
+
+    Returns
+    -------
+    parts : list of slices
+    """
+    n_parts = -(-costs.sum() // largest)
+    middles = 2 * np.cumsum(costs) - costs
+    parts = middles * n_parts // max(2 * costs.sum(), 1)
+    # A dear column may be more than a part, which leaves another one empty.
+    bounds = np.flatnonzero(np.diff(parts, prepend=-1, append=n_parts))
+    pairs = zip(bounds[: len(bounds) - 1], bounds[1:])
+    return [slice(int(start), int(stop)) for start, stop in pairs]
+
+
+def _find_places(sizes):
+    """Return where in a row of a block the code of each column is, and the width.
+
+    IN: sizes (n_columns,) of the codes, those of 1 byte before others, all the same.
+    """
+    ends = np.cumsum(sizes)
+    n_narrow = np.count_nonzero(sizes == 1)
+    ends[n_narrow:] += -n_narrow % sizes[len(sizes) - 1]
+    return (ends - sizes).astype(np.int32), int(ends[len(ends) - 1])
 
 
 def _choose_stride(width):

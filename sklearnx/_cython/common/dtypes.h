@@ -42,12 +42,16 @@ enum {
     WORD_STRIDE = MAX_NARROW_BINS + 8,
 };
 
-// Some neighbouring narrow columns, whose codes a row keeps side by side.
+// Some neighbouring columns, whose codes a row keeps side by side: a byte for each narrow
+// one, then 2 or 4 for each wide one. Wide columns are counted on after the narrow ones.
 typedef struct {
     const uint8_t *codes;  // (n_rows, stride), from the first column of the group on
-    int32_t stride;
-    int32_t first;         // narrow column
-    int32_t n_columns;
+    int32_t stride;        // bytes
+    int32_t wide_place;    // of the first wide code, bytes behind the first
+    int32_t wide_size;     // bytes of one
+    int32_t first;         // column
+    int32_t n_narrow;
+    int32_t n_wide;
     int64_t max_count;     // rows in the fullest bin of all of them
 } column_group_t;
 
@@ -67,7 +71,7 @@ typedef struct {
 //            all others have theirs, and the column holds 0 where all have;
 //   sparse   as what is not the default code, by row and by column;
 // others are
-//   wide     by column, in 16 or 32 bits.
+//   wide     by row and by column, in 16 or 32 bits.
 // Features that no split can use are not stored at all.
 enum { NARROW_STORAGE = 0, WIDE_STORAGE = 1, SPARSE_STORAGE = 2, NO_STORAGE = 3 };
 
@@ -87,16 +91,16 @@ typedef struct {
     const int32_t *first_codes;      // (n_features,) in a shared column, of others
     const uint8_t *has_missing;      // (n_features,)
     const uint8_t *is_categorical;   // (n_features,)
-    const column_group_t *blocks;    // of narrow columns, half a cache line wide
+    const column_group_t *blocks;    // half a cache line wide
     const column_group_t *groups;    // parts of blocks
-    const uint8_t *columns;          // (n_columns, n_rows)
-    const int64_t *max_counts;       // (n_columns,) rows in the fullest bin of each
-    const int32_t *members;          // features column by column
-    const int32_t *member_starts;    // (n_columns + 1,)
+    const uint8_t *columns;          // (n_columns, n_rows) of the narrow ones
     const uint16_t *wide16;          // (n_wide, n_rows), or NULL
     const uint32_t *wide32;          // (n_wide, n_rows), or NULL
-    const int32_t *wide_features;    // (n_wide,)
-    const int64_t *wide_max_counts;  // (n_wide,) rows in the fullest bin of each
+    // Of narrow columns, then of wide ones, (n_columns + n_wide,):
+    const int64_t *max_counts;       // rows in the fullest bin of each
+    const int64_t *word_starts;      // first word of each among those of all, and the end
+    const int32_t *members;          // features column by column
+    const int32_t *member_starts;    // and the end
     const sparse_block_t *sparse_blocks;
     const int64_t *entry_starts;     // (n_sparse + 1,) by column: first entry
     const uint32_t *entry_rows;      // ascending in a column

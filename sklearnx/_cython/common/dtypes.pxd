@@ -24,8 +24,11 @@ cdef extern from "dtypes.h" nogil:
     ctypedef struct column_group_t:
         const uint8_t* codes
         int32_t stride
+        int32_t wide_place
+        int32_t wide_size
         int32_t first
-        int32_t n_columns
+        int32_t n_narrow
+        int32_t n_wide
         int64_t max_count
 
     int NARROW_STORAGE
@@ -65,13 +68,12 @@ cdef extern from "dtypes.h" nogil:
         const column_group_t* blocks
         const column_group_t* groups
         const uint8_t* columns
-        const int64_t* max_counts
-        const int32_t* members
-        const int32_t* member_starts
         const uint16_t* wide16
         const uint32_t* wide32
-        const int32_t* wide_features
-        const int64_t* wide_max_counts
+        const int64_t* max_counts
+        const int64_t* word_starts
+        const int32_t* members
+        const int32_t* member_starts
         const sparse_block_t* sparse_blocks
         const int64_t* entry_starts
         const uint32_t* entry_rows
