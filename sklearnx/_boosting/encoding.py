@@ -21,6 +21,7 @@ from sklearnx._boosting.frames import (
     get_label,
     is_missing,
     is_sparse_pandas,
+    read_columns,
     read_frame,
 )
 from sklearnx._compat import check_n_features, check_names
@@ -212,10 +213,7 @@ class TableEncoder:
             return self._make_plain(X, frame)
 
         columns = frame.columns if frame is not None else _split(X, estimator)
-        arrays = [
-            column.to_levels() if is_categorical else column.to_numbers()
-            for column, is_categorical in zip(columns, mask)
-        ]
+        arrays = read_columns(columns, mask, (X if frame is None else frame).shape[0])
         categorical = np.flatnonzero(mask).tolist()
         codes, levels = _number_levels(
             [columns[j] for j in categorical],
@@ -266,19 +264,17 @@ class TableEncoder:
         if self.is_categorical_ is None:
             return self._make_plain(X, frame)
         columns = frame.columns if frame is not None else _split(X, estimator)
-        arrays, found, tables = [], [], []
-        for column, known in zip(columns, self._codes):
-            if known is None:
-                arrays.append(column.to_numbers())
-                continue
-            codes, values = column.to_levels()
-            found.append(np.ascontiguousarray(codes))
-            tables.append(self._look_up(column, codes, values, known))
-            arrays.append(None)
-        codes = iter(replace_codes(found, tables, n_threads))
-        return self._make_table(
-            [next(codes) if array is None else array for array in arrays]
+        arrays = read_columns(
+            columns, self.is_categorical_, (X if frame is None else frame).shape[0]
         )
+        categorical = np.flatnonzero(self.is_categorical_).tolist()
+        found = [np.ascontiguousarray(arrays[j][0]) for j in categorical]
+        tables = [
+            self._look_up(columns[j], *arrays[j], self._codes[j]) for j in categorical
+        ]
+        for j, codes in zip(categorical, replace_codes(found, tables, n_threads)):
+            arrays[j] = codes
+        return self._make_table(arrays)
 
     def encode_values(self, values: np.ndarray, feature: int) -> np.ndarray:
         """Return single values of a feature as trees compare them.
@@ -335,7 +331,8 @@ class TableEncoder:
             return Table(*X.shape, dense=np.require(np.asarray(X), requirements="A"))
         if frame.dense is not None:
             return Table(*frame.shape, dense=frame.dense)
-        columns = [column.to_numbers() for column in frame.columns]
+        as_levels = [False] * len(frame.columns)
+        columns = read_columns(frame.columns, as_levels, frame.n_rows)
         return Table(*frame.shape, columns=columns)
 
     def _make_table(self, columns):

@@ -141,6 +141,7 @@ def replace_codes(columns, tables, int n_threads):
     Returns
     -------
     list of int32 arrays of shape (n_rows,)
+        Rows of one array, see `read_columns`.
     """
     cdef:
         int index, n_columns = len(columns)
@@ -149,7 +150,7 @@ def replace_codes(columns, tables, int n_threads):
         job_t job
     if n_columns == 0 or len(columns[0]) == 0:
         return [np.empty(0, dtype=np.int32) for _ in range(n_columns)]
-    replaced = [np.empty(len(column), dtype=np.int32) for column in columns]
+    replaced = list(np.empty((n_columns, len(columns[0])), dtype=np.int32))
     jobs.resize(n_columns)
     for index in range(n_columns):
         _set_column(&jobs[index], columns[index], tables[index])
