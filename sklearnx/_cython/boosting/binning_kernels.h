@@ -114,15 +114,6 @@ static std::vector<double> skx_choose_edges(
     return edges;
 }
 
-template <typename key_t>
-struct skx_float_of_key_t {
-    typedef float type;
-};
-template <>
-struct skx_float_of_key_t<uint64_t> {
-    typedef double type;
-};
-
 static inline double skx_weight_of(uint32_t) { return 1; }
 static inline double skx_weight_of(uint64_t) { return 1; }
 template <typename key_t>
@@ -224,10 +215,11 @@ static bool skx_sort_few_keys(std::vector<key_t> &keys) {
     return true;
 }
 
-// Sort keys of integers that are close to each other, by counting each. Returns whether
-// they were.
+// Count the keys of integers that are close to each other: counts[i] of *first + i.
+// Returns whether they were.
 template <typename key_t>
-static bool skx_sort_small_integers(std::vector<key_t> &keys) {
+static bool skx_count_small_integers(
+    const std::vector<key_t> &keys, std::vector<uint32_t> &counts, int64_t *first) {
     const double max_span = std::min<double>(1 << 16, keys.size());
     const double largest = (int64_t)1 << 52;  // larger ones differ by more than 1
     key_t lowest = std::numeric_limits<key_t>::max(), highest = 0;
@@ -239,21 +231,39 @@ static bool skx_sort_small_integers(std::vector<key_t> &keys) {
     const double low = skx_from_key(lowest), high = skx_from_key(highest);
     if (!(low >= -largest && high <= largest && high - low < max_span)) return false;
     if (low != floor(low) || high != floor(high)) return false;
-    const int64_t first = (int64_t)low;
-    std::vector<uint32_t> counts((size_t)(high - low) + 1);
+    *first = (int64_t)low;
+    counts.assign((size_t)(high - low) + 1, 0);
     for (const key_t key : keys) {
         const double value = skx_from_key(key);
         const int64_t integer = (int64_t)value;
         if ((double)integer != value) return false;
-        ++counts[integer - first];
+        ++counts[integer - *first];
     }
-    typedef typename skx_float_of_key_t<key_t>::type value_t;
+    return true;
+}
+
+// Put counted integers in order, as keys.
+template <typename value_t, typename key_t>
+static void skx_list_integers(
+    const std::vector<uint32_t> &counts, int64_t first, std::vector<key_t> &keys) {
     auto place = keys.begin();
     for (size_t i = 0; i < counts.size(); ++i) {
         const key_t key = skx_to_key((value_t)(first + (int64_t)i));
         place = std::fill_n(place, counts[i], key);
     }
-    return true;
+}
+
+// The edges of counted integers.
+static std::vector<double> skx_edges_of_integers(
+    const std::vector<uint32_t> &counts, int64_t first, int max_bins,
+    double min_weight) {
+    std::vector<double> distinct, weights;
+    for (size_t i = 0; i < counts.size(); ++i) {
+        if (counts[i] == 0) continue;
+        distinct.push_back((double)(first + (int64_t)i));
+        weights.push_back(counts[i]);
+    }
+    return skx_choose_edges(distinct, weights, max_bins, min_weight);
 }
 
 // The inner edges of the bins of a column; NaN is missing.
@@ -274,13 +284,27 @@ static bool skx_find_edges(
     };
     try {
         if (weights == NULL) {
-            std::vector<key_t> keys;
-            keys.reserve(n_values);
+            std::vector<key_t> keys(n_values);
+            size_t n_known = 0;
             for (int64_t i = 0; i < n_values; ++i) {
                 const value_t value = read(i);
-                if (value == value) keys.push_back(skx_to_key(value));
+                keys[n_known] = skx_to_key(value);
+                n_known += value == value;
             }
-            if (!skx_sort_few_keys(keys) && !skx_sort_small_integers(keys)) {
+            keys.resize(n_known);
+            std::vector<uint32_t> counts;
+            int64_t first;
+            const bool are_few = skx_sort_few_keys(keys);
+            if (!are_few && skx_count_small_integers(keys, counts, &first)) {
+                const int64_t n_distinct =
+                    counts.size() - std::count(counts.begin(), counts.end(), 0u);
+                // Quantiles of more may be found at their places.
+                if (n_distinct <= max_bins && weight_of_zeros == 0) {
+                    *edges = skx_edges_of_integers(counts, first, max_bins, min_weight);
+                    return true;
+                }
+                skx_list_integers<value_t>(counts, first, keys);
+            } else if (!are_few) {
                 skx_radix_sort(keys.data(), keys.size());
             }
             *edges = skx_edges_of_sorted(keys, weight_of_zeros, max_bins, min_weight);
@@ -311,9 +335,10 @@ static void skx_sample_by_weight(
     for (int64_t row = 0; row < n_rows; ++row) total += weights[row];
     int64_t i = 0;
     const auto point = [&](int64_t i) { return ((double)i + shift) / n_sampled * total; };
-    for (int64_t row = 0; row < n_rows && i < n_sampled; ++row) {
+    double next = point(0);
+    for (int64_t row = 0; row < n_rows; ++row) {
         sum += weights[row];
-        for (; i < n_sampled && point(i) < sum; ++i) sample[i] = row;
+        for (; i < n_sampled && next < sum; next = point(++i)) sample[i] = row;
     }
     std::fill(sample + i, sample + n_sampled, n_rows - 1);
 }
