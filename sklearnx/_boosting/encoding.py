@@ -195,6 +195,13 @@ class TableEncoder:
         """
         estimator.is_categorical_ = self.is_categorical_ = None
         self.levels_ = None
+        if _is_plain(X) and self._reads_no_array_as_levels():
+            check_names(estimator, X, None, reset=True)
+            check_n_features(estimator, X, reset=True)
+            self.levels_ = [None] * X.shape[1]
+            self._codes = [None] * X.shape[1]
+            return Table(*X.shape, dense=X)
+
         frame = None if is_sparse_pandas(X) else read_frame(X)
         if frame is None:
             X = self._validate_array(X, estimator, reset=True)
@@ -244,12 +251,8 @@ class TableEncoder:
         """
         if (
             self.is_categorical_ is None
-            and type(X) is np.ndarray
-            and X.dtype in FLOATS
-            and X.ndim == 2
+            and _is_plain(X)
             and X.shape[1] == estimator.n_features_in_
-            and X.shape[0] > 0
-            and X.flags.aligned
         ):
             # What `validate_data` does for such an array, in a tenth of its time.
             if hasattr(estimator, "feature_names_in_"):
@@ -295,13 +298,14 @@ class TableEncoder:
             return np.asarray(values, dtype=np.float64)
         return np.array([codes.get(v, np.nan) for v in values.tolist()], dtype=float)
 
+    def _reads_no_array_as_levels(self):
+        listed = self.categorical_features
+        return listed is None or (isinstance(listed, str) and listed == "from_dtype")
+
     def _validate_array(self, X, estimator, *, reset):
         """Let scikit-learn check anything that is not a frame."""
         if reset:
-            listed = self.categorical_features
-            may_be_categorical = listed is not None and not (
-                isinstance(listed, str) and listed == "from_dtype"
-            )
+            may_be_categorical = not self._reads_no_array_as_levels()
         else:
             may_be_categorical = self.is_categorical_ is not None
         dtype = FLOATS
@@ -527,6 +531,17 @@ def _check_frame(frame, estimator, *, reset):
         # Raises scikit-learn's error.
         check_array(np.empty(frame.shape), estimator=estimator, input_name="X")
     check_n_features(estimator, frame, reset=reset)
+
+
+def _is_plain(X):
+    """Return whether `X` is an array that needs no conversion and no further check."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype in FLOATS
+        and X.ndim == 2
+        and 0 not in X.shape
+        and X.flags.aligned
+    )
 
 
 def _split(X, estimator):

@@ -821,4 +821,6 @@ def check_weights(sample_weight):
 
 
 def _check_length(table, y):
-    check_consistent_length(np.empty((table.n_rows, 0)), y)
+    if table.n_rows != len(y):
+        # Raises scikit-learn's error.
+        check_consistent_length(np.empty((table.n_rows, 0)), y)
