@@ -12,12 +12,14 @@ from sklearnx._boosting.bundling import (
 from sklearnx._cython.boosting.binning import (
     count_codes,
     fill_rows,
+    find_column_edges,
     find_edges,
     find_stored_edges,
     gather_columns,
     map_levels,
     map_stored_values,
     map_values,
+    sample_by_weight,
 )
 from sklearnx._cython.boosting.matrix import (
     NARROW,
@@ -107,8 +109,20 @@ class BinMapper:
             edges = self._find_stored_edges(
                 table.csc, rows, weights, n_threads, min_weight
             )
+        elif table.columns is not None:
+            numeric = np.flatnonzero(~table.is_categorical).tolist()
+            edges = [np.empty(0)] * table.n_features
+            if numeric:
+                columns = [table.columns[j] for j in numeric]
+                found = find_column_edges(
+                    columns, rows, weights, self.max_bins, n_threads, min_weight
+                )
+                for j, column_edges in zip(numeric, found, strict=True):
+                    edges[j] = column_edges
         else:
-            edges = self._find_column_edges(table, rows, weights, n_threads, min_weight)
+            edges = self._find_gathered_edges(
+                table, rows, weights, n_threads, min_weight
+            )
         self.thresholds_ = edges
         self.is_stored_ = np.ones(table.n_features, dtype=bool)
         self.n_bins_non_missing_ = np.array(
@@ -118,34 +132,29 @@ class BinMapper:
             table.n_levels[table.is_categorical], 1
         )
 
-    def _find_column_edges(self, table, rows, weights, n_threads, min_weight):
-        numeric = np.flatnonzero(~table.is_categorical)
-        edges = [np.empty(0)] * table.n_features
-        # Values are copied some columns at a time, so as to need little memory.
+    def _find_gathered_edges(self, table, rows, weights, n_threads, min_weight):
+        """Copy values some columns at a time, so as to need little memory."""
+        if rows is None:
+            rows = np.arange(table.n_rows)
+        edges = []
         n_gathered = min(MAX_GATHERED_VALUES, table.n_rows * table.n_features // 4)
         n_columns = max(n_threads, n_gathered // max(len(rows), 1))
-        for start in range(0, len(numeric), n_columns):
-            features = numeric[start : start + n_columns]
+        for start in range(0, table.n_features, n_columns):
+            stop = min(start + n_columns, table.n_features)
             if table.dense is not None:
-                # Its numeric features are all of them.
-                values = table.dense[:, features[0] : features[-1] + 1]
-                columns = gather_columns(values, rows, n_threads)
+                columns = gather_columns(table.dense[:, start:stop], rows, n_threads)
             else:
-                columns = np.stack(
-                    [table.column(feature)[rows] for feature in features]
-                )
-            found = find_edges(columns, weights, self.max_bins, n_threads, min_weight)
-            for feature, feature_edges in zip(features, found, strict=True):
-                edges[feature] = feature_edges
+                columns = np.stack([table.column(j)[rows] for j in range(start, stop)])
+            edges += find_edges(columns, weights, self.max_bins, n_threads, min_weight)
         return edges
 
     def _find_stored_edges(self, csc, rows, weights, n_threads, min_weight):
-        if len(rows) < csc.shape[0] or np.any(np.diff(rows) != 1):
+        if rows is not None:
             csc = csc[rows]
         n_stored = np.diff(csc.indptr)
         if weights is None:
             stored_weights = None
-            weights_of_zeros = len(rows) - n_stored.astype(np.float64)
+            weights_of_zeros = csc.shape[0] - n_stored.astype(np.float64)
         else:
             stored_weights = weights[csc.indices]
             sums = np.concatenate([[0], np.cumsum(stored_weights)])
@@ -161,10 +170,9 @@ class BinMapper:
         )
 
     def _sample_rows(self, n_rows, rows, sample_weight):
-        """Return the rows whose quantiles count and their weights (None: all 1)."""
-        if rows is None:
-            rows = np.arange(n_rows)
-        n_rows = len(rows)
+        """Return the rows whose quantiles count and their weights. None: all; all 1."""
+        if rows is not None:
+            n_rows = len(rows)
         if n_rows <= MAX_QUANTILE_ROWS:
             return rows, sample_weight
         rng = np.random.Generator(np.random.Philox(self.seed))
@@ -174,12 +182,8 @@ class BinMapper:
             ends = np.arange(MAX_QUANTILE_ROWS + 1) * n_rows // MAX_QUANTILE_ROWS
             sample = ends[:-1] + (draws * np.diff(ends)).astype(np.int64)
         else:
-            # Systematic sampling: a row comes up in proportion to its weight.
-            total = np.cumsum(sample_weight)
-            points = (np.arange(MAX_QUANTILE_ROWS) + draws[0]) / MAX_QUANTILE_ROWS
-            sample = np.searchsorted(total, points * total[-1], side="right")
-            sample = np.minimum(sample, n_rows - 1)
-        return rows[sample], None
+            sample = sample_by_weight(sample_weight, draws[0], MAX_QUANTILE_ROWS)
+        return sample if rows is None else rows[sample], None
 
     @property
     def edges_(self):
@@ -217,7 +221,7 @@ class BinMapper:
             column = table.column(feature)
             if table.is_categorical[feature]:
                 codes = column if rows is None else column[rows]
-                map_levels(matrix, codes, feature)
+                map_levels(matrix, codes, feature, n_threads)
             else:
                 features = np.array([feature], dtype=np.int32)
                 map_values(

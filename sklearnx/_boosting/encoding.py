@@ -21,9 +21,11 @@ from sklearnx._boosting.frames import (
     get_label,
     is_missing,
     is_sparse_pandas,
+    read_columns,
     read_frame,
 )
 from sklearnx._compat import check_n_features, check_names
+from sklearnx._cython.boosting.levels import count_levels, replace_codes
 
 
 class Table:
@@ -169,7 +171,11 @@ class TableEncoder:
         self.handle_unknown = handle_unknown
 
     def fit_transform(
-        self, X: Any, estimator: Any, sample_weight: np.ndarray | None = None
+        self,
+        X: Any,
+        estimator: Any,
+        sample_weight: np.ndarray | None = None,
+        n_threads: int = 1,
     ) -> Table:
         """Learn the columns of `X` and return them.
 
@@ -181,6 +187,7 @@ class TableEncoder:
         sample_weight : ndarray of shape (n_rows,) or None, default=None
             Weights of the rows in the counts by which levels are numbered. A row of
             weight zero is as good as absent.
+        n_threads : int, default=1
 
         Returns
         -------
@@ -188,6 +195,13 @@ class TableEncoder:
         """
         estimator.is_categorical_ = self.is_categorical_ = None
         self.levels_ = None
+        if _is_plain(X) and self._reads_no_array_as_levels():
+            check_names(estimator, X, None, reset=True)
+            check_n_features(estimator, X, reset=True)
+            self.levels_ = [None] * X.shape[1]
+            self._codes = [None] * X.shape[1]
+            return Table(*X.shape, dense=X)
+
         frame = None if is_sparse_pandas(X) else read_frame(X)
         if frame is None:
             X = self._validate_array(X, estimator, reset=True)
@@ -206,18 +220,21 @@ class TableEncoder:
             return self._make_plain(X, frame)
 
         columns = frame.columns if frame is not None else _split(X, estimator)
-        arrays = []
-        for j, column in enumerate(columns):
-            if mask[j]:
-                codes, levels = _number_levels(column, sample_weight)
-                self.levels_[j] = levels
-                self._codes[j] = {level: code for code, level in enumerate(levels)}
-                arrays.append(codes)
-            else:
-                arrays.append(column.to_numbers())
+        arrays = read_columns(columns, mask, (X if frame is None else frame).shape[0])
+        categorical = np.flatnonzero(mask).tolist()
+        codes, levels = _number_levels(
+            [columns[j] for j in categorical],
+            [arrays[j] for j in categorical],
+            sample_weight,
+            n_threads,
+        )
+        for i, j in enumerate(categorical):
+            arrays[j] = codes[i]
+            self.levels_[j] = levels[i]
+            self._codes[j] = {level: code for code, level in enumerate(levels[i])}
         return self._make_table(arrays)
 
-    def transform(self, X: Any, estimator: Any) -> Table:
+    def transform(self, X: Any, estimator: Any, n_threads: int = 1) -> Table:
         """Return the columns of `X`, checked and coded as in `fit_transform`.
 
         Parameters
@@ -226,6 +243,7 @@ class TableEncoder:
             Not necessarily of the type that fit got.
         estimator : estimator instance
             The one that was fitted.
+        n_threads : int, default=1
 
         Returns
         -------
@@ -233,12 +251,8 @@ class TableEncoder:
         """
         if (
             self.is_categorical_ is None
-            and type(X) is np.ndarray
-            and X.dtype in FLOATS
-            and X.ndim == 2
+            and _is_plain(X)
             and X.shape[1] == estimator.n_features_in_
-            and X.shape[0] > 0
-            and X.flags.aligned
         ):
             # What `validate_data` does for such an array, in a tenth of its time.
             if hasattr(estimator, "feature_names_in_"):
@@ -253,12 +267,17 @@ class TableEncoder:
         if self.is_categorical_ is None:
             return self._make_plain(X, frame)
         columns = frame.columns if frame is not None else _split(X, estimator)
-        return self._make_table(
-            [
-                column.to_numbers() if codes is None else self._encode(column, codes)
-                for column, codes in zip(columns, self._codes)
-            ]
+        arrays = read_columns(
+            columns, self.is_categorical_, (X if frame is None else frame).shape[0]
         )
+        categorical = np.flatnonzero(self.is_categorical_).tolist()
+        found = [np.ascontiguousarray(arrays[j][0]) for j in categorical]
+        tables = [
+            self._look_up(columns[j], *arrays[j], self._codes[j]) for j in categorical
+        ]
+        for j, codes in zip(categorical, replace_codes(found, tables, n_threads)):
+            arrays[j] = codes
+        return self._make_table(arrays)
 
     def encode_values(self, values: np.ndarray, feature: int) -> np.ndarray:
         """Return single values of a feature as trees compare them.
@@ -279,13 +298,14 @@ class TableEncoder:
             return np.asarray(values, dtype=np.float64)
         return np.array([codes.get(v, np.nan) for v in values.tolist()], dtype=float)
 
+    def _reads_no_array_as_levels(self):
+        listed = self.categorical_features
+        return listed is None or (isinstance(listed, str) and listed == "from_dtype")
+
     def _validate_array(self, X, estimator, *, reset):
         """Let scikit-learn check anything that is not a frame."""
         if reset:
-            listed = self.categorical_features
-            may_be_categorical = listed is not None and not (
-                isinstance(listed, str) and listed == "from_dtype"
-            )
+            may_be_categorical = not self._reads_no_array_as_levels()
         else:
             may_be_categorical = self.is_categorical_ is not None
         dtype = FLOATS
@@ -315,7 +335,8 @@ class TableEncoder:
             return Table(*X.shape, dense=np.require(np.asarray(X), requirements="A"))
         if frame.dense is not None:
             return Table(*frame.shape, dense=frame.dense)
-        columns = [column.to_numbers() for column in frame.columns]
+        as_levels = [False] * len(frame.columns)
+        columns = read_columns(frame.columns, as_levels, frame.n_rows)
         return Table(*frame.shape, columns=columns)
 
     def _make_table(self, columns):
@@ -328,22 +349,30 @@ class TableEncoder:
             n_levels=np.array(n_levels, dtype=np.int64),
         )
 
-    def _encode(self, column, codes):
-        """Map a column to the codes of fit by value."""
-        found, values = column.to_levels()
-        # The last place belongs to code -1.
-        new = np.full(len(values) + 1, -1, dtype=np.int32)
-        new[:-1] = [codes.get(value, -1) for value in values]
+    def _look_up(self, column, found, values, known):
+        """Return the code of fit of each value of a column, and -1 in one more place.
+
+        Parameters
+        ----------
+        column : Column
+        found, values : array, list
+            What its `to_levels` returned.
+        known : dict
+            The code of fit by value.
+        """
+        table = np.full(len(values) + 1, -1, dtype=np.int32)
+        table[:-1] = [known.get(value, -1) for value in values]
         if self.handle_unknown == "error":
-            is_unknown = np.zeros(len(new), dtype=bool)
-            for i in np.flatnonzero(new[:-1] < 0).tolist():
+            is_unknown = np.zeros(len(table), dtype=bool)
+            for i in np.flatnonzero(table[:-1] < 0).tolist():
                 value = _to_python(values[i])
                 is_unknown[i] = not is_missing(value) and not _is_negative(value)
-            # A dtype may list levels that no row has.
-            rows = np.flatnonzero(is_unknown[found])
-            if len(rows):
-                _raise_unknown(values, found[rows], column.label)
-        return new[found]
+            if is_unknown.any():
+                # A dtype may list levels that no row has.
+                rows = np.flatnonzero(is_unknown[found])
+                if len(rows):
+                    _raise_unknown(values, found[rows], column.label)
+        return table
 
 
 def _raise_unknown(values, codes, label):
@@ -427,59 +456,69 @@ def _find_categorical(categorical_features, n_features, names, columns):
     return mask if mask.any() else None
 
 
-def _number_levels(column, sample_weight):
-    """Number the levels of a column: the most frequent first, ties by first row.
+def _number_levels(columns, levels, sample_weight, n_threads):
+    """Number the levels of columns: the most frequent first, ties by first row.
+
+    Parameters
+    ----------
+    columns : list of Column
+    levels : list of tuple
+        What their `to_levels` returned.
+    sample_weight : ndarray of shape (n_rows,) or None
+    n_threads : int
 
     Returns
     -------
-    codes : int32 ndarray of shape (n_rows,)
+    codes : list of int32 ndarrays of shape (n_rows,)
         -1 where missing, and for levels that only rows of weight zero have.
-    levels : list
+    levels : list of list
         The values in the order of their codes.
     """
-    found, values = column.to_levels()
+    found = [np.ascontiguousarray(codes) for codes, _ in levels]
+    distinct, tables = [], []
+    for column, (_, values) in zip(columns, levels):
+        positions, table = _merge_values(values, column.declares_levels)
+        distinct.append(list(positions))
+        tables.append(table)
+    if sample_weight is not None:
+        sample_weight = np.ascontiguousarray(sample_weight, dtype=np.float64)
+    counts, first_rows = count_levels(
+        found, tables, [len(values) for values in distinct], sample_weight, n_threads
+    )
+    for i, values in enumerate(distinct):
+        order = np.lexsort((first_rows[i], -counts[i]))
+        order = order[first_rows[i][order] < len(found[i])]
+        # The last place belongs to what is missing.
+        codes = np.full(len(values) + 1, -1, dtype=np.int32)
+        codes[order] = np.arange(len(order), dtype=np.int32)
+        tables[i] = codes[tables[i]]
+        distinct[i] = [values[position] for position in order.tolist()]
+    return replace_codes(found, tables, n_threads), distinct
+
+
+def _merge_values(values, may_be_negative):
+    """Number the values of a list that are not missing, those that are equal as one.
+
+    Returns
+    -------
+    positions : dict
+        The number of each value.
+    table : int32 ndarray of shape (n_values + 1,)
+        The number of each item of the list; -1 where missing, and in the last place.
+    """
+    table = np.full(len(values) + 1, -1, dtype=np.int32)
+    if set(map(type, values)) == {str}:
+        # Without a Python loop.
+        positions = {value: i for i, value in enumerate(dict.fromkeys(values))}
+        table[:-1] = list(map(positions.__getitem__, values))
+        return positions, table
     # 1, 1.0 and True are one level, as they are for a dictionary.
     positions = {}
-    merged = np.full(len(values) + 1, -1, dtype=np.int64)
     for i, value in enumerate(values):
         value = _to_python(value)
-        if is_missing(value) or (_is_negative(value) and not column.declares_levels):
-            continue
-        merged[i] = positions.setdefault(value, len(positions))
-    # The last place belongs to code -1.
-    found = merged[found]
-
-    n_levels = len(positions)
-    rows = np.flatnonzero(found >= 0)
-    weights = None
-    if sample_weight is not None:
-        rows = rows[sample_weight[rows] != 0]
-        weights = _make_summable(sample_weight[rows])
-    present = found[rows]
-    counts = np.bincount(present, weights=weights, minlength=n_levels)
-    # Where a level is assigned several rows the last of them stays: the first one.
-    first_rows = np.full(n_levels, len(found))
-    first_rows[present[::-1]] = rows[::-1]
-
-    order = np.lexsort((first_rows, -counts))
-    order = order[first_rows[order] < len(found)]
-    codes = np.full(n_levels + 1, -1, dtype=np.int32)
-    codes[order] = np.arange(len(order), dtype=np.int32)
-    values = list(positions)
-    return codes[found], [values[i] for i in order.tolist()]
-
-
-def _make_summable(weights):
-    """Scale and round weights so that their sums are exact, in any order of addition.
-
-    The scale is a power of two with which all sums are integers of at most 53 bits,
-    so that integers lose nothing, and a weight of 2 counts as the row twice.
-    """
-    if len(weights) == 0:
-        return weights
-    weights = weights.astype(np.float64)
-    _, exponent = np.frexp(np.abs(weights).max())
-    return np.rint(np.ldexp(weights, 53 - exponent - len(weights).bit_length()))
+        if not is_missing(value) and (may_be_negative or not _is_negative(value)):
+            table[i] = positions.setdefault(value, len(positions))
+    return positions, table
 
 
 def _check_frame(frame, estimator, *, reset):
@@ -492,6 +531,17 @@ def _check_frame(frame, estimator, *, reset):
         # Raises scikit-learn's error.
         check_array(np.empty(frame.shape), estimator=estimator, input_name="X")
     check_n_features(estimator, frame, reset=reset)
+
+
+def _is_plain(X):
+    """Return whether `X` is an array that needs no conversion and no further check."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype in FLOATS
+        and X.ndim == 2
+        and 0 not in X.shape
+        and X.flags.aligned
+    )
 
 
 def _split(X, estimator):

@@ -152,6 +152,19 @@ class ArrayColumn(Column):
                 )
         return True
 
+    @property
+    def is_to_widen(self):
+        """Whether `to_numbers` makes a new array of float64 of other numbers."""
+        return self._holds_numbers and (
+            self._values.dtype != np.float64
+            and _float_type(self._values.dtype) == np.float64
+        )
+
+    def widen(self, out):
+        """Write the numbers to a float64 array of shape (n_rows,)."""
+        out[...] = self._values
+        return out
+
     def to_numbers(self):
         values = self._values
         if self._holds_numbers:
@@ -396,6 +409,35 @@ class _ArrowColumn(Column):
             np.concatenate(codes) if len(codes) > 1 else codes[0],
             chunked.chunk(0).dictionary,
         )
+
+
+def read_columns(columns, as_levels, n_rows) -> list:
+    """Return what `to_levels` or `to_numbers` of each column does.
+
+    Numbers that are not floats become floats in one array for all columns: to get large
+    pieces of memory from the system takes less time than many small ones.
+
+    Parameters
+    ----------
+    columns : list of Column
+    as_levels : sequence of bool
+        Which of them are read as levels.
+    n_rows : int
+    """
+    is_widened = [
+        isinstance(column, ArrayColumn) and not wants_levels and column.is_to_widen
+        for column, wants_levels in zip(columns, as_levels)
+    ]
+    places = iter(np.empty((sum(is_widened), n_rows)))
+    read = []
+    for column, wants_levels, is_wide in zip(columns, as_levels, is_widened):
+        if wants_levels:
+            read.append(column.to_levels())
+        elif is_wide:
+            read.append(column.widen(next(places)))
+        else:
+            read.append(column.to_numbers())
+    return read
 
 
 class Frame:

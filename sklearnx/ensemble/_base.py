@@ -220,7 +220,9 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         with timer.measure("reading"):
             is_warm = self.warm_start and self._is_fitted()
-            rows = self._read_training_rows(X, y, sample_weight, init_score, is_warm)
+            rows = self._read_training_rows(
+                X, y, sample_weight, init_score, is_warm, n_threads
+            )
             validation = self._read_validation_rows(*validation)
             if validation is not None and (rows.offset is None) != (
                 validation.offset is None
@@ -336,17 +338,17 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             snapshot.require_rounds(self.max_iter)
         return snapshot
 
-    def _read_training_rows(self, X, y, sample_weight, init_score, is_warm):
+    def _read_training_rows(self, X, y, sample_weight, init_score, is_warm, n_threads):
         """Check the training data; set the encoder, the loss and `classes_`."""
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X, dtype=np.float64)
             check_weights(sample_weight)
         if is_warm:
             # The trees know features and levels as they were read first.
-            table = self._encoder.transform(X, self)
+            table = self._encoder.transform(X, self, n_threads)
         else:
             self._encoder = TableEncoder(self.categorical_features, self.handle_unknown)
-            table = self._encoder.fit_transform(X, self, sample_weight)
+            table = self._encoder.fit_transform(X, self, sample_weight, n_threads)
         labels = self._check_y(y)
         classes = getattr(self, "classes_", None)
         n_outputs = getattr(self, "n_outputs_", 1)
@@ -371,7 +373,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
 
     def _read_rows(self, X, y, sample_weight, init_score, init_score_name):
         """Check rows that are not trained on."""
-        table = self._encoder.transform(X, self)
+        table = self._encoder.transform(X, self, effective_n_threads(self.n_jobs))
         labels = self._check_y(y)
         target = self._encode_y_val(labels)
         _check_length(table, target)
@@ -707,20 +709,21 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         check_is_fitted(self)
         if n_iter is not None:
             self._check_n_iter(n_iter)
-        table = self._encoder.transform(X, self)
+        n_threads = effective_n_threads(self.n_jobs)
+        table = self._encoder.transform(X, self, n_threads)
         raw = self._model.predict_raw(
             table,
             n_iter,
             self._check_init_score(init_score, table.n_rows),
-            effective_n_threads(self.n_jobs),
+            n_threads,
         )
         return raw.T
 
     def _staged_raw_predict(self, X, init_score=None):
         """Yield the raw scores after each iteration."""
         check_is_fitted(self)
-        matrix = self._encoder.transform(X, self).to_matrix()
         n_threads = effective_n_threads(self.n_jobs)
+        matrix = self._encoder.transform(X, self, n_threads).to_matrix()
         offset = self._check_init_score(init_score, matrix.shape[0])
         for raw in self._model.predict_stages(matrix, offset, n_threads):
             yield raw.T.copy(order="F")
@@ -746,8 +749,9 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             Position of the leaf's node within its tree.
         """
         check_is_fitted(self)
-        matrix = self._encoder.transform(X, self).to_matrix()
-        return self._model.find_leaves(matrix, effective_n_threads(self.n_jobs))
+        n_threads = effective_n_threads(self.n_jobs)
+        matrix = self._encoder.transform(X, self, n_threads).to_matrix()
+        return self._model.find_leaves(matrix, n_threads)
 
     def _compute_partial_dependence_recursion(self, grid, target_features):
         """Return averaged raw scores over the grid, for scikit-learn's inspection."""
@@ -817,4 +821,6 @@ def check_weights(sample_weight):
 
 
 def _check_length(table, y):
-    check_consistent_length(np.empty((table.n_rows, 0)), y)
+    if table.n_rows != len(y):
+        # Raises scikit-learn's error.
+        check_consistent_length(np.empty((table.n_rows, 0)), y)

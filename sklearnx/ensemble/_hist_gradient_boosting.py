@@ -20,6 +20,9 @@ from sklearnx._compat import Interval, StrOptions, check_y
 from sklearnx.ensemble._base import BaseHistGradientBoosting, check_weights
 from sklearnx.ensemble._docs import document
 
+# Labels that span no more are encoded by a table.
+MAX_SPAN_OF_LABELS = 1 << 10
+
 
 @document
 class HistGradientBoostingRegressor(
@@ -333,13 +336,16 @@ class HistGradientBoostingClassifier(
 
     def _encode_y(self, y):
         """Set `classes_` and return the position of each row's class in it."""
-        check_classification_targets(y)
         self._label_encoder = LabelEncoder()
-        encoded = self._label_encoder.fit_transform(y)
+        if _are_small_integers(y):
+            encoded, self._label_encoder.classes_ = _encode_small_integers(y)
+        else:
+            check_classification_targets(y)
+            encoded = self._label_encoder.fit_transform(y).astype(np.float64)
         self.classes_ = self._label_encoder.classes_
         n_classes = len(self.classes_)
         self.n_trees_per_iteration_ = 1 if n_classes <= 2 else n_classes
-        return encoded.astype(np.float64)
+        return encoded
 
     def _encode_y_val(self, y):
         return self._label_encoder.transform(y).astype(np.float64)
@@ -479,6 +485,28 @@ class HistGradientBoostingClassifier(
         """
         for raw in self._staged_raw_predict(X, init_score):
             yield raw.ravel() if raw.shape[1] == 1 else raw
+
+
+def _are_small_integers(y):
+    """Return whether labels are integers so near each other that none is to be sorted.
+
+    If they are fewer than half of the rows: of more classes scikit-learn warns.
+    """
+    if y.dtype.kind not in "biu" or y.dtype == np.uint64 or len(y) == 0:
+        return False
+    return int(y.max()) - int(y.min()) < min(MAX_SPAN_OF_LABELS, len(y) // 2)
+
+
+def _encode_small_integers(y):
+    """Return the position of each row's class among the classes, and these."""
+    shifted = y.astype(np.int64)
+    low = shifted.min()
+    shifted -= low
+    occurs = np.bincount(shifted) > 0
+    classes = (np.flatnonzero(occurs) + low).astype(y.dtype)
+    if len(classes) == len(occurs):
+        return shifted.astype(np.float64), classes
+    return (np.cumsum(occurs) - 1.0)[shifted], classes
 
 
 def has_columns(y):

@@ -8,10 +8,12 @@ from sklearnx._boosting.encoding import Table
 from sklearnx._cython.boosting.binning import (
     count_codes,
     fill_rows,
+    find_column_edges,
     find_edges,
     gather_columns,
     map_levels,
     map_values,
+    sample_by_weight,
 )
 from sklearnx._cython.boosting.matrix import BinnedMatrix
 from tests.boosting import oracle
@@ -124,6 +126,19 @@ def test_levels(n_levels):
     assert matrix.has_missing.tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("n_threads", N_THREADS)
+@pytest.mark.parametrize("missing", [0, 40_000, 79_999])
+def test_levels_of_many_rows(missing, n_threads):
+    codes = np.random.default_rng(0).integers(0, 9, size=160_000).astype(np.int32)
+    codes[missing * 2] = -1
+    matrix = BinnedMatrix(80_000, [9], [True])
+    map_levels(matrix, codes[::2], 0, n_threads)
+    np.testing.assert_array_equal(matrix.column(0), np.where(codes < 0, 9, codes)[::2])
+    assert matrix.has_missing.tolist() == [1]
+    map_levels(matrix, codes[1::2], 0, n_threads)
+    assert matrix.has_missing.tolist() == [0]
+
+
 def test_numbers_beside_many_levels():
     # Codes of all wide features have the width of the widest.
     rng = np.random.default_rng(0)
@@ -136,6 +151,29 @@ def test_numbers_beside_many_levels():
     np.testing.assert_array_equal(
         matrix.column(1), oracle.map_values(X[:, 0], thresholds)
     )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_edges", [1, 4, 5, 20, 255, 700])
+@pytest.mark.parametrize("first", [-3.0, 0.5, 2.0**23 - 2, -(2.0**31), 1e20])
+def test_integers_among_edges(first, n_edges, dtype):
+    # Looked up where edges are close to each other.
+    rng = np.random.default_rng(0)
+    for step in (1.0, 0.25, 5.0, 40.0):
+        thresholds = np.unique(first + np.arange(n_edges) * step)
+        values = rng.choice(thresholds, size=2000) + rng.integers(-2, 3, size=2000)
+        values = np.where(rng.random(2000) < 0.9, np.round(values), values)
+        values[600:1500] = np.round(values[600:1500])
+        values[5:12] = [np.nan, np.inf, -np.inf, -0.0, 1e30, -1e30, 0.0]
+        values = values.astype(dtype)
+        n_bins = len(thresholds) + 1
+        matrix = BinnedMatrix(2000, [n_bins], [False])
+        edges = np.concatenate([thresholds, [np.inf, np.inf]])
+        feature = np.zeros(1, dtype=np.int32)
+        map_values(matrix, values[:, np.newaxis], None, feature, edges, 1)
+        np.testing.assert_array_equal(
+            matrix.column(0), oracle.map_values(values, thresholds)
+        )
 
 
 @pytest.mark.parametrize("n_threads", N_THREADS)
@@ -180,6 +218,68 @@ def test_edges_of_columns(n_values, dtype, n_threads):
             for column, got in zip(columns, edges, strict=True):
                 expected = oracle.find_thresholds(column, weights, max_bins)
                 np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_values", [10, 3000, 200_000])
+def test_edges_of_integers(n_values, dtype):
+    # Counted where they are close to each other, sorted where they are not.
+    rng = np.random.default_rng(0)
+    few = rng.integers(-20, 20, size=n_values)
+    columns = [
+        few,
+        few + 2**23 - 30,
+        few * 2**30,
+        few + np.where(few == 3, 0.5, 0),
+        np.where(few == 0, 1e-30, few),
+        np.where(few == 1, -0.0, few),
+        np.where(few == 2, np.nan, few),
+        np.where(few == 2, np.inf, few),
+        np.where(few == 2, -np.inf, few),
+        rng.integers(0, 2**16 + 1, size=n_values),
+        (rng.pareto(0.5, size=n_values) * 10).astype(int) % 30_000,
+    ]
+    for column in columns:
+        values = np.asarray(column, dtype=dtype)
+        for max_bins in (4, 30, 255):
+            find_thresholds(values, None, max_bins)
+
+
+@pytest.mark.parametrize("n_threads", N_THREADS)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("rows", [None, [7], np.arange(0, 3000, 2), [5, 2, 2, 9]])
+def test_edges_of_columns_apart(rows, weighted, n_threads):
+    rng = np.random.default_rng(0)
+    values = np.round(rng.normal(size=(3000, 4)) * 40)
+    values[:50, 3] = np.nan
+    strided = values.astype(np.float32)
+    columns = [values[:, 0], np.ascontiguousarray(values[:, 1]), strided[:, 2]]
+    columns += [np.ascontiguousarray(strided[:, 3])[::-1]]
+    for column in columns:
+        column.flags.writeable = False
+    rows = None if rows is None else np.asarray(rows, dtype=np.int64)
+    n_values = 3000 if rows is None else len(rows)
+    weights = rng.uniform(0.1, 3, size=n_values) if weighted else None
+    edges = find_column_edges(columns, rows, weights, 50, n_threads)
+    for column, got in zip(columns, edges, strict=True):
+        known = column if rows is None else column[rows]
+        expected = oracle.find_thresholds(known, weights, 50)
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("n_sampled", [1, 7, 1000])
+@pytest.mark.parametrize("n_rows", [1, 2, 500, 5000])
+def test_rows_sampled_by_weight(n_rows, n_sampled):
+    rng = np.random.default_rng(n_rows)
+    for weights in (np.ones(n_rows), rng.pareto(0.5, size=n_rows) + 1e-9):
+        for shift in (0.0, 0.3, np.nextafter(1, 0)):
+            total = np.cumsum(weights)
+            points = (np.arange(n_sampled) + shift) / n_sampled * total[-1]
+            expected = np.searchsorted(total, points, side="right")
+            np.testing.assert_array_equal(
+                sample_by_weight(weights, shift, n_sampled),
+                np.minimum(expected, n_rows - 1),
+            )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -339,6 +339,35 @@ def test_column_that_is_missing_or_not():
     assert_allclose(model.predict([[np.nan]]), 1, atol=1e-3)
 
 
+LABELS = {
+    "two": np.array([3, 4] * 20),
+    "gaps": np.array([7, -2, 90, 7] * 10),
+    "one class": np.full(40, 5),
+    "far apart": np.array([-(2**62), 2**62] * 20),
+    "unsigned, large": np.array([2**63, 2**63 + 1] * 20, dtype=np.uint64),
+    "unsigned": np.array([255, 0, 9, 9] * 10, dtype=np.uint8),
+    "a byte": np.array([-128, 127, 0, 1] * 100, dtype=np.int8),
+    "bool": np.array([True, False, False, True] * 10),
+    "few rows": np.array([1, 0, 2, 2]),
+    "swapped bytes": np.array([3, 1, 3, 2] * 10, dtype=">i4"),
+    "floats": np.array([0.0, 2.0] * 20),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+def test_classes_of_labels(labels):
+    X = np.arange(len(labels), dtype=float)[:, np.newaxis]
+    settings = {"max_iter": 2, "min_samples_leaf": 1, "early_stopping": False}
+    model = HistGradientBoostingClassifier(**settings).fit(X, labels)
+    classes, positions = np.unique(labels, return_inverse=True)
+    assert_array_equal(model.classes_, classes)
+    assert model.classes_.dtype == classes.dtype
+    names = np.array([f"class {i:03}" for i in positions])
+    named = HistGradientBoostingClassifier(**settings).fit(X, names)
+    assert_array_equal(model.predict_proba(X), named.predict_proba(X))
+    assert set(model.predict(X)) <= set(labels.tolist())
+
+
 def test_constant_target():
     X, _ = make_regression_data()
     for loss in ("squared_error", "absolute_error", "huber", "poisson", "gamma"):

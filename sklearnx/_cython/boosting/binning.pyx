@@ -24,9 +24,17 @@ cdef extern from "binning_kernels.h" nogil:
         void map_rows(int64_t start, int64_t stop, uint8_t* has_missing) noexcept
 
     bint skx_find_edges[value_t](
-        const value_t* values, const double* weights, int64_t n_values,
-        double weight_of_zeros, int max_bins, double min_weight,
-        vector[double]* edges,
+        const value_t* values, int64_t stride, const int64_t* rows,
+        const double* weights, int64_t n_values, double weight_of_zeros, int max_bins,
+        double min_weight, vector[double]* edges,
+    ) noexcept
+    void skx_sample_by_weight(
+        const double* weights, int64_t n_rows, double shift, int64_t n_sampled,
+        int64_t* sample,
+    ) noexcept
+    int skx_map_levels[code_t](
+        const int32_t* levels, int64_t stride, int64_t start, int64_t stop,
+        int32_t missing, code_t* codes,
     ) noexcept
     int skx_map_values[value_t](
         const value_t* values, int64_t n_values, const double* edges, int n_bins,
@@ -46,6 +54,7 @@ cdef extern from "binning_kernels.h" nogil:
 
 cdef enum:
     ROWS_PER_BLOCK = 1 << 9  # of some tens of columns fit the nearest cache
+    ROWS_PER_CHUNK = 1 << 15  # of one column
 
 
 # ---- where bins end ------------------------------------------------------------------
@@ -111,66 +120,73 @@ def gather_columns(const floating[:, :] X, const int64_t[::1] rows, int n_thread
     return out
 
 
-cdef struct edges_t:
+cdef struct values_t:
     const void* values
+    int64_t stride  # bytes
     bint is_float32
-    const double* weights
-    int64_t n_values  # of each column, weights are the same; unless there are starts
-    const int64_t* starts
-    const double* weights_of_zeros
+    const double* weights  # NULL: all are 1
+    int64_t n_values
+    double weight_of_zeros
+    bint failed
+
+
+cdef struct edges_t:
+    values_t* columns
+    const int64_t* rows  # NULL: all
     int max_bins
     double min_weight
     vector[double]* edges
-    uint8_t* failed
 
 
-cdef void _find_edges(void* context, int column) noexcept nogil:
+cdef void _find_edges(void* context, int index) noexcept nogil:
     cdef:
         edges_t* job = <edges_t*> context
-        int64_t first = column * job.n_values, n_values = job.n_values
-        const double* weights = job.weights
-        double weight_of_zeros = 0
-    if job.starts != NULL:
-        first = job.starts[column]
-        n_values = job.starts[column + 1] - first
-        weight_of_zeros = job.weights_of_zeros[column]
-        if weights != NULL:
-            weights += first
-    if job.is_float32:
-        job.failed[column] = not skx_find_edges(
-            <const float*> job.values + first,
-            weights,
-            n_values,
-            weight_of_zeros,
+        values_t* column = &job.columns[index]
+    if column.is_float32:
+        column.failed = not skx_find_edges(
+            <const float*> column.values,
+            column.stride,
+            job.rows,
+            column.weights,
+            column.n_values,
+            column.weight_of_zeros,
             job.max_bins,
             job.min_weight,
-            &job.edges[column],
+            &job.edges[index],
         )
     else:
-        job.failed[column] = not skx_find_edges(
-            <const double*> job.values + first,
-            weights,
-            n_values,
-            weight_of_zeros,
+        column.failed = not skx_find_edges(
+            <const double*> column.values,
+            column.stride,
+            job.rows,
+            column.weights,
+            column.n_values,
+            column.weight_of_zeros,
             job.max_bins,
             job.min_weight,
-            &job.edges[column],
+            &job.edges[index],
         )
 
 
-cdef _run_find_edges(edges_t* job, int n_columns, int n_threads):
+cdef _run_find_edges(
+    vector[values_t]& columns,
+    const int64_t* rows,
+    int max_bins,
+    double min_weight,
+    int n_threads,
+):
     cdef:
-        int column
+        int index, n_columns = <int> columns.size()
         vector[vector[double]] edges
-        uint8_t[::1] failed = np.zeros(n_columns + 1, dtype=np.uint8)
+        edges_t job
     edges.resize(n_columns)
-    job.edges = edges.data()
-    job.failed = &failed[0]
+    job = edges_t(columns.data(), rows, max_bins, min_weight, edges.data())
     with nogil:
-        parallel_for(_find_edges, job, n_columns, n_threads)
-    if np.any(failed):
-        raise MemoryError()
-    return [np.array(edges[column], dtype=np.float64) for column in range(n_columns)]
+        parallel_for(_find_edges, &job, n_columns, n_threads)
+    for index in range(n_columns):
+        if columns[index].failed:
+            raise MemoryError()
+    return [np.array(edges[index], dtype=np.float64) for index in range(n_columns)]
 
 
 def find_edges(
@@ -202,20 +218,78 @@ def find_edges(
         row of weight 2 moves exactly as the row twice does.
     """
     cdef:
-        int n_columns = <int> columns.shape[0]
-        edges_t job
+        int index, n_columns = <int> columns.shape[0]
+        values_t job
+        vector[values_t] jobs
     if columns.shape[1] == 0 or n_columns == 0:
         return [np.empty(0) for _ in range(n_columns)]
-    job.values = &columns[0, 0]
+    job.stride = sizeof(floating)
     job.is_float32 = floating is float
     job.weights = NULL
     if weights is not None:
         job.weights = &weights[0]
     job.n_values = columns.shape[1]
-    job.starts = NULL
-    job.max_bins = max_bins
-    job.min_weight = min_weight
-    return _run_find_edges(&job, n_columns, n_threads)
+    job.weight_of_zeros = 0
+    job.failed = False
+    for index in range(n_columns):
+        job.values = &columns[index, 0]
+        jobs.push_back(job)
+    return _run_find_edges(jobs, NULL, max_bins, min_weight, n_threads)
+
+
+def find_column_edges(
+    columns,
+    const int64_t[::1] rows,
+    const double[::1] weights,
+    int max_bins,
+    int n_threads=1,
+    double min_weight=0.0,
+):
+    """Find the edges of columns that lie each for itself, as `find_edges` does.
+
+    Parameters
+    ----------
+    columns : list of float32 or float64 arrays of shape (n,)
+        With any strides. NaN is missing.
+    rows : int64 array of shape (n_values,) or None
+        Which of their rows count; None means all.
+    weights : float64 array of shape (n_values,) or None
+        Positive weights of these rows.
+    max_bins, n_threads : int
+    min_weight : float, default=0.0
+
+    Returns
+    -------
+    edges : list of float64 arrays
+    """
+    cdef:
+        const float[:] floats
+        const double[:] doubles
+        values_t job
+        vector[values_t] jobs
+        const int64_t* p_rows = NULL
+    job.weights = NULL
+    job.n_values = len(columns[0]) if rows is None else rows.shape[0]
+    if job.n_values == 0:
+        return [np.empty(0) for _ in columns]
+    if weights is not None:
+        job.weights = &weights[0]
+    if rows is not None:
+        p_rows = &rows[0]
+    job.weight_of_zeros = 0
+    job.failed = False
+    for column in columns:
+        job.is_float32 = column.dtype.itemsize == sizeof(float)
+        if job.is_float32:
+            floats = column
+            job.values = &floats[0]
+            job.stride = floats.strides[0]
+        else:
+            doubles = column
+            job.values = &doubles[0]
+            job.stride = doubles.strides[0]
+        jobs.push_back(job)
+    return _run_find_edges(jobs, p_rows, max_bins, min_weight, n_threads)
 
 
 def find_stored_edges(
@@ -250,18 +324,49 @@ def find_stored_edges(
     """
     cdef:
         double nothing = 0
-        edges_t job
-    job.values = &values[0] if values.shape[0] > 0 else NULL
+        const double* p_weights = NULL
+        const floating* p_values = &values[0] if values.shape[0] > 0 else NULL
+        int feature
+        values_t job
+        vector[values_t] jobs
+    if weights is not None:
+        p_weights = &weights[0] if weights.shape[0] > 0 else &nothing
+    job.stride = sizeof(floating)
     job.is_float32 = floating is float
     job.weights = NULL
-    if weights is not None:
-        job.weights = &weights[0] if weights.shape[0] > 0 else &nothing
-    job.n_values = 0
-    job.starts = &starts[0]
-    job.weights_of_zeros = &weights_of_zeros[0]
-    job.max_bins = max_bins
-    job.min_weight = min_weight
-    return _run_find_edges(&job, <int> starts.shape[0] - 1, n_threads)
+    job.failed = False
+    jobs.reserve(starts.shape[0])
+    for feature in range(<int> starts.shape[0] - 1):
+        job.values = p_values + starts[feature]
+        if p_weights != NULL:
+            job.weights = p_weights + starts[feature]
+        job.n_values = starts[feature + 1] - starts[feature]
+        job.weight_of_zeros = weights_of_zeros[feature]
+        jobs.push_back(job)
+    return _run_find_edges(jobs, NULL, max_bins, min_weight, n_threads)
+
+
+def sample_by_weight(const double[::1] weights, double shift, int64_t n_sampled):
+    """Return rows in proportion to their weights, ascending: systematic sampling.
+
+    Parameters
+    ----------
+    weights : float64 array of shape (n_rows,)
+        Positive; one row at least.
+    shift : float
+        Of the points in the cumulative weights at which a row is taken, in [0, 1).
+    n_sampled : int
+
+    Returns
+    -------
+    rows : int64 array of shape (n_sampled,)
+    """
+    cdef int64_t[::1] sample = np.empty(n_sampled, dtype=np.int64)
+    with nogil:
+        skx_sample_by_weight(
+            &weights[0], weights.shape[0], shift, n_sampled, &sample[0]
+        )
+    return np.asarray(sample)
 
 
 # ---- codes ---------------------------------------------------------------------------
@@ -405,36 +510,62 @@ def map_stored_values(
     return np.asarray(codes)[: values.shape[0]], np.asarray(has_missing)[:-1]
 
 
-def map_levels(BinnedMatrix matrix, const int32_t[:] codes, int32_t feature):
+cdef struct map_levels_t:
+    const int32_t* levels
+    int64_t stride
+    int64_t n_rows
+    int32_t missing
+    int itemsize
+    void* codes
+    uint8_t* has_missing  # (n_chunks,)
+
+
+cdef void _map_levels(void* context, int chunk) noexcept nogil:
+    cdef:
+        map_levels_t* job = <map_levels_t*> context
+        int64_t start = <int64_t> chunk * ROWS_PER_CHUNK
+        int64_t stop = min(start + ROWS_PER_CHUNK, job.n_rows)
+        int any_missing
+    if job.itemsize == 1:
+        any_missing = skx_map_levels(
+            job.levels, job.stride, start, stop, job.missing, <uint8_t*> job.codes
+        )
+    elif job.itemsize == 2:
+        any_missing = skx_map_levels(
+            job.levels, job.stride, start, stop, job.missing, <uint16_t*> job.codes
+        )
+    else:
+        any_missing = skx_map_levels(
+            job.levels, job.stride, start, stop, job.missing, <uint32_t*> job.codes
+        )
+    job.has_missing[chunk] = any_missing
+
+
+def map_levels(
+    BinnedMatrix matrix, const int32_t[:] codes, int32_t feature, int n_threads=1
+):
     """Take over the codes of a categorical column; -1 is a missing value."""
     cdef:
-        int64_t row
-        int32_t code
-        int32_t missing = matrix.n_bins[feature]
-        uint8_t[::1] narrow
-        uint16_t[::1] wide16
-        uint32_t[::1] wide32
-        bint has_missing = False
+        int n_chunks = <int> (
+            (codes.shape[0] + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK
+        )
+        uint8_t[::1] has_missing = np.empty(n_chunks, dtype=np.uint8)
+        uint8_t[::1] out
+        map_levels_t job
+    if n_chunks == 0:
+        return
     column = matrix.column(feature)
-    if column.dtype.itemsize == 1:
-        narrow = column
-        for row in range(codes.shape[0]):
-            code = codes[row]
-            has_missing |= code < 0
-            narrow[row] = code if code >= 0 else missing
-    elif column.dtype.itemsize == 2:
-        wide16 = column
-        for row in range(codes.shape[0]):
-            code = codes[row]
-            has_missing |= code < 0
-            wide16[row] = code if code >= 0 else missing
-    else:
-        wide32 = column
-        for row in range(codes.shape[0]):
-            code = codes[row]
-            has_missing |= code < 0
-            wide32[row] = code if code >= 0 else missing
-    matrix.has_missing[feature] = has_missing
+    out = column.view(np.uint8)
+    job.levels = &codes[0]
+    job.stride = codes.strides[0] // <int64_t> sizeof(int32_t)
+    job.n_rows = codes.shape[0]
+    job.missing = matrix.n_bins[feature]
+    job.itemsize = column.dtype.itemsize
+    job.codes = &out[0]
+    job.has_missing = &has_missing[0]
+    with nogil:
+        parallel_for(_map_levels, &job, n_chunks, n_threads)
+    matrix.has_missing[feature] = np.any(has_missing)
 
 
 cdef struct count_t:

@@ -215,30 +215,106 @@ static bool skx_sort_few_keys(std::vector<key_t> &keys) {
     return true;
 }
 
-// The inner edges of the bins of a column; NaN is missing. weights may be NULL.
-// weight_of_zeros: of rows whose value is 0 and not among `values`. Returns whether there
-// was enough memory.
+// Count the keys of integers that are close to each other: counts[i] of *first + i.
+// Returns whether they were.
+template <typename key_t>
+static bool skx_count_small_integers(
+    const std::vector<key_t> &keys, std::vector<uint32_t> &counts, int64_t *first) {
+    const double max_span = std::min<double>(1 << 16, keys.size());
+    const double largest = (int64_t)1 << 52;  // larger ones differ by more than 1
+    key_t lowest = std::numeric_limits<key_t>::max(), highest = 0;
+    for (const key_t key : keys) {
+        lowest = std::min(lowest, key);
+        highest = std::max(highest, key);
+    }
+    if (lowest > highest) return false;
+    const double low = skx_from_key(lowest), high = skx_from_key(highest);
+    if (!(low >= -largest && high <= largest && high - low < max_span)) return false;
+    if (low != floor(low) || high != floor(high)) return false;
+    *first = (int64_t)low;
+    counts.assign((size_t)(high - low) + 1, 0);
+    for (const key_t key : keys) {
+        const double value = skx_from_key(key);
+        const int64_t integer = (int64_t)value;
+        if ((double)integer != value) return false;
+        ++counts[integer - *first];
+    }
+    return true;
+}
+
+// Put counted integers in order, as keys.
+template <typename value_t, typename key_t>
+static void skx_list_integers(
+    const std::vector<uint32_t> &counts, int64_t first, std::vector<key_t> &keys) {
+    auto place = keys.begin();
+    for (size_t i = 0; i < counts.size(); ++i) {
+        const key_t key = skx_to_key((value_t)(first + (int64_t)i));
+        place = std::fill_n(place, counts[i], key);
+    }
+}
+
+// The edges of counted integers.
+static std::vector<double> skx_edges_of_integers(
+    const std::vector<uint32_t> &counts, int64_t first, int max_bins,
+    double min_weight) {
+    std::vector<double> distinct, weights;
+    for (size_t i = 0; i < counts.size(); ++i) {
+        if (counts[i] == 0) continue;
+        distinct.push_back((double)(first + (int64_t)i));
+        weights.push_back(counts[i]);
+    }
+    return skx_choose_edges(distinct, weights, max_bins, min_weight);
+}
+
+// The inner edges of the bins of a column; NaN is missing.
+// values: a column whose values are `stride` bytes apart. rows: which of them, NULL for
+// the first n_values. weights may be NULL. weight_of_zeros: of rows whose value is 0 and
+// not among the values. Returns whether there was enough memory.
 template <typename value_t>
 static bool skx_find_edges(
-    const value_t *values, const double *weights, int64_t n_values,
-    double weight_of_zeros, int max_bins, double min_weight,
+    const value_t *values, int64_t stride, const int64_t *rows, const double *weights,
+    int64_t n_values, double weight_of_zeros, int max_bins, double min_weight,
     std::vector<double> *edges) {
     typedef decltype(skx_to_key(values[0])) key_t;
+    const auto read = [&](int64_t i) {
+        const int64_t row = rows == NULL ? i : rows[i];
+        value_t value;
+        memcpy(&value, (const char *)values + row * stride, sizeof value);
+        return value;
+    };
     try {
         if (weights == NULL) {
-            std::vector<key_t> keys;
-            keys.reserve(n_values);
+            std::vector<key_t> keys(n_values);
+            size_t n_known = 0;
             for (int64_t i = 0; i < n_values; ++i) {
-                if (values[i] == values[i]) keys.push_back(skx_to_key(values[i]));
+                const value_t value = read(i);
+                keys[n_known] = skx_to_key(value);
+                n_known += value == value;
             }
-            if (!skx_sort_few_keys(keys)) skx_radix_sort(keys.data(), keys.size());
+            keys.resize(n_known);
+            std::vector<uint32_t> counts;
+            int64_t first;
+            const bool are_few = skx_sort_few_keys(keys);
+            if (!are_few && skx_count_small_integers(keys, counts, &first)) {
+                const int64_t n_distinct =
+                    counts.size() - std::count(counts.begin(), counts.end(), 0u);
+                // Quantiles of more may be found at their places.
+                if (n_distinct <= max_bins && weight_of_zeros == 0) {
+                    *edges = skx_edges_of_integers(counts, first, max_bins, min_weight);
+                    return true;
+                }
+                skx_list_integers<value_t>(counts, first, keys);
+            } else if (!are_few) {
+                skx_radix_sort(keys.data(), keys.size());
+            }
             *edges = skx_edges_of_sorted(keys, weight_of_zeros, max_bins, min_weight);
         } else {
             std::vector<skx_item_t<key_t>> items;
             items.reserve(n_values);
             for (int64_t i = 0; i < n_values; ++i) {
-                if (values[i] != values[i]) continue;
-                items.push_back({skx_to_key(values[i]), weights[i]});
+                const value_t value = read(i);
+                if (value != value) continue;
+                items.push_back({skx_to_key(value), weights[i]});
             }
             skx_radix_sort(items.data(), items.size());
             *edges = skx_edges_of_sorted(items, weight_of_zeros, max_bins, min_weight);
@@ -249,7 +325,27 @@ static bool skx_find_edges(
     return true;
 }
 
+// Rows in proportion to their weights: as many as `sample` has places, one at each of
+// n_sampled points that are equally far apart in the cumulative weights. shift: of the
+// points, in [0, 1).
+static void skx_sample_by_weight(
+    const double *weights, int64_t n_rows, double shift, int64_t n_sampled,
+    int64_t *sample) {
+    double total = 0, sum = 0;
+    for (int64_t row = 0; row < n_rows; ++row) total += weights[row];
+    int64_t i = 0;
+    const auto point = [&](int64_t i) { return ((double)i + shift) / n_sampled * total; };
+    double next = point(0);
+    for (int64_t row = 0; row < n_rows; ++row) {
+        sum += weights[row];
+        for (; i < n_sampled && next < sum; next = point(++i)) sample[i] = row;
+    }
+    std::fill(sample + i, sample + n_sampled, n_rows - 1);
+}
+
 // ---- codes ----------------------------------------------------------------------------
+
+enum { SKX_VALUES_AT_A_TIME = 512, SKX_FEW_EDGES = 4, SKX_MAX_SPAN = 1 << 12 };
 
 // Edges of one feature in the type of the values: a power of two of them less one, for a
 // search without branches, and again as 16 lots of 16, with the last of each lot.
@@ -258,6 +354,10 @@ struct skx_search_t {
     enum { N_LOTS = 16, PER_LOT = 16 };
     std::vector<value_t> edges;
     value_t last_of_lots[N_LOTS];
+    // Of edges close to each other, how many lie below each integer from `low` to `high`;
+    // none lies below the first, and all below the last.
+    std::vector<uint16_t> n_below;
+    value_t low = 0, high = 0;
     int n_edges, n_steps = 0;
 
     skx_search_t(const double *inner_edges, int n_edges) : n_edges(n_edges) {
@@ -275,12 +375,26 @@ struct skx_search_t {
         for (int lot = 0; lot < N_LOTS; ++lot) {
             last_of_lots[lot] = edges[lot * PER_LOT + PER_LOT - 1];
         }
+        if (n_edges > SKX_FEW_EDGES) count_below_integers(inner_edges);
+    }
+
+    void count_below_integers(const double *inner_edges) {
+        const double first = floor(inner_edges[0]);
+        const double last = floor(inner_edges[n_edges - 1]) + 1;
+        const double largest = 1 << 23;  // floats have all integers up to it
+        if (first < -largest || last > largest || last - first >= SKX_MAX_SPAN) return;
+        low = (value_t)first;
+        high = (value_t)last;
+        n_below.resize((size_t)(last - first) + 1);
+        int n = 0;
+        for (size_t i = 0; i < n_below.size(); ++i) {
+            while (n < n_edges && inner_edges[n] < first + (double)i) ++n;
+            n_below[i] = (uint16_t)n;
+        }
     }
 
     bool has_lots() const { return edges.size() == N_LOTS * PER_LOT; }
 };
-
-enum { SKX_VALUES_AT_A_TIME = 512, SKX_FEW_EDGES = 4 };
 
 // How many edges lie below each value: all values take a step of the search, then the
 // next, so that none waits for its own last step.
@@ -351,6 +465,31 @@ static void skx_count_few_edges(
     }
 }
 
+// The same where all values are integers or missing. Returns whether they are.
+template <typename value_t>
+static bool skx_count_edges_of_integers(
+    const skx_search_t<value_t> &search, const value_t *values, int n,
+    int32_t *counts) {
+    enum { N_AT_A_TIME = 16 };
+    if (search.n_below.empty()) return false;
+    const value_t low = search.low, high = search.high;
+    const int32_t first = (int32_t)low;
+    for (int start = 0; start < n; start += N_AT_A_TIME) {
+        const int stop = std::min(start + N_AT_A_TIME, n);
+        int n_others = 0;
+        for (int i = start; i < stop; ++i) {
+            value_t value = values[i] > low ? values[i] : low;
+            value = value < high ? value : high;
+            const int32_t integer = (int32_t)value;
+            n_others += (value_t)integer != value;
+            counts[i] = integer - first;
+        }
+        if (n_others > 0) return false;
+    }
+    for (int i = 0; i < n; ++i) counts[i] = search.n_below[counts[i]];
+    return true;
+}
+
 template <typename value_t>
 static void skx_count_edges(
     const skx_search_t<value_t> &search, const value_t *values, int n,
@@ -359,6 +498,7 @@ static void skx_count_edges(
         skx_count_few_edges(search, values, n, counts);
         return;
     }
+    if (skx_count_edges_of_integers(search, values, n, counts)) return;
 #if SKX_HAS_X86_CODE
     static const bool has_avx2 =
         __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
@@ -404,9 +544,13 @@ struct skx_mapper_t {
         int32_t found[SKX_VALUES_AT_A_TIME];
         for (int64_t first = start; first < stop; first += SKX_VALUES_AT_A_TIME) {
             const int n = (int)std::min<int64_t>(SKX_VALUES_AT_A_TIME, stop - first);
-            for (int i = 0; i < n; ++i) {
-                const int64_t row = rows == NULL ? first + i : rows[first + i];
-                memcpy(&some[i], first_value + row * row_stride, sizeof(value_t));
+            if (rows == NULL && row_stride == sizeof(value_t)) {
+                memcpy(some, first_value + first * row_stride, n * sizeof(value_t));
+            } else {
+                for (int i = 0; i < n; ++i) {
+                    const int64_t row = rows == NULL ? first + i : rows[first + i];
+                    memcpy(&some[i], first_value + row * row_stride, sizeof(value_t));
+                }
             }
             skx_count_edges(search, some, n, found);
             for (int i = 0; i < n; ++i) {
@@ -504,6 +648,20 @@ static void skx_count_codes(const uint8_t *codes, int64_t n_rows, int64_t *n_of_
 }
 
 // The codes of some values of one feature. Returns whether any is missing.
+// Codes of levels; -1 is a missing value. Returns whether there is any.
+template <typename code_t>
+static int skx_map_levels(
+    const int32_t *levels, int64_t stride, int64_t start, int64_t stop, int32_t missing,
+    code_t *codes) {
+    int any_missing = 0;
+    for (int64_t row = start; row < stop; ++row) {
+        const int32_t level = levels[row * stride];
+        any_missing |= level < 0;
+        codes[row] = (code_t)(level < 0 ? missing : level);
+    }
+    return any_missing;
+}
+
 template <typename value_t>
 static int skx_map_values(
     const value_t *values, int64_t n_values, const double *edges, int n_bins,
