@@ -13,6 +13,11 @@ from sklearnx._boosting.row_order import (
     reorder_matrix,
 )
 from sklearnx._cython.boosting.binned_predicting import add_node_values
+from sklearnx._cython.boosting.class_histograms import (
+    MAX_CLASSES,
+    ClassHistograms,
+    can_share_rows,
+)
 from sklearnx._cython.boosting.growing import TreeGrower
 from sklearnx._cython.boosting.quantization import QuantizedGradients
 from sklearnx._cython.boosting.reordering import reorder_columns
@@ -144,11 +149,22 @@ class Booster:
         self.trees = []
         self.round_trees = []
         self.tree_outputs = model.tree_outputs
-        # Of the outputs of a tree.
+        n_outputs = model.n_outputs // model.n_trees_per_iteration  # of a tree
+        n_together = 1
+        if n_outputs == 1 and can_share_rows(matrix):
+            n_together = min(model.n_trees_per_iteration, MAX_CLASSES)
+        self.batches = [
+            self.tree_outputs[first : first + n_together]
+            for first in range(0, len(self.tree_outputs), n_together)
+        ]
+        # Of the outputs of a batch.
         self.quantized = [
             QuantizedGradients(len(train), train.sample_weight)
-            for _ in range(model.n_outputs // model.n_trees_per_iteration)
+            for _ in range(n_outputs * n_together)
         ]
+        self.root_histograms = None
+        if n_together > 1:
+            self.root_histograms = ClassHistograms(matrix, n_threads)
         self.fits_linear_leaves = linear_l2_regularization is not None
         self.linear = LinearLeaves(
             train,
@@ -170,7 +186,7 @@ class Booster:
         is_limited = np.isfinite(growth["max_delta_step"])
         self.max_leaf_value = np.inf if is_limited else loss.max_leaf_value
         self.grower = TreeGrower(
-            matrix, edges, n_outputs=len(self.quantized), n_threads=n_threads, **growth
+            matrix, edges, n_outputs=n_outputs, n_threads=n_threads, **growth
         )
         self.gradients = np.empty_like(self.scores.raw)
         self.hessians = None if loss.constant_hessian else np.empty_like(self.gradients)
@@ -261,16 +277,12 @@ class Booster:
                     hessians, sample_weight = self._multiply(
                         sample, hessians, sample_weight
                     )
-        self.round_trees = [
-            self._grow_tree(
-                iteration * len(self.tree_outputs) + position,
-                outputs,
-                hessians,
-                sample_weight,
-                rows,
+        self.round_trees = []
+        for batch in self.batches:
+            first_tree = iteration * len(self.tree_outputs) + len(self.round_trees)
+            self.round_trees += self._grow_batch(
+                first_tree, batch, hessians, sample_weight, rows
             )
-            for position, outputs in enumerate(self.tree_outputs)
-        ]
         self.trees += self.round_trees
 
     def _reorder_rows(self, order):
@@ -303,10 +315,13 @@ class Booster:
             sample_weight[sample.rows] *= sample.multipliers
         return hessians, sample_weight
 
-    def _grow_tree(self, tree_idx, outputs, hessians, sample_weight, rows):
+    def _grow_batch(self, first_tree, batch, hessians, sample_weight, rows):
+        """Grow trees whose roots are built together."""
+        first, last = batch[0].start, batch[-1].stop
+        all_quantized = self.quantized[: last - first]
         with self.timer.measure("fixed point"):
             for quantized, output in zip(
-                self.quantized, range(outputs.start, outputs.stop), strict=True
+                all_quantized, range(first, last), strict=True
             ):
                 quantized.quantize(
                     self.gradients[output],
@@ -314,8 +329,30 @@ class Booster:
                     self.n_threads,
                     output,
                 )
+        roots = [None] * len(batch)
+        if len(batch) > 1:
+            with self.timer.measure("growing"):
+                roots = self.root_histograms.build(
+                    all_quantized, self.grower.all_rows if rows is None else rows
+                )
+        return [
+            self._grow_tree(
+                first_tree + position,
+                outputs,
+                all_quantized[outputs.start - first : outputs.stop - first],
+                root,
+                hessians,
+                sample_weight,
+                rows,
+            )
+            for position, (outputs, root) in enumerate(zip(batch, roots, strict=True))
+        ]
+
+    def _grow_tree(
+        self, tree_idx, outputs, quantized, root, hessians, sample_weight, rows
+    ):
         with self.timer.measure("growing"):
-            tree = Tree(*self.grower.grow(self.quantized, tree_idx, rows))
+            tree = Tree(*self.grower.grow(quantized, tree_idx, rows, root))
             tree.vectors = self.grower.vectors
         with self.timer.measure("leaf values"):
             leaves = self.grower.leaf_nodes
