@@ -13,6 +13,11 @@ from sklearnx._boosting.row_order import (
     reorder_matrix,
 )
 from sklearnx._cython.boosting.binned_predicting import add_node_values
+from sklearnx._cython.boosting.class_histograms import (
+    MAX_CLASSES,
+    ClassHistograms,
+    can_share_rows,
+)
 from sklearnx._cython.boosting.growing import TreeGrower
 from sklearnx._cython.boosting.quantization import QuantizedGradients
 from sklearnx._cython.boosting.reordering import reorder_columns
@@ -144,15 +149,26 @@ class Booster:
         self.trees = []
         self.round_trees = []
         self.tree_outputs = model.tree_outputs
-        # Of the outputs of a tree.
+        n_outputs = model.n_outputs // model.n_trees_per_iteration  # of a tree
+        n_together = 1
+        if n_outputs == 1 and can_share_rows(matrix):
+            n_together = min(model.n_trees_per_iteration, MAX_CLASSES)
+        self.batches = [
+            self.tree_outputs[first : first + n_together]
+            for first in range(0, len(self.tree_outputs), n_together)
+        ]
+        # Of the outputs of a batch.
         self.quantized = [
             QuantizedGradients(
                 len(train),
                 train.sample_weight,
                 sums_squares=bool(matrix.is_categorical.any()) and sampler is None,
             )
-            for _ in range(model.n_outputs // model.n_trees_per_iteration)
+            for _ in range(n_outputs * n_together)
         ]
+        self.root_histograms = None
+        if n_together > 1:
+            self.root_histograms = ClassHistograms(matrix, n_threads)
         self.fits_linear_leaves = linear_l2_regularization is not None
         self.linear = LinearLeaves(
             train,
@@ -174,7 +190,7 @@ class Booster:
         is_limited = np.isfinite(growth["max_delta_step"])
         self.max_leaf_value = np.inf if is_limited else loss.max_leaf_value
         self.grower = TreeGrower(
-            matrix, edges, n_outputs=len(self.quantized), n_threads=n_threads, **growth
+            matrix, edges, n_outputs=n_outputs, n_threads=n_threads, **growth
         )
         self.gradients = np.empty_like(self.scores.raw)
         self.hessians = None if loss.constant_hessian else np.empty_like(self.gradients)
@@ -250,9 +266,9 @@ class Booster:
         raw = self.scores_to_fit
         hessians = self.hessians
         quantized = ()
-        # Words of several trees would be out of the caches before they are read.
-        if self.sampler is None and len(self.tree_outputs) == 1:
-            quantized = self._start_quantization(self.tree_outputs[0], hessians)
+        # Otherwise they are quantised when their trees are grown.
+        if self.sampler is None and len(self.batches) == 1:
+            quantized = self._start_quantization(self.batches[0], hessians)
         with self.timer.measure("gradients"):
             self.loss.prepare_round(y, raw, sample_weight, self.n_threads)
             self.loss.compute_gradients(
@@ -269,17 +285,17 @@ class Booster:
                     hessians, sample_weight = self._multiply(
                         sample, hessians, sample_weight
                     )
-        self.round_trees = [
-            self._grow_tree(
-                iteration * len(self.tree_outputs) + position,
-                outputs,
+        self.round_trees = []
+        for batch in self.batches:
+            first_tree = iteration * len(self.tree_outputs) + len(self.round_trees)
+            self.round_trees += self._grow_batch(
+                first_tree,
+                batch,
                 hessians,
                 sample_weight,
                 rows,
                 is_quantized=len(quantized) > 0,
             )
-            for position, outputs in enumerate(self.tree_outputs)
-        ]
         self.trees += self.round_trees
 
     def _reorder_rows(self, order):
@@ -312,29 +328,55 @@ class Booster:
             sample_weight[sample.rows] *= sample.multipliers
         return hessians, sample_weight
 
-    def _start_quantization(self, outputs, hessians):
-        """Begin to quantise the gradients of a tree; return what will hold them."""
-        for quantized, output in zip(
-            self.quantized, range(outputs.start, outputs.stop), strict=True
-        ):
+    def _start_quantization(self, batch, hessians):
+        """Begin to quantise the gradients of some trees; return what will hold them."""
+        outputs = range(batch[0].start, batch[-1].stop)
+        all_quantized = self.quantized[: len(outputs)]
+        for quantized, output in zip(all_quantized, outputs, strict=True):
             quantized.start(
                 self.gradients[output],
                 None if hessians is None else hessians[output],
                 output,
             )
-        return self.quantized
+        return all_quantized
 
-    def _grow_tree(
-        self, tree_idx, outputs, hessians, sample_weight, rows, is_quantized
+    def _grow_batch(
+        self, first_tree, batch, hessians, sample_weight, rows, is_quantized
     ):
+        """Grow trees whose roots are built together."""
+        first = batch[0].start
+        all_quantized = self.quantized
         with self.timer.measure("fixed point"):
             if not is_quantized:
-                for quantized in self._start_quantization(outputs, hessians):
+                all_quantized = self._start_quantization(batch, hessians)
+                for quantized in all_quantized:
                     quantized.quantize_rows(self.n_threads)
-            for quantized in self.quantized:
+            for quantized in all_quantized:
                 quantized.finish(self.n_threads)
+        roots = [None] * len(batch)
+        if len(batch) > 1:
+            with self.timer.measure("growing"):
+                roots = self.root_histograms.build(
+                    all_quantized, self.grower.all_rows if rows is None else rows
+                )
+        return [
+            self._grow_tree(
+                first_tree + position,
+                outputs,
+                all_quantized[outputs.start - first : outputs.stop - first],
+                root,
+                hessians,
+                sample_weight,
+                rows,
+            )
+            for position, (outputs, root) in enumerate(zip(batch, roots, strict=True))
+        ]
+
+    def _grow_tree(
+        self, tree_idx, outputs, quantized, root, hessians, sample_weight, rows
+    ):
         with self.timer.measure("growing"):
-            tree = Tree(*self.grower.grow(self.quantized, tree_idx, rows))
+            tree = Tree(*self.grower.grow(quantized, tree_idx, rows, root))
             tree.vectors = self.grower.vectors
         with self.timer.measure("leaf values"):
             leaves = self.grower.leaf_nodes

@@ -67,6 +67,7 @@ from sklearnx._cython.boosting.partition cimport partition_rows
 from sklearnx._cython.boosting.quantization cimport QuantizedGradients
 from sklearnx._cython.boosting.searching cimport (
     build_histogram,
+    copy_histogram,
     empty_search,
     fill_search,
     search_children,
@@ -74,7 +75,12 @@ from sklearnx._cython.boosting.searching cimport (
     search_t,
 )
 from sklearnx._cython.boosting.splitting cimport criterion_t, set_restraints
-from sklearnx._cython.common.dtypes cimport binned_t, quantized_t, split_t
+from sklearnx._cython.common.dtypes cimport (
+    binned_t,
+    hist_bin_t,
+    quantized_t,
+    split_t,
+)
 
 from sklearnx._cython.boosting.leafwise import Leafwise
 
@@ -286,7 +292,7 @@ cdef class TreeGrower:
         empty_pool(&self.histograms)
         empty_splitter(&self.splitter)
 
-    def grow(self, quantized, int64_t tree_idx, rows=None):
+    def grow(self, quantized, int64_t tree_idx, rows=None, root=None):
         """Grow a tree.
 
         Parameters
@@ -296,6 +302,9 @@ cdef class TreeGrower:
             Key of its random choices.
         rows : uint32 array of shape (n_drawn,) or None
             Rows to train on in ascending order; None means all.
+        root : HIST_BIN_DTYPE array of shape (matrix.offsets[-1],) or None
+            Histogram of these rows, of a tree of one output; None means that it is
+            still to be built.
 
         Returns
         -------
@@ -310,6 +319,11 @@ cdef class TreeGrower:
         cdef:
             bint is_done
             const uint32_t[::1] given_rows = self._all_rows if rows is None else rows
+            const int64_t[::1] root_sums
+            const hist_bin_t* root_bins = NULL
+        if root is not None:
+            root_sums = root.view(np.int64)
+            root_bins = <const hist_bin_t*> &root_sums[0]
         start_features(&self.rules, tree_idx)
         self._set_criteria(
             quantized if isinstance(quantized, list) else [quantized], tree_idx, rows
@@ -317,7 +331,7 @@ cdef class TreeGrower:
         self.n_rows = given_rows.shape[0]
         with nogil:
             clear_nodes(&self.tree, &self.histograms)
-            is_done = self._grow(&given_rows[0])
+            is_done = self._grow(&given_rows[0], root_bins)
         if not is_done:
             clear_nodes(&self.tree, &self.histograms)
             raise MemoryError("not enough memory to grow a tree")
@@ -383,6 +397,11 @@ cdef class TreeGrower:
             raise MemoryError()
 
     @property
+    def all_rows(self):
+        """Rows of a tree that is grown from all of them: uint32 (n_rows,)."""
+        return self._all_rows
+
+    @property
     def leaf_rows(self):
         """Rows of the last tree, leaf by leaf.
 
@@ -392,17 +411,19 @@ cdef class TreeGrower:
 
     # -- growth --
 
-    cdef bint _grow(self, const uint32_t* rows) noexcept nogil:
+    cdef bint _grow(
+        self, const uint32_t* rows, const hist_bin_t* root_bins
+    ) noexcept nogil:
         """Grow the tree; return False, as its steps do, if there is no memory left.
 
-        IN: rows (n_rows,).
+        IN: rows (n_rows,), root_bins (n_bins,) of them or NULL.
         """
         cdef:
             int i, n_popped
             grown_node_t* root = add_root(&self.tree, rows, self.n_rows)
         self.frontier.start()
         self.n_batches = 0
-        if root == NULL or not self._init_root(root):
+        if root == NULL or not self._init_root(root, root_bins):
             return False
         while True:
             n_popped = self.frontier.pop()
@@ -420,9 +441,14 @@ cdef class TreeGrower:
             memcpy(self.tree.rows, rows, self.n_rows * sizeof(uint32_t))
         return True
 
-    cdef bint _init_root(self, grown_node_t* root) noexcept nogil:
+    cdef bint _init_root(
+        self, grown_node_t* root, const hist_bin_t* bins
+    ) noexcept nogil:
         """Find the totals of the root, and search it."""
-        if not build_histogram(&self.search, root):
+        if bins == NULL:
+            if not build_histogram(&self.search, root):
+                return False
+        elif not copy_histogram(&self.search, bins, root):
             return False
         set_root_totals(&self.splitter, self._sum_weights(root.rows), root)
         root.is_splittable = self._is_splittable(root)

@@ -5,7 +5,7 @@ from sklearnx._cython.boosting.histogram cimport workspace_t
 from sklearnx._cython.boosting.histogram_pool cimport histogram_pool_t
 from sklearnx._cython.boosting.node_splitting cimport splitter_t
 from sklearnx._cython.boosting.nodes cimport grown_node_t
-from sklearnx._cython.common.dtypes cimport quantized_t, split_t
+from sklearnx._cython.common.dtypes cimport hist_bin_t, quantized_t, split_t
 
 
 # What nodes are searched with.
@@ -35,6 +35,10 @@ cdef bint fill_search(
 cdef void empty_search(search_t* search) noexcept nogil
 
 cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept nogil
+
+cdef bint copy_histogram(
+    const search_t* search, const hist_bin_t* histogram, grown_node_t* root
+) noexcept nogil
 
 cdef bint search_node(const search_t* search, grown_node_t* node) noexcept nogil
 

@@ -15,7 +15,7 @@ searched once its last plane is there.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from sklearnx._cython.boosting.features cimport (
     draw_features,
@@ -159,6 +159,25 @@ cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept n
             )
             _set_sums(totals, job.histogram.totals)
         parallel_for(_search_unit, &job, _count_units(job.binned), n_threads)
+    return True
+
+
+cdef bint copy_histogram(
+    const search_t* search, const hist_bin_t* histogram, grown_node_t* root
+) noexcept nogil:
+    """Give the root of a tree of one output a histogram that others have built.
+
+    IN: histogram (n_bins,), finished. Returns False without memory.
+    """
+    cdef:
+        const binned_t* binned = search.splitter.binned
+        int64_t n_bins = binned.offsets[binned.n_features]
+    root.histogram = acquire_histogram(search.histograms)
+    if root.histogram == NULL:
+        return False
+    memcpy(root.histogram, histogram, n_bins * sizeof(hist_bin_t))
+    # The bins of any feature have all rows.
+    _set_sums(get_outputs(root), _sum_bins(binned, histogram, binned.used[0]))
     return True
 
 
