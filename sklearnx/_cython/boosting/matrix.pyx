@@ -11,6 +11,7 @@ from sklearnx._cython.common.dtypes cimport MAX_NARROW_BINS, WORD_STRIDE
 
 # Bytes of codes in a row of a block: half a cache line.
 BLOCK_BYTES = 32
+CACHE_LINE = 64
 # Narrow columns of a part of a block, or wide ones that cost as much.
 PART_COLUMNS = 16
 # Entries of a row that a block of sparse features holds on average, and how many such
@@ -252,8 +253,7 @@ cdef class BinnedMatrix:
         group = self.binned.n_blocks
         for block_idx, columns in enumerate(blocks):
             places, width = _find_places(sizes[columns])
-            shape = self.n_rows, _choose_stride(width)
-            self.blocks.append(np.empty(shape, dtype=np.uint8))
+            self.blocks.append(_make_block(self.n_rows, _choose_stride(width)))
             self._places.append(places)
             self._bind_group(block_idx, block_idx, columns.start, places)
             for part in parts[block_idx]:
@@ -481,6 +481,13 @@ def _find_places(sizes):
     n_narrow = np.count_nonzero(sizes == 1)
     ends[n_narrow:] += -n_narrow % sizes[len(sizes) - 1]
     return (ends - sizes).astype(np.int32), int(ends[len(ends) - 1])
+
+
+def _make_block(n_rows, stride):
+    """Return an array (n_rows, stride) of bytes that begins with a cache line."""
+    block = np.empty(n_rows * stride + CACHE_LINE, dtype=np.uint8)
+    first = -block.ctypes.data % CACHE_LINE
+    return block[first : first + n_rows * stride].reshape(n_rows, stride)
 
 
 def _choose_stride(width):
