@@ -49,17 +49,16 @@ void divide(
     }
 }
 
-// Fixed point: the largest values must be known before any can be scaled, hence two
-// readings; then a word is written.
+// Fixed point: values are scaled as those before were, a word is written, and the largest
+// value is found, which tells whether that was right.
 double scale_values(
     const double *restrict gradients, const double *restrict hessians, int64_t n,
     double *restrict words) {
     double largest = 0;
     for (int64_t i = 0; i < n; ++i) {
-        largest = fmax(largest, fmax(gradients[i], hessians[i]));
-    }
-    for (int64_t i = 0; i < n; ++i) {
-        words[i] = largest * (gradients[i] + hessians[i]);
+        const double larger = gradients[i] > hessians[i] ? gradients[i] : hessians[i];
+        largest = larger > largest ? larger : largest;
+        words[i] = 4096 * (gradients[i] + hessians[i]);
     }
     return largest;
 }

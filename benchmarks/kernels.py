@@ -173,7 +173,7 @@ def make_gradient_stages(problem):
             "row",
             n_rows,
             problem.quantize,
-            "gradients read twice, a word written",
+            "gradients read, a word written",
             [Limit(n_rows, "scale_values", gradients, hessians, n_rows, first)],
         ),
     ]

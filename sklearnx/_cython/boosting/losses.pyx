@@ -118,6 +118,7 @@ def compute_gradients(
     cdef:
         job_t job
         double* p_hessians = NULL
+        int i = 0
         QuantizedGradients of_output
         uintptr_t[::1] quantizations
     if y.shape[0] == 0:
@@ -132,8 +133,9 @@ def compute_gradients(
     job.n_quantizations = len(quantized)
     if job.n_quantizations > 0:
         quantizations = np.empty(job.n_quantizations, dtype=np.uintp)
-        for i, of_output in enumerate(quantized):
+        for of_output in quantized:
             quantizations[i] = <uintptr_t> &of_output.job
+            i += 1
         job.quantizations = <quantization_t**> &quantizations[0]
     _run(&job, n_threads)
 

@@ -239,7 +239,7 @@ cdef class BinnedMatrix:
         costs[n_columns:] += self.n_bins[wide_features] // MAX_NARROW_BINS
         costs = np.minimum(costs, PART_COLUMNS)
         blocks = _split_evenly(sizes, BLOCK_BYTES)
-        parts = [_split_evenly(costs[block], PART_COLUMNS) for block in blocks]
+        parts = [_split_into_parts(costs[block]) for block in blocks]
         self.binned.n_blocks = len(blocks)
         self.binned.n_groups = sum(map(len, parts))
         self.groups = <column_group_t*> calloc(
@@ -470,6 +470,11 @@ def _split_evenly(costs, largest):
     bounds = np.flatnonzero(np.diff(parts, prepend=-1, append=n_parts))
     pairs = zip(bounds[: len(bounds) - 1], bounds[1:])
     return [slice(int(start), int(stop)) for start, stop in pairs]
+
+
+def _split_into_parts(costs):
+    """Cut the columns of a block into parts, two at least for two threads to share."""
+    return _split_evenly(costs, min(PART_COLUMNS, (costs.sum() + 1) // 2))
 
 
 def _find_places(sizes):
