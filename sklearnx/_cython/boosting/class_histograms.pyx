@@ -34,6 +34,7 @@ from sklearnx._cython.boosting.histogram import HIST_BIN_DTYPE
 cdef extern from "class_histogram_kernels.h" nogil:
     enum:
         MAX_LANES
+        MAX_PART_COLUMNS
     ctypedef struct lanes_t:
         const int64_t** words
         int64_t* steps
@@ -77,6 +78,8 @@ cdef struct job_t:
     hist_bin_t* histograms[MAX_LANES]
     lanes_t lanes
     int64_t rows_per_flush  # of the class whose words are full first
+    const column_group_t* groups  # (n_groups,), a part for each of them and each slot
+    int n_groups
     int n_slots
     hist_bin_t* partial  # (n_slots - 1, n_classes, n_bins): what other slots add
     int64_t* words  # (n_parts, words_per_part), zero between calls
@@ -99,6 +102,8 @@ cdef class ClassHistograms:
     cdef:
         BinnedMatrix matrix
         int n_threads, max_slots
+        const column_group_t* groups
+        int n_groups
         int64_t min_rows
         object _words, _partial, _histograms
         int64_t* words
@@ -108,16 +113,20 @@ cdef class ClassHistograms:
         cdef:
             const binned_t* binned = &matrix.binned
             int64_t[::1] words
-            int group, n_columns = 0
+            int n_columns
         self.matrix = matrix
         self.n_threads = n_threads
         self.min_rows = max(min_rows, 1)
-        self.max_slots = _choose_n_slots(binned, binned.n_rows, n_threads)
-        for group in range(binned.n_groups):
-            n_columns = max(n_columns, binned.groups[group].n_narrow)
+        # Whole blocks if the kernel can, since each group gathers the words anew.
+        self.groups, self.n_groups = binned.blocks, binned.n_blocks
+        n_columns = _find_widest(self.groups, self.n_groups)
+        if n_columns > MAX_PART_COLUMNS:
+            self.groups, self.n_groups = binned.groups, binned.n_groups
+            n_columns = _find_widest(self.groups, self.n_groups)
+        self.max_slots = _choose_n_slots(self.n_groups, binned.n_rows, n_threads)
         self.words_per_part = <int64_t> n_columns * WORD_STRIDE * MAX_LANES
         self._words = np.zeros(
-            binned.n_groups * self.max_slots * self.words_per_part + WORDS_PER_LINE,
+            self.n_groups * self.max_slots * self.words_per_part + WORDS_PER_LINE,
             dtype=np.int64,
         )
         words = self._words
@@ -179,8 +188,9 @@ cdef class ClassHistograms:
             _set_lane(&job.lanes, lane, &job.quantized[0], 0)
             lane += 1
         job.n_slots = min(
-            _choose_n_slots(binned, job.n_rows, self.n_threads), self.max_slots
+            _choose_n_slots(self.n_groups, job.n_rows, self.n_threads), self.max_slots
         )
+        job.groups, job.n_groups = self.groups, self.n_groups
         job.partial = NULL
         if job.n_slots > 1:
             job.partial = <hist_bin_t*> &partial[0]
@@ -222,11 +232,15 @@ def _plan_passes(list quantized):
     return [classes for classes in passes if len(classes) > 1]
 
 
-cdef int _choose_n_slots(
-    const binned_t* binned, int64_t n_rows, int n_threads
-) noexcept nogil:
+cdef int _find_widest(const column_group_t* groups, int n_groups):
+    cdef int group, n_columns = 0
+    for group in range(n_groups):
+        n_columns = max(n_columns, groups[group].n_narrow)
+    return n_columns
+
+
+cdef int _choose_n_slots(int n_groups, int64_t n_rows, int n_threads) noexcept nogil:
     """Return into how many slots the rows are cut: few where there are many groups."""
-    cdef int n_groups = binned.n_groups
     if n_groups % n_threads == 0:
         return 1
     return <int> max(
@@ -255,7 +269,7 @@ cdef void _build(job_t* job, int n_threads) noexcept nogil:
     cdef:
         const binned_t* binned = job.binned
         int i
-    parallel_for(_add_part, job, binned.n_groups * job.n_slots, n_threads)
+    parallel_for(_add_part, job, job.n_groups * job.n_slots, n_threads)
     job.finished = -1
     for i in range(binned.n_used):
         if binned.default_codes[binned.used[i]] < 0:
@@ -273,8 +287,8 @@ cdef void _add_part(void* context, int part) noexcept nogil:
     """Add a slot of the rows to a group of columns, for all classes."""
     cdef:
         job_t* job = <job_t*> context
-        const column_group_t* group = &job.binned.groups[part % job.binned.n_groups]
-        int slot = part // job.binned.n_groups, column
+        const column_group_t* group = &job.groups[part % job.n_groups]
+        int slot = part // job.n_groups, column
         int64_t start = job.n_rows * slot // job.n_slots
         int64_t stop = job.n_rows * (slot + 1) // job.n_slots
         int64_t size = stop - start, n_rows
