@@ -647,7 +647,6 @@ static void skx_count_codes(const uint8_t *codes, int64_t n_rows, int64_t *n_of_
     }
 }
 
-// The codes of some values of one feature. Returns whether any is missing.
 // Codes of levels; -1 is a missing value. Returns whether there is any.
 template <typename code_t>
 static int skx_map_levels(
@@ -662,6 +661,7 @@ static int skx_map_levels(
     return any_missing;
 }
 
+// The codes of some values of one feature. Returns whether any is missing.
 template <typename value_t>
 static int skx_map_values(
     const value_t *values, int64_t n_values, const double *edges, int n_bins,
