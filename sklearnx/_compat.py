@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import (
     Interval,
     RealNotInt,
     StrOptions,
+    validate_parameter_constraints,
     validate_params,
 )
 from sklearn.utils.validation import (
@@ -52,6 +53,7 @@ __all__ = [
     "check_y",
     "fit_context",
     "select_rows",
+    "validate_parameter_constraints",
     "validate_params",
     "with_callbacks",
 ]

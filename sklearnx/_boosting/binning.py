@@ -97,7 +97,9 @@ class BinMapper:
             return matrix
         # A row of integer weight counts as so many.
         heaviest = 1 if sample_weight is None else max(1, sample_weight.max())
-        matrix = bundle_columns(matrix, entries, min_samples / heaviest, n_threads)
+        matrix = bundle_columns(
+            matrix, entries, counts, min_samples / heaviest, n_threads
+        )
         self.is_stored_ = matrix.layout.storage != NONE
         return matrix
 

@@ -133,7 +133,7 @@ def find_entries(matrix, counts, n_threads):
     return Entries(narrow[positions], default_codes, starts, rows, codes)
 
 
-def bundle_columns(matrix, entries, min_samples, n_threads):
+def bundle_columns(matrix, entries, counts, min_samples, n_threads):
     """Return the same codes in as few columns as can be.
 
     Parameters
@@ -141,6 +141,8 @@ def bundle_columns(matrix, entries, min_samples, n_threads):
     matrix : BinnedMatrix
         With a column for each feature, save that those in `entries` may have none.
     entries : Entries
+    counts : int64 array of shape (n_columns, 256)
+        Rows of each code.
     min_samples : float
         A feature with fewer entries cannot be split.
     n_threads : int
@@ -148,11 +150,14 @@ def bundle_columns(matrix, entries, min_samples, n_threads):
     Returns
     -------
     matrix : BinnedMatrix
-        Its rows are filled.
+        Its rows are filled. The same one if all keep their columns.
     """
     layout = plan_layout(
         matrix.n_rows, matrix.n_bins, matrix.layout, entries, min_samples
     )
+    if all(map(np.array_equal, layout, matrix.layout)):
+        fill_rows(matrix, counts, n_threads)
+        return matrix
     is_sparse = layout.storage[entries.features] == SPARSE
     bundled = BinnedMatrix(
         matrix.n_rows,

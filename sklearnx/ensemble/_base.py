@@ -41,6 +41,7 @@ from sklearnx._compat import (
     check_sample_weight,
     check_y,
     fit_context,
+    validate_parameter_constraints,
     with_callbacks,
 )
 from sklearnx._threads import effective_n_threads
@@ -132,6 +133,28 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
     }
 
     # -- fit --
+
+    def _validate_params(self):
+        """Check parameters as scikit-learn does, but none that keeps its default.
+
+        To check all of them takes as long as some rounds of a fit on few rows.
+        """
+        init = type(self).__init__
+        if not init.__module__.startswith("sklearnx."):
+            # Defaults of a subclass may be anything.
+            super()._validate_params()
+            return
+        defaults = init.__kwdefaults__
+        given = {name: getattr(self, name) for name in self._parameter_constraints}
+        validate_parameter_constraints(
+            self._parameter_constraints,
+            {
+                name: value
+                for name, value in given.items()
+                if name not in defaults or value is not defaults[name]
+            },
+            caller_name=type(self).__name__,
+        )
 
     def fit(
         self,

@@ -182,9 +182,20 @@ def find_all(matrix, n_threads=1):
 def bundle(codes, n_bins, is_categorical=None, min_samples=1, n_threads=1):
     """Return the plain and the bundled matrix of codes."""
     plain = make_matrix(codes, n_bins, is_categorical)
+    counts = count_codes(plain, n_threads)
     return plain, bundle_columns(
-        plain, find_all(plain, n_threads), min_samples, n_threads
+        plain, find_all(plain, n_threads), counts, min_samples, n_threads
     )
+
+
+def test_columns_that_share_nothing_stay():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 20, size=(1000, 3))
+    codes[:, :2] *= rng.random((1000, 2)) < 0.5
+    plain, bundled = bundle(codes, [20, 20, 20])
+    assert len(find_all(plain).features) == 2
+    assert bundled is plain
+    np.testing.assert_array_equal(bundled.rows, codes)
 
 
 def make_sparse_feature(n_rows, rows, codes, n_bins, default):

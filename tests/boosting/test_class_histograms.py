@@ -173,7 +173,8 @@ def test_shared_columns(heavy, has_own_column):
     if has_own_column:
         codes[:, -1] = rng.integers(0, 20, size=n_rows)
     plain = make_matrix(codes, n_bins)
-    matrix = bundle_columns(plain, find_entries(plain, count_codes(plain, 1), 1), 1, 1)
+    counts = count_codes(plain, 1)
+    matrix = bundle_columns(plain, find_entries(plain, counts, 1), counts, 1, 1)
     assert len(matrix.columns) < len(n_bins)
     assert can_share_rows(matrix)
     _, _, quantized = make_classes(rng, n_rows, 3, heavy=heavy)

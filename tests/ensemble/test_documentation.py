@@ -7,6 +7,7 @@ from ast import literal_eval
 import pytest
 from sklearn import ensemble as sklearn_ensemble
 
+from sklearnx._compat import validate_parameter_constraints
 from sklearnx.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -34,6 +35,11 @@ def get_public_methods(estimator_class):
         for name, method in inspect.getmembers(estimator_class, inspect.isfunction)
         if not name.startswith("_") and method.__module__.startswith("sklearnx.")
     }
+
+
+def get_defaults(estimator_class):
+    parameters = inspect.signature(estimator_class).parameters
+    return {name: parameter.default for name, parameter in parameters.items()}
 
 
 @over_classes
@@ -67,6 +73,22 @@ def test_parameters_are_scikit_learns_and_more(estimator_class):
 def test_parameters_are_checked(estimator_class):
     names = set(inspect.signature(estimator_class).parameters)
     assert set(estimator_class._parameter_constraints) == names
+    # A fit does not check those that keep it.
+    for name, default in get_defaults(estimator_class).items():
+        validate_parameter_constraints(
+            estimator_class._parameter_constraints, {name: default}, "it"
+        )
+
+
+@over_classes
+def test_default_of_a_subclass_is_checked(estimator_class):
+    class WithoutMuch(estimator_class):
+        def __init__(self, *, max_iter=-1):
+            super().__init__(max_iter=max_iter)
+
+    X, y = CLASSES[estimator_class]()
+    with pytest.raises(ValueError, match="The 'max_iter' parameter of WithoutMuch"):
+        WithoutMuch().fit(X, y)
 
 
 @over_classes
