@@ -295,14 +295,15 @@ cdef class QuantizedGradients:
                 job.args.hessian_shift = self.n_leaf_bits - NARROW_HESSIAN_BITS
             if self.max_weight <= MAX_WEIGHT_IN_WORD:
                 job.args.n_words = 1
-        if len(self.buffer) < self.n_rows * job.args.n_words:
-            self.buffer = np.empty(self.n_rows * job.args.n_words, dtype=np.int64)
-        self.words = self.buffer[: self.n_rows * job.args.n_words].reshape(
-            self.n_rows, job.args.n_words
-        )
-        words = self.words
-        job.args.words = self.quantized.words = &words[0, 0]
-        self.quantized.n_words = job.args.n_words
+        if job.args.n_words != self.quantized.n_words:
+            if len(self.buffer) < self.n_rows * job.args.n_words:
+                self.buffer = np.empty(self.n_rows * job.args.n_words, dtype=np.int64)
+            self.words = self.buffer[: self.n_rows * job.args.n_words].reshape(
+                self.n_rows, job.args.n_words
+            )
+            words = self.words
+            job.args.words = self.quantized.words = &words[0, 0]
+            self.quantized.n_words = job.args.n_words
         job.squares.shift = 0 if is_narrow else self.square_shift
 
     cdef void _set_quantized(self, const skx_quantize_t* args):
