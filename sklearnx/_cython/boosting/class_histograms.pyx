@@ -17,7 +17,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint32_t, uintptr_t
 from libc.string cimport memset
 
-from sklearnx._cython.boosting.histogram cimport sum_rows
+from sklearnx._cython.boosting.histogram cimport find_default_bin, sum_bins, sum_rows
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.boosting.quantization cimport QuantizedGradients
 from sklearnx._cython.common.dtypes cimport (
@@ -50,7 +50,6 @@ cdef extern from "class_histogram_kernels.h" nogil:
 
 cdef extern from "histogram_kernels.h" nogil:
     void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
-    void skx_subtract_bin(hist_bin_t* bin, hist_bin_t less) noexcept
 
 cdef enum:
     ROWS_PER_SLOT = 1 << 12  # with fewer, a second slot costs more than it brings
@@ -384,16 +383,11 @@ cdef hist_bin_t* _bins_of_slot(
 
 cdef void _find_totals(void* context, int i) noexcept nogil:
     """Sum all rows of a class, from the bins of a feature if these are all there."""
-    cdef:
-        job_t* job = <job_t*> context
-        const int64_t* offsets = job.binned.offsets
-        int64_t bin_idx
+    cdef job_t* job = <job_t*> context
     if job.finished < 0:
         job.totals[i] = sum_rows(&job.quantized[i], job.rows, job.n_rows)
-        return
-    memset(&job.totals[i], 0, sizeof(hist_bin_t))
-    for bin_idx in range(offsets[job.finished], offsets[job.finished + 1]):
-        skx_add_bin(&job.totals[i], job.histograms[i][bin_idx])
+    else:
+        job.totals[i] = sum_bins(job.binned, job.histograms[i], job.finished)
 
 
 cdef void _finish_feature(void* context, int used_idx) noexcept nogil:
@@ -401,24 +395,17 @@ cdef void _finish_feature(void* context, int used_idx) noexcept nogil:
     cdef:
         job_t* job = <job_t*> context
         const binned_t* binned = job.binned
-        int feature = binned.used[used_idx], default_code
+        int feature = binned.used[used_idx]
         int i, slot, bin_idx, n_bins = binned.n_bins[feature] + 1
         hist_bin_t* bins
         const hist_bin_t* partial
-        hist_bin_t rest
     if feature == job.finished:
         return
-    default_code = binned.default_codes[feature]
     for i in range(job.n_classes):
         bins = _bins_of_slot(job, i, feature, 0)
         for slot in range(1, job.n_slots):
             partial = _bins_of_slot(job, i, feature, slot)
             for bin_idx in range(n_bins):
                 skx_add_bin(&bins[bin_idx], partial[bin_idx])
-        if default_code < 0:
-            continue
-        rest = job.totals[i]
-        for bin_idx in range(n_bins):
-            if bin_idx != default_code:
-                skx_subtract_bin(&rest, bins[bin_idx])
-        bins[default_code] = rest
+        if binned.default_codes[feature] >= 0:
+            find_default_bin(binned, feature, job.totals[i], bins)

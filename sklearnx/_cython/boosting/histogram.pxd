@@ -73,3 +73,11 @@ cdef const int32_t* find_features(
 cdef int find_sparse_block(const histogram_job_t* job, int task) noexcept nogil
 
 cdef void finish_feature(const histogram_job_t* job, int feature) noexcept nogil
+
+cdef void find_default_bin(
+    const binned_t* binned, int feature, hist_bin_t totals, hist_bin_t* bins
+) noexcept nogil
+
+cdef hist_bin_t sum_bins(
+    const binned_t* binned, const hist_bin_t* histogram, int feature
+) noexcept nogil

@@ -145,6 +145,19 @@ cdef hist_bin_t sum_rows(
     return skx_sum_words(quantized, rows, n_rows)
 
 
+cdef hist_bin_t sum_bins(
+    const binned_t* binned, const hist_bin_t* histogram, int feature
+) noexcept nogil:
+    """Return the sums of all bins of a feature."""
+    cdef:
+        int64_t bin_idx
+        hist_bin_t sums
+    memset(&sums, 0, sizeof(hist_bin_t))
+    for bin_idx in range(binned.offsets[feature], binned.offsets[feature + 1]):
+        skx_add_bin(&sums, histogram[bin_idx])
+    return sums
+
+
 cdef workspace_t* allocate_workspace(
     const binned_t* binned, int n_slots
 ) noexcept nogil:
@@ -512,7 +525,7 @@ cdef void finish_feature(const histogram_job_t* job, int feature) noexcept nogil
             return
         _gather_slots(job, feature, bins)
     if binned.default_codes[feature] >= 0:
-        _find_default_bin(job, feature, bins)
+        find_default_bin(binned, feature, job.totals, bins)
 
 
 cdef void _gather_slots(
@@ -535,13 +548,14 @@ cdef void _gather_slots(
         _flush_feature(job, feature, slot, bins, adds)
 
 
-cdef void _find_default_bin(
-    const histogram_job_t* job, int feature, hist_bin_t* bins
+cdef void find_default_bin(
+    const binned_t* binned, int feature, hist_bin_t totals, hist_bin_t* bins
 ) noexcept nogil:
+    """Write the bin of the default code: what all others lack of the totals."""
     cdef:
-        int bin_idx, default_code = job.binned.default_codes[feature]
-        hist_bin_t rest = job.totals
-    for bin_idx in range(job.binned.n_bins[feature] + 1):
+        int bin_idx, default_code = binned.default_codes[feature]
+        hist_bin_t rest = totals
+    for bin_idx in range(binned.n_bins[feature] + 1):
         if bin_idx != default_code:
             skx_subtract_bin(&rest, bins[bin_idx])
     bins[default_code] = rest

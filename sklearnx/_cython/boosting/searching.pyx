@@ -32,6 +32,7 @@ from sklearnx._cython.boosting.histogram cimport (
     free_workspace,
     histogram_job_t,
     plan_histogram,
+    sum_bins,
     sum_rows,
 )
 from sklearnx._cython.boosting.histogram_pool cimport (
@@ -56,7 +57,6 @@ from sklearnx._cython.common.dtypes cimport (
 from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "histogram_kernels.h" nogil:
-    void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
     void skx_subtract_bins(
         hist_bin_t* bins, const hist_bin_t* less, int64_t n_bins
     ) noexcept
@@ -154,7 +154,7 @@ cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept n
             # Others find the bin of their default code from what this one sums to.
             finish_feature(&job.histogram, search.first_complete)
             job.finished = search.first_complete
-            job.histogram.totals = _sum_bins(
+            job.histogram.totals = sum_bins(
                 job.binned, job.histogram.histogram, search.first_complete
             )
             _set_sums(totals, job.histogram.totals)
@@ -177,7 +177,7 @@ cdef bint copy_histogram(
         return False
     memcpy(root.histogram, histogram, n_bins * sizeof(hist_bin_t))
     # The bins of any feature have all rows.
-    _set_sums(get_outputs(root), _sum_bins(binned, histogram, binned.used[0]))
+    _set_sums(get_outputs(root), sum_bins(binned, histogram, binned.used[0]))
     return True
 
 
@@ -290,18 +290,6 @@ cdef void _plan_plane(job_t* job, int output) noexcept nogil:
         node.histogram + job.plane,
         search.n_threads,
     )
-
-
-cdef hist_bin_t _sum_bins(
-    const binned_t* binned, const hist_bin_t* histogram, int feature
-) noexcept nogil:
-    cdef:
-        int64_t bin_idx
-        hist_bin_t sums
-    memset(&sums, 0, sizeof(hist_bin_t))
-    for bin_idx in range(binned.offsets[feature], binned.offsets[feature + 1]):
-        skx_add_bin(&sums, histogram[bin_idx])
-    return sums
 
 
 cdef void _set_sums(totals_t* totals, hist_bin_t sums) noexcept nogil:
