@@ -8,6 +8,17 @@ from sklearnx._cython.common.dtypes cimport (
 )
 
 
+cdef extern from "occupied.h" nogil:
+    # Which bins of a feature have rows.
+    ctypedef struct skx_occupied_t:
+        pass
+
+    bint skx_has_few_rows(int64_t n_rows, int n_bins) noexcept
+    void skx_find_occupied(
+        const hist_bin_t* bins, int n_bins, skx_occupied_t* occupied
+    ) noexcept
+
+
 cdef struct workspace_t:
     int n_slots
     int64_t** words  # a slot: two for each bin of a column, zero between calls
@@ -72,7 +83,9 @@ cdef const int32_t* find_features(
 
 cdef int find_sparse_block(const histogram_job_t* job, int task) noexcept nogil
 
-cdef void finish_feature(const histogram_job_t* job, int feature) noexcept nogil
+cdef bint finish_feature(
+    const histogram_job_t* job, int feature, skx_occupied_t* occupied
+) noexcept nogil
 
 cdef void find_default_bin(
     const binned_t* binned, int feature, hist_bin_t totals, hist_bin_t* bins

@@ -44,6 +44,10 @@ cdef extern from "histogram_kernels.h" nogil:
     void skx_flush_column(
         int n_words, int64_t* words, int n_bins, hist_bin_t* bins, bint adds
     ) noexcept
+    void skx_flush_few(
+        int n_words, int64_t* words, int n_bins, hist_bin_t* bins,
+        skx_occupied_t* occupied,
+    ) noexcept
     void skx_add_codes8 "skx_add_to_bins<uint8_t>"(
         const uint8_t* codes, int64_t stride, const quantized_t* quantized,
         const uint32_t* rows, int64_t n_rows, hist_bin_t* bins,
@@ -134,8 +138,10 @@ cdef void _add_rows(void* job, int task) noexcept nogil:
 
 
 cdef void _finish_feature(void* context, int i) noexcept nogil:
-    cdef histogram_job_t* job = <histogram_job_t*> context
-    finish_feature(job, job.binned.used[i])
+    cdef:
+        histogram_job_t* job = <histogram_job_t*> context
+        skx_occupied_t occupied
+    finish_feature(job, job.binned.used[i], &occupied)
 
 
 cdef hist_bin_t sum_rows(
@@ -510,22 +516,43 @@ cdef void _add_to_bins(
             )
 
 
-cdef void finish_feature(const histogram_job_t* job, int feature) noexcept nogil:
-    """Gather what the slots have of a feature in the histogram."""
+cdef bint finish_feature(
+    const histogram_job_t* job, int feature, skx_occupied_t* occupied
+) noexcept nogil:
+    """Gather what the slots have of a feature in the histogram.
+
+    Returns whether it has noted which bins have rows, as it does where these are few.
+    """
     cdef:
         const binned_t* binned = job.binned
+        int column = _column_of(binned, feature), n_bins = binned.n_bins[feature]
         hist_bin_t* bins = _bins_of_slot(job, feature, 0)
     if binned.storage[feature] == SPARSE_STORAGE:
-        return
-    if _goes_to_words(job, _column_of(binned, feature)):
+        return False
+    if _goes_to_words(job, column):
+        if (
+            binned.default_codes[feature] < 0
+            and skx_has_few_rows(job.n_rows, n_bins)
+            and job.n_slots == 1
+            and not _flushes(job, binned.max_counts[column], 0)
+        ):
+            skx_flush_few(
+                job.quantized.n_words,
+                _words_of(job, column, 0),
+                n_bins + 1,
+                bins,
+                occupied,
+            )
+            return True
         if binned.first_codes[feature] == 1:
             _clear_default_words(job, binned.positions[feature])
         if not _is_live(job, feature):
             _clear_words(job, feature)
-            return
+            return False
         _gather_slots(job, feature, bins)
     if binned.default_codes[feature] >= 0:
         find_default_bin(binned, feature, job.totals, bins)
+    return False
 
 
 cdef void _gather_slots(

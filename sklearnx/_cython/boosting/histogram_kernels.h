@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "dtypes.h"
+#include "occupied.h"
 #include "prefetch.h"
 
 // A block of rows has so many bytes of codes at most.
@@ -162,6 +163,50 @@ static inline void skx_flush_column(
     }
 }
 
+// Find which of the words of a column, one or two for each bin, are not 0.
+SKX_CLONES static void skx_find_words(
+    const int64_t *words, int n_words, int n_bins, skx_occupied_t *occupied) {
+    for (int part = 0; part < OCCUPIED_PARTS; ++part) {
+        const int first = part * 64;
+        const int n = n_bins - first < 64 ? n_bins - first : 64;
+        const int64_t *word = words + first * n_words;
+        uint64_t bits = 0;
+        if (n_words == 1) {
+            for (int i = 0; i < n; ++i) bits |= (uint64_t)(word[i] != 0) << i;
+        } else {
+            for (int i = 0; i < n; ++i) {
+                bits |= (uint64_t)((word[2 * i] | word[2 * i + 1]) != 0) << i;
+            }
+        }
+        occupied->bits[part] = bits;
+    }
+}
+
+// Move the words of a column with rows in few bins. OUT: bins, and which have rows.
+template <int n_words>
+static void skx_flush_few_words(
+    int64_t *words, int n_bins, hist_bin_t *bins, skx_occupied_t *occupied) {
+    memset(bins, 0, sizeof(hist_bin_t) * n_bins);
+    skx_find_words(words, n_words, n_bins, occupied);
+    for (int part = 0; part < OCCUPIED_PARTS; ++part) {
+        for (uint64_t bits = occupied->bits[part]; bits != 0; bits &= bits - 1) {
+            const int b = part * 64 + skx_find_lowest_bit(bits);
+            bins[b] = skx_unpack(words + b * n_words, n_words);
+            memset(words + b * n_words, 0, sizeof(int64_t) * n_words);
+        }
+    }
+}
+
+static inline void skx_flush_few(
+    int n_words, int64_t *words, int n_bins, hist_bin_t *bins,
+    skx_occupied_t *occupied) {
+    if (n_words == 1) {
+        skx_flush_few_words<1>(words, n_bins, bins, occupied);
+    } else {
+        skx_flush_few_words<2>(words, n_bins, bins, occupied);
+    }
+}
+
 // Add rows of one column to its bins directly: for columns of more bins than rows, and for
 // weights that would fill a word too soon. IN: codes, `stride` bytes from row to row.
 template <typename code_t>
@@ -216,4 +261,15 @@ static inline hist_bin_t skx_sum_words(
 static inline void skx_subtract_bins(
     hist_bin_t *bins, const hist_bin_t *less, int64_t n_bins) {
     for (int64_t b = 0; b < n_bins; ++b) skx_subtract_bin(bins + b, less[b]);
+}
+
+// The same where `less` has rows in few bins.
+static inline void skx_subtract_few_bins(
+    hist_bin_t *bins, const hist_bin_t *less, const skx_occupied_t *occupied) {
+    for (int part = 0; part < OCCUPIED_PARTS; ++part) {
+        for (uint64_t bits = occupied->bits[part]; bits != 0; bits &= bits - 1) {
+            const int b = part * 64 + skx_find_lowest_bit(bits);
+            skx_subtract_bin(bins + b, less[b]);
+        }
+    }
 }

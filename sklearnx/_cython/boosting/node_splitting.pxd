@@ -1,5 +1,6 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
+from sklearnx._cython.boosting.histogram cimport skx_occupied_t
 from sklearnx._cython.boosting.nodes cimport grown_node_t
 from sklearnx._cython.boosting.shared_splitting cimport shared_search_t
 from sklearnx._cython.boosting.splitting cimport criterion_t, parent_t
@@ -37,6 +38,7 @@ cdef void find_node_split(
     const grown_node_t* node,
     const parent_t* parent,
     int feature,
+    const skx_occupied_t* occupied,
     split_t* split,
 ) noexcept nogil
 

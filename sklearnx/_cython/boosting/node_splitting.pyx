@@ -14,6 +14,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
+from sklearnx._cython.boosting.histogram cimport skx_occupied_t
 from sklearnx._cython.boosting.nodes cimport get_outputs, grown_node_t
 from sklearnx._cython.boosting.shared_splitting cimport (
     add_split_gains,
@@ -123,11 +124,13 @@ cdef void find_node_split(
     const grown_node_t* node,
     const parent_t* parent,
     int feature,
+    const skx_occupied_t* occupied,
     split_t* split,
 ) noexcept nogil:
     """Find the best split of a node on `feature`; its gain is 0 if there is none.
 
-    IN: parent, what gains need of the node. OUT: split, which is not complete; its
+    IN: parent, what gains need of the node; occupied, its bins that have rows, or NULL
+    where these are still to be found. OUT: split, which is not complete; its
     feature is -1 if memory ran out.
     """
     if splitter.vector != NULL:
@@ -147,6 +150,7 @@ cdef void find_node_split(
             parent,
             node.histogram,
             feature,
+            occupied,
             split,
         )
 

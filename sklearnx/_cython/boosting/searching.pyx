@@ -32,6 +32,7 @@ from sklearnx._cython.boosting.histogram cimport (
     free_workspace,
     histogram_job_t,
     plan_histogram,
+    skx_occupied_t,
     sum_bins,
     sum_rows,
 )
@@ -59,6 +60,9 @@ from sklearnx._cython.common.threads cimport parallel_for
 cdef extern from "histogram_kernels.h" nogil:
     void skx_subtract_bins(
         hist_bin_t* bins, const hist_bin_t* less, int64_t n_bins
+    ) noexcept
+    void skx_subtract_few_bins(
+        hist_bin_t* bins, const hist_bin_t* less, const skx_occupied_t* occupied
     ) noexcept
 
 cdef enum:
@@ -136,6 +140,7 @@ cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept n
         bint is_root = node.depth == 0
         int output, n_threads = _choose_n_threads(search, node.stop - node.start)
         totals_t* totals
+        skx_occupied_t occupied
     node.histogram = acquire_histogram(search.histograms)
     if node.histogram == NULL:
         return False
@@ -152,7 +157,7 @@ cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept n
         parallel_for(_add_rows, &job, job.histogram.n_tasks, n_threads)
         if is_root and search.first_complete >= 0:
             # Others find the bin of their default code from what this one sums to.
-            finish_feature(&job.histogram, search.first_complete)
+            finish_feature(&job.histogram, search.first_complete, &occupied)
             job.finished = search.first_complete
             job.histogram.totals = sum_bins(
                 job.binned, job.histogram.histogram, search.first_complete
@@ -382,10 +387,18 @@ cdef void _search_feature(
         int i
         split_t split
         split_t* found
+        skx_occupied_t occupied
+        bint has_occupied = False  # of the first node
     if not is_sparse:
         if job.adds_rows and feature != job.finished:
-            finish_feature(&job.histogram, feature)
-        if job.subtracts and is_live:
+            has_occupied = finish_feature(&job.histogram, feature, &occupied)
+        if has_occupied and job.subtracts:
+            skx_subtract_few_bins(
+                job.nodes[1].histogram + start,
+                job.nodes[0].histogram + start,
+                &occupied,
+            )
+        elif job.subtracts and is_live:
             skx_subtract_bins(
                 job.nodes[1].histogram + start,
                 job.nodes[0].histogram + start,
@@ -407,7 +420,14 @@ cdef void _search_feature(
             add_node_gains(splitter, node, feature)
             continue
         found = &split if is_sparse else best[i]
-        find_node_split(splitter, node, &job.parents[i], feature, found)
+        find_node_split(
+            splitter,
+            node,
+            &job.parents[i],
+            feature,
+            &occupied if has_occupied and i == 0 else NULL,
+            found,
+        )
         if is_sparse and (split.feature < 0 or split.gain > best[i].gain):
             best[i][0] = split
 

@@ -1,5 +1,6 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
 
+from sklearnx._cython.boosting.histogram cimport skx_occupied_t
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
 
 
@@ -77,7 +78,9 @@ cdef extern from "splitting_kernels.h" nogil:
         int64_t min_samples_leaf
 
     ctypedef struct skx_left_t:
-        pass
+        int64_t* gradients
+        int64_t* hessians
+        int64_t* n_samples
 
 
 cdef void set_restraints(
@@ -112,6 +115,7 @@ cdef void find_split(
     const parent_t* parent,
     const hist_bin_t* histogram,
     int feature,
+    const skx_occupied_t* occupied,
     split_t* split,
 ) noexcept nogil
 

@@ -64,6 +64,11 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
+from sklearnx._cython.boosting.histogram cimport (
+    skx_find_occupied,
+    skx_has_few_rows,
+    skx_occupied_t,
+)
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
 
@@ -86,6 +91,10 @@ cdef extern from "splitting_kernels.h" nogil:
     void skx_sum_left(
         const hist_bin_t* bins, int n_bins, hist_bin_t more, hist_bin_t* sum,
         skx_left_t* left,
+    ) noexcept
+    int skx_sum_left_of_few(
+        const hist_bin_t* bins, const skx_occupied_t* occupied, int n_bins,
+        hist_bin_t more, skx_left_t* left, int32_t* places,
     ) noexcept
     double skx_compute_plain_gains(
         const skx_plain_t* node, const skx_left_t* left, int n, double* gains
@@ -215,7 +224,9 @@ def find(
     totals.value = value
     totals.node_idx = node_idx
     describe_parent(&criterion, &totals, &parent)
-    find_split(&matrix.binned, &criterion, &totals, &parent, bins, feature, &split)
+    find_split(
+        &matrix.binned, &criterion, &totals, &parent, bins, feature, NULL, &split
+    )
     if split.feature < 0 or not write_left_levels(
         &matrix.binned, &criterion, &totals, bins, &split, &goes_left[0]
     ):
@@ -468,13 +479,18 @@ cdef void find_split(
     const parent_t* parent,
     const hist_bin_t* histogram,
     int feature,
+    const skx_occupied_t* occupied,
     split_t* split,
 ) noexcept nogil:
     """Find the best split of a node on `feature`; its gain is 0 if there is none.
 
-    IN: histogram (of the whole node). OUT: split, without the values of the children.
+    IN: histogram (of the whole node); occupied, bins of the feature that have rows, or
+    NULL where these are still to be found. OUT: split, without the values of the
+    children.
     """
-    cdef const hist_bin_t* bins = histogram + binned.offsets[feature]
+    cdef:
+        const hist_bin_t* bins = histogram + binned.offsets[feature]
+        skx_occupied_t found
     memset(split, 0, sizeof(split_t))
     split.feature = feature
     split.gain = criterion.min_split_gain  # to be exceeded
@@ -484,10 +500,17 @@ cdef void find_split(
         )
     elif criterion.extra_trees:
         _find_random_split(binned, criterion, totals, parent, bins, feature, split)
-    elif criterion.is_plain:
-        _find_plain_split(binned, criterion, totals, parent, bins, feature, split)
-    else:
+    elif not criterion.is_plain:
         _find_numeric_split(binned, criterion, totals, parent, bins, feature, split)
+    elif skx_has_few_rows(totals.n_samples, binned.n_bins[feature]):
+        if occupied == NULL:
+            skx_find_occupied(bins, binned.n_bins[feature] + 1, &found)
+            occupied = &found
+        _find_plain_split_of_few(
+            binned, criterion, totals, parent, bins, feature, occupied, split
+        )
+    else:
+        _find_plain_split(binned, criterion, totals, parent, bins, feature, split)
     if split.left_n_samples == 0:
         split.gain = 0
 
@@ -798,6 +821,62 @@ cdef void _find_plain_split(
     split.left_gradients = sum_left.sum_gradients
     split.left_hessians = sum_left.sum_hessians
     split.left_n_samples = sum_left.n_samples
+
+
+cdef void _find_plain_split_of_few(
+    const binned_t* binned,
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    const hist_bin_t* bins,
+    int feature,
+    const skx_occupied_t* occupied,
+    split_t* split,
+) noexcept nogil:
+    """Do the same behind those bins alone that have rows.
+
+    IN: occupied, of a feature with at most SKX_BINS_AT_A_TIME bins.
+    """
+    cdef:
+        int n_bins = binned.n_bins[feature], n, i
+        bint has_missing = node_has_missing(binned, bins, feature)
+        int n_split_points = n_bins if has_missing else n_bins - 1
+        hist_bin_t nothing
+        skx_plain_t node
+        skx_left_t left, left_with_missing
+        skx_left_t* best = &left
+        double gain
+        double[256] gains  # SKX_BINS_AT_A_TIME
+        double[256] gains_missing_left
+        int32_t[256] places
+    describe_plain(criterion, totals, parent, &node)
+    memset(&nothing, 0, sizeof(hist_bin_t))
+    n = skx_sum_left_of_few(bins, occupied, n_split_points, nothing, &left, places)
+    gain = skx_compute_plain_gains(&node, &left, n, gains)
+    if has_missing:
+        skx_sum_left_of_few(
+            bins, occupied, n_bins, bins[n_bins], &left_with_missing, places
+        )
+        # After the last bin nothing would be on the right.
+        gain = max(
+            gain,
+            skx_compute_plain_gains(
+                &node, &left_with_missing, n, gains_missing_left
+            ),
+        )
+    if not gain > split.gain:
+        return
+    i = 0
+    while gains[i] != gain and not (has_missing and gains_missing_left[i] == gain):
+        i += 1
+    split.gain = gain
+    split.bin = places[i]
+    split.missing_left = gains[i] != gain
+    if split.missing_left:
+        best = &left_with_missing
+    split.left_gradients = best.gradients[i]
+    split.left_hessians = best.hessians[i]
+    split.left_n_samples = best.n_samples[i]
 
 
 cdef int draw_cut(

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dtypes.h"
+#include "occupied.h"
 #include "radix_sort.h"
 #include "skx_math.h"
 
@@ -46,6 +47,28 @@ static inline void skx_sum_left(
     sum->sum_gradients = gradients - more.sum_gradients;
     sum->sum_hessians = hessians - more.sum_hessians;
     sum->n_samples = n_samples - more.n_samples;
+}
+
+// The same of the occupied ones of the first n_bins bins, at most SKX_BINS_AT_A_TIME.
+// OUT: left and places, the bin of each. Returns how many.
+static inline int skx_sum_left_of_few(
+    const hist_bin_t *bins, const skx_occupied_t *occupied, int n_bins, hist_bin_t more,
+    skx_left_t *left, int32_t *places) {
+    int n = 0;
+    for (int part = 0; part < OCCUPIED_PARTS; ++part) {
+        for (uint64_t bits = occupied->bits[part]; bits != 0; bits &= bits - 1) {
+            const int b = part * 64 + skx_find_lowest_bit(bits);
+            if (b >= n_bins) return n;
+            more.sum_gradients += bins[b].sum_gradients;
+            more.sum_hessians += bins[b].sum_hessians;
+            more.n_samples += bins[b].n_samples;
+            left->gradients[n] = more.sum_gradients;
+            left->hessians[n] = more.sum_hessians;
+            left->n_samples[n] = more.n_samples;
+            places[n++] = b;
+        }
+    }
+    return n;
 }
 
 // `has_l2` is a constant where it is called: each case is a loop of its own.
