@@ -22,7 +22,7 @@ def split_rows(task, y, n_splits, test_size=0.25):
     return splits.split(np.zeros((len(y), 1)), y)
 
 
-def measure_table(table, boosters, n_rounds, n_splits, n_threads):
+def measure_table(table, boosters, n_rounds, n_splits, n_threads, n_rows=None):
     """Held-out losses and fit times of every library on one table, split by split."""
     settings = Settings(table.task, n_rounds=n_rounds, n_threads=n_threads)
     X, y = table.load()
@@ -30,6 +30,7 @@ def measure_table(table, boosters, n_rounds, n_splits, n_threads):
     losses = {name: [] for name in boosters}
     seconds = {name: [] for name in boosters}
     for train, test in split_rows(table.task, y, n_splits):
+        train = train[:n_rows]
         for name, booster in boosters.items():
             X_train, X_test = booster.prepare(X.iloc[train], X.iloc[test])
             model, duration = measure(booster.fit, settings, X_train, y[train])
@@ -39,15 +40,20 @@ def measure_table(table, boosters, n_rounds, n_splits, n_threads):
     return losses, seconds
 
 
-def measure_accuracy(tables, names, n_rounds, n_splits, n_threads):
-    """One row a table and library, each against scikit-learn."""
+def measure_accuracy(tables, names, n_rounds, n_splits, n_threads, n_rows=None):
+    """One row a table and library, each against scikit-learn.
+
+    At most `n_rows` rows are fitted; None means all of a split.
+    """
     boosters = find_installed(names)
     rows = []
     for table in tables:
         if not table.is_present():
             print(f"{table.name}: not in {find_folder()}, skipped")
             continue
-        losses, seconds = measure_table(table, boosters, n_rounds, n_splits, n_threads)
+        losses, seconds = measure_table(
+            table, boosters, n_rounds, n_splits, n_threads, n_rows
+        )
         print(f"{table.name}: done", file=sys.stderr)
         for name in boosters:
             rows.append(

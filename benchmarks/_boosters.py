@@ -76,11 +76,14 @@ class Booster:
 class Ours(Booster):
     package = "sklearnx"
 
+    def __init__(self, **options):
+        self.options = options
+
     def make_model(self, settings, frame=None):
         import sklearnx.ensemble
 
         return make_hist_gradient_boosting(
-            sklearnx.ensemble, settings, n_jobs=settings.n_threads
+            sklearnx.ensemble, settings, n_jobs=settings.n_threads, **self.options
         )
 
 
@@ -197,8 +200,11 @@ class CatBoost(Booster):
 
 
 OURS = "sklearnx"
+# What the user guide recommends for few rows.
+OURS_OF_FEW_ROWS = "sklearnx, few rows"
 BOOSTERS = {
     OURS: Ours(),
+    OURS_OF_FEW_ROWS: Ours(extra_trees=True, l2_regularization=3.0),
     "LightGBM": LightGBM(),
     "LightGBM quantised": LightGBM(use_quantized_grad=True),
     "XGBoost lossguide": XGBoost(),
@@ -215,6 +221,10 @@ DISTRIBUTIONS = [
     "xgboost",
     "catboost",
 ]
+
+
+def is_ours(name):
+    return isinstance(BOOSTERS.get(name), Ours)
 
 
 def make_hist_gradient_boosting(module, settings, **more):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks._boosters import OURS, Settings, find_installed
+from benchmarks._boosters import Settings, find_installed, is_ours
 from benchmarks._data import find_folder, has_table
 from benchmarks._isolation import fit_isolated, stored
 from benchmarks._losses import LOSS_NAMES, compare_losses, compute_loss
@@ -43,7 +43,7 @@ class Runner:
                 else fit_isolated(self.name, self.settings, folder)
             )
         except Exception as error:
-            if self.name == OURS:
+            if is_ours(self.name):
                 raise
             self.failure = f"{type(error).__name__}: {error}".splitlines()[0]
 
@@ -86,7 +86,7 @@ def make_runners(case, names, n_rounds, n_threads):
     runners = []
     for name, booster in find_installed(names).items():
         counts = {n_threads}
-        if case.tries_one_thread and name != OURS:
+        if case.tries_one_thread and not is_ours(name):
             counts.add(1)
         runners += [
             Runner(name, booster, replace(settings, n_threads=count))
@@ -137,6 +137,7 @@ def measure_case(case, names, *, n_rounds, n_threads, n_splits, n_repeats, is_qu
             libraries[runner.name] = figures
     return {
         "case": case.name,
+        "ours": case.ours,
         "title": case.title,
         "measure": LOSS_NAMES[case.task],
         "n_rows": shape[0],
@@ -161,10 +162,10 @@ def judge(case, libraries):
         for it, memory: against which peer, by how much, and whether that is within the
         bar.
     """
-    peers = {name: figures for name, figures in libraries.items() if name != OURS}
-    if not peers or OURS not in libraries:
+    peers = {name: figures for name, figures in libraries.items() if not is_ours(name)}
+    if not peers or case.ours not in libraries:
         return {}
-    ours = libraries[OURS]
+    ours = libraries[case.ours]
     fastest = min(peers, key=lambda name: _median_fit(peers[name]))
     ratio = compute_ratio(ours["fit_seconds"], peers[fastest]["fit_seconds"])
     best = min(peers, key=lambda name: np.mean(peers[name]["losses"]))
@@ -192,7 +193,7 @@ def judge(case, libraries):
 
 def print_case(result):
     libraries = result["libraries"]
-    ours = libraries[OURS]
+    ours = libraries[result["ours"]]
     first = next(iter(libraries.values()))
     print(
         f"\n{result['case']}: {result['title']}; {result['n_rows']:,} x "
@@ -249,6 +250,7 @@ def print_summary(results, is_quick):
     rows = [
         {
             "case": result["case"],
+            "ours": result["ours"],
             "fastest peer": result["time"]["peer"],
             "time ratio": result["time"]["ratio"],
             "bar": result["time"]["bar"],
@@ -262,7 +264,7 @@ def print_summary(results, is_quick):
         if "time" in result
     ]
     if rows:
-        print(f"\nSpeed: {OURS} over the fastest peer, loss against the best peer's")
+        print("\nSpeed: ours over the fastest peer, loss against the best peer's")
         if is_quick:
             print("(of a quick run, which is too small for the bars to mean much)")
         print(format_table(rows))

@@ -12,7 +12,13 @@ import json
 from pathlib import Path
 
 from benchmarks._accuracy import REFERENCE, measure_accuracy, print_accuracy
-from benchmarks._boosters import DISTRIBUTIONS, OURS, find_boosters
+from benchmarks._boosters import (
+    DISTRIBUTIONS,
+    OURS,
+    OURS_OF_FEW_ROWS,
+    find_boosters,
+    is_ours,
+)
 from benchmarks._busy import measure_busy, print_busy
 from benchmarks._cases import CASES
 from benchmarks._data import TABLES
@@ -30,7 +36,7 @@ def run_speed(options):
             continue
         result = measure_case(
             case,
-            [OURS, *options.get_peers("all")],
+            [*dict.fromkeys([OURS, case.ours]), *options.get_peers("all")],
             n_rounds=N_QUICK_ROUNDS if options.quick else case.n_rounds,
             n_threads=options.threads,
             n_splits=options.splits or (2 if options.quick else 5),
@@ -51,11 +57,17 @@ def run_accuracy(options):
     n_rounds, n_splits = (50, 2) if options.quick else (200, 5)
     n_splits = options.splits or n_splits
     names = [OURS, *options.get_peers(REFERENCE)]
+    if options.rows is not None:
+        names.insert(1, OURS_OF_FEW_ROWS)
     if REFERENCE not in names:
         names.append(REFERENCE)
-    rows = measure_accuracy(tables, names, n_rounds, n_splits, options.threads)
+    rows = measure_accuracy(
+        tables, names, n_rounds, n_splits, options.threads, options.rows
+    )
     if rows:
         description = f"{n_rounds} rounds of 31 leaves, means of {n_splits} splits"
+        if options.rows is not None:
+            description += f", {options.rows} rows fitted"
         print_accuracy(rows, description)
     return rows
 
@@ -94,7 +106,7 @@ class Options(argparse.Namespace):
     def get_peers(self, default):
         """Names of the peers that were asked for, otherwise those of `default`."""
         names = find_boosters([default] if self.peers is None else self.peers)
-        return [name for name in names if name != OURS]
+        return [name for name in names if not is_ours(name)]
 
 
 def parse_arguments(arguments):
@@ -136,6 +148,11 @@ def parse_arguments(arguments):
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, help="turns, of the speed part a split")
     parser.add_argument("--splits", type=int, help="of the parts speed and accuracy")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        help="of the accuracy part: fit so many rows, and our settings for few as well",
+    )
     options = parser.parse_args(arguments, namespace=Options())
     try:
         options.get_peers("all")

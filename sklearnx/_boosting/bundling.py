@@ -36,6 +36,9 @@ COLUMNS_PER_ENTRY = 16
 COLUMNS_PER_ROW = 16
 # A code of a column takes as long as so many rows, in the nodes of a tree together.
 ROWS_PER_CODE = 250
+# Codes that a byte can hold, and rows that make it worth to have one of several columns.
+MAX_CODES = 256
+ROWS_PER_SHARED_CODE = 40
 
 
 class Entries(NamedTuple):
@@ -156,7 +159,7 @@ def bundle_columns(matrix, entries, counts, min_samples, n_threads):
         matrix.n_rows, matrix.n_bins, matrix.layout, entries, min_samples
     )
     if all(map(np.array_equal, layout, matrix.layout)):
-        fill_rows(matrix, counts, n_threads)
+        _fill_rows(matrix, counts, n_threads)
         return matrix
     is_sparse = layout.storage[entries.features] == SPARSE
     bundled = BinnedMatrix(
@@ -174,8 +177,65 @@ def bundle_columns(matrix, entries, counts, min_samples, n_threads):
     for feature in np.flatnonzero((layout.storage == NARROW) & ~listed):
         bundled.columns[layout.positions[feature]] = matrix.column(feature)
     _write_columns(bundled, entries)
-    fill_rows(bundled, count_codes(bundled, n_threads), n_threads)
+    _fill_rows(bundled, count_codes(bundled, n_threads), n_threads)
     return bundled
+
+
+def _fill_rows(matrix, counts, n_threads):
+    """Fill the rows of a matrix with columns.
+
+    Parameters
+    ----------
+    matrix : BinnedMatrix
+    counts : int64 array of shape (n_columns, 256)
+        Rows of each code.
+    n_threads : int
+    """
+    n_codes = count_used_codes(counts)
+    matrix.join_columns(plan_cells(matrix.n_rows, n_codes), n_codes)
+    fill_rows(matrix, counts, n_threads)
+
+
+def count_used_codes(counts):
+    """Return for each column how many codes there are up to the last one in use."""
+    return MAX_CODES - np.argmax(counts[:, ::-1] > 0, axis=1)
+
+
+def plan_cells(n_rows, n_codes):
+    """Choose which narrow columns share a byte of a row.
+
+    A row is added to the bins of a pair of codes by one addition, as to those of one
+    code, and the sums of either column are found from those of pairs once all rows are
+    added. Columns go where they fit, those with most codes first.
+
+    Parameters
+    ----------
+    n_rows : int
+    n_codes : int array of shape (n_columns,)
+
+    Returns
+    -------
+    cells : int array of shape (n_columns,)
+        That of each column. Cells are numbered by their first column.
+    """
+    leaders = np.arange(len(n_codes))
+    max_codes = min(MAX_CODES, n_rows // ROWS_PER_SHARED_CODE)
+    may_share = np.flatnonzero(n_codes <= max_codes // 2)
+    order = may_share[np.argsort(-n_codes[may_share], kind="stable")]
+    products = np.full(len(order), 1)
+    leaders_of_cells, n_cells = np.empty(len(order), dtype=np.int64), 0
+    for column in order:
+        fits = np.flatnonzero(products[:n_cells] * n_codes[column] <= max_codes)
+        if len(fits):
+            cell = fits[0]
+        else:
+            cell, n_cells = n_cells, n_cells + 1
+            leaders_of_cells[cell] = column
+        products[cell] *= n_codes[column]
+        leaders[column] = leaders_of_cells[cell]
+    firsts = np.full(len(n_codes), len(n_codes))
+    np.minimum.at(firsts, leaders, np.arange(len(n_codes)))
+    return np.unique(firsts[leaders], return_inverse=True)[1]
 
 
 def _write_columns(matrix, entries):

@@ -11,6 +11,7 @@ from benchmarks import boosting, curves
 from benchmarks._boosters import (
     BOOSTERS,
     OURS,
+    OURS_OF_FEW_ROWS,
     Settings,
     find_boosters,
     group_rare_levels,
@@ -43,7 +44,9 @@ def test_speed(tmp_path, capsys):
     figures = run(tmp_path, "--part", "speed", "--cases", *cases, *WITH_SCIKIT_LEARN)
     assert [result["case"] for result in figures["speed"]] == cases
     for result in figures["speed"]:
-        assert set(result["libraries"]) == {OURS, "scikit-learn"}
+        ours = {OURS, result["ours"]}
+        assert ours == {OURS, OURS_OF_FEW_ROWS if result["case"] == "small" else OURS}
+        assert set(result["libraries"]) == {*ours, "scikit-learn"}
         for library in result["libraries"].values():
             assert len(library["fit_seconds"]) == len(library["losses"]) == 2
             assert (library["peak_bytes"] or 1) > 0
@@ -77,6 +80,18 @@ def test_accuracy(tmp_path, capsys):
         assert "california_housing: not in" in capsys.readouterr().out
         return
     assert [row["library"] for row in figures["accuracy"]] == [OURS, "scikit-learn"]
+
+
+def test_accuracy_of_few_rows(tmp_path, capsys):
+    figures = run(
+        tmp_path,
+        *("--part", "accuracy", "--tables", "california_housing", "--rows", "200"),
+        *WITH_SCIKIT_LEARN,
+    )
+    if has_table("california_housing"):
+        names = [row["library"] for row in figures["accuracy"]]
+        assert names == [OURS, OURS_OF_FEW_ROWS, "scikit-learn"]
+        assert "200 rows fitted" in capsys.readouterr().out
 
 
 def test_scaling_and_curves(tmp_path, capsys):
@@ -246,6 +261,19 @@ def test_verdicts_are_against_the_fastest_and_the_best_peer():
     assert [line.rpartition(" ")[2] for line in lines] == ["met", "met", "met"]
     assert [" NOT " in line for line in lines] == [False, True, False]
     assert judge(case, {OURS: libraries[OURS]}) == {}
+
+
+def test_a_case_may_be_judged_by_recommended_settings():
+    case = Case("case", "", "classification", None, bar=0.5, ours=OURS_OF_FEW_ROWS)
+    libraries = {
+        OURS: make_figures([4.0], [0.9]),
+        OURS_OF_FEW_ROWS: make_figures([1.0], [0.5]),
+        "LightGBM": make_figures([2.0], [0.6]),
+    }
+    verdicts = judge(case, libraries)
+    assert verdicts["time"]["peer"] == verdicts["loss"]["peer"] == "LightGBM"
+    assert verdicts["time"]["ratio"] == 0.5 and verdicts["loss"]["ok"]
+    assert judge(case, {OURS: libraries[OURS], "LightGBM": libraries["LightGBM"]}) == {}
 
 
 @pytest.mark.parametrize(

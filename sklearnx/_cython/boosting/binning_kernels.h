@@ -609,16 +609,34 @@ static void skx_fill_codes(
     }
 }
 
+// Write rows of a narrow cell, whose first column is the last digit of its codes.
+// OUT: codes, `stride` bytes a row.
+static void skx_fill_cell(
+    const binned_t *binned, int cell, int64_t start, int64_t stop, uint8_t *codes,
+    int64_t stride) {
+    const int first = binned->cell_starts[cell];
+    for (int i = binned->cell_starts[cell + 1] - 1; i >= first; --i) {
+        const uint8_t *column = binned->columns + binned->cell_columns[i] * binned->n_rows;
+        const int n_codes = binned->cell_codes[i];
+        if (i + 1 == binned->cell_starts[cell + 1]) {
+            for (int64_t row = start; row < stop; ++row) codes[row * stride] = column[row];
+        } else {
+            for (int64_t row = start; row < stop; ++row) {
+                uint8_t *code = codes + row * stride;
+                *code = (uint8_t)(*code * n_codes + column[row]);
+            }
+        }
+    }
+}
+
 // Copy rows of a group's columns side by side.
 static void skx_fill_group(
     const binned_t *binned, const column_group_t *group, int64_t start, int64_t stop) {
     const int64_t n_rows = binned->n_rows, stride = group->stride;
-    const int64_t first_wide = group->first + group->n_narrow - binned->n_columns;
+    const int64_t first_wide = group->first + group->n_narrow - binned->n_cells;
     uint8_t *codes = (uint8_t *)group->codes;
-    if (group->n_narrow > 0) {
-        skx_fill_codes(
-            binned->columns + group->first * n_rows, group->n_narrow, n_rows, start, stop,
-            codes, stride);
+    for (int i = 0; i < group->n_narrow; ++i) {
+        skx_fill_cell(binned, group->first + i, start, stop, codes + i, stride);
     }
     if (group->n_wide == 0) return;
     if (binned->wide16 != NULL) {

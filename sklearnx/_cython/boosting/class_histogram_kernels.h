@@ -131,6 +131,23 @@ static inline void skx_add_to_lanes(
     }
 }
 
+// Move the words of a cell to those of its columns. IN: n_codes (n_columns,). INOUT: words,
+// `width` for each code of the cell; sums (n_columns, WORD_STRIDE, width).
+static inline void skx_spread_lanes(
+    int64_t *words, int width, int n_columns, const int32_t *n_codes, int64_t *sums) {
+    uint64_t *all_sums[MAX_CELL_COLUMNS];
+    for (int i = 0; i < n_columns; ++i) {
+        all_sums[i] = (uint64_t *)sums + (int64_t)i * WORD_STRIDE * width;
+    }
+    if (width == 2) {
+        skx_spread_words<2>((uint64_t *)words, n_columns, n_codes, all_sums);
+    } else if (width == 4) {
+        skx_spread_words<4>((uint64_t *)words, n_columns, n_codes, all_sums);
+    } else {
+        skx_spread_words<8>((uint64_t *)words, n_columns, n_codes, all_sums);
+    }
+}
+
 // Move what a class has in the words of some bins to its histogram, or add it there.
 template <int n_words>
 static void skx_flush_words_of_lanes(

@@ -14,7 +14,7 @@ of its own, as in `histogram`. Sums are integers: those of one class after anoth
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint32_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uintptr_t
 from libc.string cimport memset
 
 from sklearnx._cython.boosting.histogram cimport find_default_bin, sum_bins, sum_rows
@@ -47,8 +47,14 @@ cdef extern from "class_histogram_kernels.h" nogil:
         const int64_t* words, int width, int n_words, int n_bins, hist_bin_t* bins,
         bint adds,
     ) noexcept
+    void skx_spread_lanes(
+        int64_t* words, int width, int n_columns, const int32_t* n_codes,
+        int64_t* sums,
+    ) noexcept
 
 cdef extern from "histogram_kernels.h" nogil:
+    enum:
+        MAX_CELL_COLUMNS
     void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
 
 cdef enum:
@@ -83,6 +89,7 @@ cdef struct job_t:
     hist_bin_t* partial  # (n_slots - 1, n_classes, n_bins): what other slots add
     int64_t* words  # (n_parts, words_per_part), zero between calls
     int64_t words_per_part
+    int64_t words_of_cells  # of them; then those of the columns of one cell
     int finished  # feature whose bins are all there, -1: none
 
 
@@ -106,24 +113,27 @@ cdef class ClassHistograms:
         int64_t min_rows
         object _words, _partial, _histograms
         int64_t* words
-        int64_t words_per_part
+        int64_t words_per_part, words_of_cells
 
     def __init__(self, BinnedMatrix matrix, n_threads, min_rows=MIN_ROWS):
         cdef:
             const binned_t* binned = &matrix.binned
             int64_t[::1] words
-            int n_columns
+            int n_cells
         self.matrix = matrix
         self.n_threads = n_threads
         self.min_rows = max(min_rows, 1)
         # Whole blocks if the kernel can, since each group gathers the words anew.
         self.groups, self.n_groups = binned.blocks, binned.n_blocks
-        n_columns = _find_widest(self.groups, self.n_groups)
-        if n_columns > MAX_PART_COLUMNS:
+        n_cells = _find_widest(self.groups, self.n_groups)
+        if n_cells > MAX_PART_COLUMNS:
             self.groups, self.n_groups = binned.groups, binned.n_groups
-            n_columns = _find_widest(self.groups, self.n_groups)
+            n_cells = _find_widest(self.groups, self.n_groups)
         self.max_slots = _choose_n_slots(self.n_groups, binned.n_rows, n_threads)
-        self.words_per_part = <int64_t> n_columns * WORD_STRIDE * MAX_LANES
+        self.words_of_cells = <int64_t> n_cells * WORD_STRIDE * MAX_LANES
+        self.words_per_part = self.words_of_cells
+        if binned.n_cells < binned.n_columns:
+            self.words_per_part += MAX_CELL_COLUMNS * WORD_STRIDE * MAX_LANES
         self._words = np.zeros(
             self.n_groups * self.max_slots * self.words_per_part + WORDS_PER_LINE,
             dtype=np.int64,
@@ -195,8 +205,9 @@ cdef class ClassHistograms:
             job.partial = <hist_bin_t*> &partial[0]
         job.words = self.words
         job.words_per_part = self.words_per_part
+        job.words_of_cells = self.words_of_cells
         n_threads = self.n_threads
-        if job.n_rows * binned.n_columns < MIN_UPDATES_FOR_THREADS:
+        if job.n_rows * binned.n_cells < MIN_UPDATES_FOR_THREADS:
             n_threads = 1
         with nogil:
             _build(&job, n_threads)
@@ -232,10 +243,10 @@ def _plan_passes(list quantized):
 
 
 cdef int _find_widest(const column_group_t* groups, int n_groups):
-    cdef int group, n_columns = 0
+    cdef int group, n_cells = 0
     for group in range(n_groups):
-        n_columns = max(n_columns, groups[group].n_narrow)
-    return n_columns
+        n_cells = max(n_cells, groups[group].n_narrow)
+    return n_cells
 
 
 cdef int _choose_n_slots(int n_groups, int64_t n_rows, int n_threads) noexcept nogil:
@@ -287,11 +298,12 @@ cdef void _add_part(void* context, int part) noexcept nogil:
     cdef:
         job_t* job = <job_t*> context
         const column_group_t* group = &job.groups[part % job.n_groups]
-        int slot = part // job.n_groups, column
+        int slot = part // job.n_groups, i
         int64_t start = job.n_rows * slot // job.n_slots
         int64_t stop = job.n_rows * (slot + 1) // job.n_slots
         int64_t size = stop - start, n_rows
         int64_t* words = job.words + part * job.words_per_part
+        int64_t* words_of_cell
         bint was_flushed = False, flushes
     while start < stop:
         n_rows = stop - start
@@ -299,14 +311,16 @@ cdef void _add_part(void* context, int part) noexcept nogil:
             n_rows = min(n_rows, job.rows_per_flush)
         skx_add_to_lanes(group, &job.lanes, job.rows + start, n_rows, words)
         start += n_rows
-        for column in range(group.n_narrow):
-            flushes = _flushes(job, job.binned.max_counts[group.first + column], size)
+        for i in range(group.n_narrow):
+            flushes = _cell_flushes(job, group.first + i, size)
+            words_of_cell = words + <int64_t> i * WORD_STRIDE * job.lanes.width
             if flushes or start == stop:
-                _flush_column(
+                _flush_cell(
                     job,
-                    group.first + column,
+                    group.first + i,
                     slot,
-                    words + <int64_t> column * WORD_STRIDE * job.lanes.width,
+                    words_of_cell,
+                    words + job.words_of_cells,
                     was_flushed and flushes,
                 )
         was_flushed = True
@@ -317,6 +331,40 @@ cdef inline bint _flushes(
 ) noexcept nogil:
     """Return whether words could overflow, and so go to bins before the end."""
     return min(n_rows, max_count) > job.rows_per_flush
+
+
+cdef bint _cell_flushes(const job_t* job, int cell, int64_t n_rows) noexcept nogil:
+    cdef:
+        const binned_t* binned = job.binned
+        int i
+    for i in range(binned.cell_starts[cell], binned.cell_starts[cell + 1]):
+        if _flushes(job, binned.max_counts[binned.cell_columns[i]], n_rows):
+            return True
+    return False
+
+
+cdef void _flush_cell(
+    const job_t* job, int cell, int slot, int64_t* words, int64_t* sums, bint adds
+) noexcept nogil:
+    """Do what `_flush_column` does for the columns of a cell.
+
+    Scratch: sums (MAX_CELL_COLUMNS, WORD_STRIDE, width), zero between calls.
+    """
+    cdef:
+        const binned_t* binned = job.binned
+        int i, first = binned.cell_starts[cell]
+        int n_columns = binned.cell_starts[cell + 1] - first
+        const int32_t* columns = binned.cell_columns + first
+    if n_columns == 1:
+        _flush_column(job, columns[0], slot, words, adds)
+        return
+    skx_spread_lanes(
+        words, job.lanes.width, n_columns, binned.cell_codes + first, sums
+    )
+    for i in range(n_columns):
+        _flush_column(
+            job, columns[i], slot, sums + i * WORD_STRIDE * job.lanes.width, adds
+        )
 
 
 cdef void _flush_column(

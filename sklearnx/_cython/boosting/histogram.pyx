@@ -14,7 +14,7 @@ hence neither the cut nor the order of addition changes a bit.
 
 import numpy as np
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
@@ -23,6 +23,7 @@ from sklearnx._cython.boosting.quantization cimport QuantizedGradients
 from sklearnx._cython.common.dtypes cimport (
     SPARSE_STORAGE,
     WIDE_STORAGE,
+    WORD_STRIDE,
     binned_t,
     column_group_t,
     hist_bin_t,
@@ -40,6 +41,14 @@ cdef extern from "histogram_kernels.h" nogil:
     void skx_add_to_words(
         const column_group_t* group, const quantized_t* quantized,
         const uint32_t* rows, int64_t n_rows, int64_t* sums, const wide_words_t* wide,
+    ) noexcept
+    enum:
+        MAX_CELL_COLUMNS
+    void skx_spread_words1 "skx_spread_words<1>"(
+        uint64_t* words, int n_columns, const int32_t* n_codes, uint64_t** sums
+    ) noexcept
+    void skx_spread_words2 "skx_spread_words<2>"(
+        uint64_t* words, int n_columns, const int32_t* n_codes, uint64_t** sums
     ) noexcept
     void skx_flush_column(
         int n_words, int64_t* words, int n_bins, hist_bin_t* bins, bint adds
@@ -138,10 +147,8 @@ cdef void _add_rows(void* job, int task) noexcept nogil:
 
 
 cdef void _finish_feature(void* context, int i) noexcept nogil:
-    cdef:
-        histogram_job_t* job = <histogram_job_t*> context
-        skx_occupied_t occupied
-    finish_feature(job, job.binned.used[i], &occupied)
+    cdef histogram_job_t* job = <histogram_job_t*> context
+    finish_feature(job, job.binned.used[i], NULL)
 
 
 cdef hist_bin_t sum_rows(
@@ -191,8 +198,7 @@ cdef workspace_t* allocate_workspace(
         return NULL
     for slot in range(n_slots):
         workspace.words[slot] = <int64_t*> calloc(
-            binned.word_starts[binned.n_columns + binned.n_wide] + 1,
-            2 * sizeof(int64_t),
+            binned.n_words + 1, 2 * sizeof(int64_t)
         )
         failed = failed or workspace.words[slot] == NULL
         if slot > 0:
@@ -314,7 +320,7 @@ cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil:
     """Add a slot of rows to the columns of a group, or all rows to sparse features."""
     cdef:
         int part = _find_part(job, task), n_dense_parts = job.n_units * job.n_slots
-        int slot, column, first
+        int slot, column, i
         const column_group_t* group
     if part >= job.n_parts:
         return
@@ -323,18 +329,13 @@ cdef void add_rows(const histogram_job_t* job, int task) noexcept nogil:
         return
     group = &job.groups[part % job.n_units]
     slot = part // job.n_units
-    first = group.first
     if job.uses_words:
         _add_to_words(job, group, slot)
-        first += group.n_narrow
-    for column in range(first, _end_of(group)):
+    for i in range(group.n_columns):
+        column = group.columns[i]
         # Bins take all rows at once, so that slots have nothing to merge.
         if not _goes_to_words(job, column) and column % job.n_slots == slot:
             _add_to_bins(job, group, column)
-
-
-cdef inline int _end_of(const column_group_t* group) noexcept nogil:
-    return group.first + group.n_narrow + group.n_wide
 
 
 cdef inline bint _goes_to_words(
@@ -366,7 +367,7 @@ cdef void _add_to_words(
         wide_words_t wide
     wide.n_columns = 0
     for i in range(group.n_wide):
-        column = group.first + group.n_narrow + i
+        column = group.columns[group.n_columns - group.n_wide + i]
         if _goes_to_words(job, column):
             wide.places[wide.n_columns] = i
             wide.sums[wide.n_columns] = _words_of(job, column, slot)
@@ -384,12 +385,36 @@ cdef void _add_to_words(
             job.quantized,
             job.rows + start,
             n_rows,
-            _words_of(job, group.first, slot),
+            _words_of_cell(job, group.first, slot),
             &wide,
         )
+        _spread_cells(job, group, slot)
         start += n_rows
         if start < stop:
             _flush_group(job, group, slot, True)
+
+
+cdef void _spread_cells(
+    const histogram_job_t* job, const column_group_t* group, int slot
+) noexcept nogil:
+    """Move the words of cells with several columns to the words of these."""
+    cdef:
+        const binned_t* binned = job.binned
+        int cell, i, first, n_columns
+        uint64_t* sums[MAX_CELL_COLUMNS]
+        uint64_t* words
+    for cell in range(group.first, group.first + group.n_narrow):
+        first = binned.cell_starts[cell]
+        n_columns = binned.cell_starts[cell + 1] - first
+        if n_columns == 1:
+            continue
+        for i in range(n_columns):
+            sums[i] = <uint64_t*> _words_of(job, binned.cell_columns[first + i], slot)
+        words = <uint64_t*> _words_of_cell(job, cell, slot)
+        if job.quantized.n_words == 1:
+            skx_spread_words1(words, n_columns, binned.cell_codes + first, sums)
+        else:
+            skx_spread_words2(words, n_columns, binned.cell_codes + first, sums)
 
 
 cdef const int32_t* find_features(
@@ -397,17 +422,14 @@ cdef const int32_t* find_features(
 ) noexcept nogil:
     """Return the dense features that a task adds rows to."""
     cdef:
-        const binned_t* binned = job.binned
         int part = _find_part(job, task)
-        int first
         const column_group_t* group
     n_features[0] = 0
     if part >= job.n_units * job.n_slots:
         return NULL
     group = &job.groups[part % job.n_units]
-    first = binned.member_starts[group.first]
-    n_features[0] = binned.member_starts[_end_of(group)] - first
-    return binned.members + first
+    n_features[0] = group.n_features
+    return group.features
 
 
 cdef int find_sparse_block(const histogram_job_t* job, int task) noexcept nogil:
@@ -427,6 +449,15 @@ cdef inline int64_t* _words_of(
     )
 
 
+cdef inline int64_t* _words_of_cell(
+    const histogram_job_t* job, int cell, int slot
+) noexcept nogil:
+    return (
+        job.workspace.words[slot]
+        + <int64_t> cell * WORD_STRIDE * job.quantized.n_words
+    )
+
+
 cdef inline int _column_of(const binned_t* binned, int feature) noexcept nogil:
     return binned.positions[feature] + (
         binned.n_columns if binned.storage[feature] == WIDE_STORAGE else 0
@@ -439,10 +470,11 @@ cdef void _flush_group(
     """Move words that could overflow to the bins of the slot, or add them to those."""
     cdef:
         const binned_t* binned = job.binned
-        int column, i, feature
+        int column, i, j, feature
     if not _flushes(job, group.max_count, slot):
         return
-    for column in range(group.first, _end_of(group)):
+    for j in range(group.n_columns):
+        column = group.columns[j]
         if not _flushes(job, binned.max_counts[column], slot):
             continue
         if not _goes_to_words(job, column):
@@ -481,7 +513,8 @@ cdef void _add_to_bins(
     """Add all rows to the bins of the features of a column."""
     cdef:
         const binned_t* binned = job.binned
-        int place = column - group.first - group.n_narrow
+        # Among the wide columns of the group.
+        int place = column - binned.n_columns - max(group.first - binned.n_cells, 0)
         const uint8_t* codes
         int i, feature
         hist_bin_t* bins
@@ -522,6 +555,7 @@ cdef bint finish_feature(
     """Gather what the slots have of a feature in the histogram.
 
     Returns whether it has noted which bins have rows, as it does where these are few.
+    OUT: occupied, or NULL where that is not asked for.
     """
     cdef:
         const binned_t* binned = job.binned
@@ -531,7 +565,7 @@ cdef bint finish_feature(
         return False
     if _goes_to_words(job, column):
         if (
-            binned.default_codes[feature] < 0
+            occupied != NULL
             and skx_has_few_rows(job.n_rows, n_bins)
             and job.n_slots == 1
             and not _flushes(job, binned.max_counts[column], 0)

@@ -19,7 +19,12 @@
 #include "prefetch.h"
 
 // A block of rows has so many bytes of codes at most.
-enum { MAX_GROUP_COLUMNS = 32, MAX_GROUP_WIDE = 16, PREFETCH_DISTANCE = 16 };
+enum {
+    MAX_GROUP_COLUMNS = 32,
+    MAX_GROUP_WIDE = 16,
+    MAX_CELL_COLUMNS = 8,  // with two codes each
+    PREFETCH_DISTANCE = 16,
+};
 
 // The wide columns of a group whose rows are added to words.
 typedef struct {
@@ -96,6 +101,40 @@ static void skx_add_codes(
     }
 }
 
+// Add the words of a cell to those of its columns, and clear them.
+//
+//     words of a cell of two columns:  w00 w10 w20 ...   sums of these lines are words
+//                                      w01 w11 w21 ...   of the second column, sums over
+//                                      ...               the lines those of the first
+//
+// IN: n_codes (n_columns,). INOUT: words, `width` of each code of the cell; sums
+// (n_columns,), of each column.
+template <int width>
+static void skx_spread_words(
+    uint64_t *words, int n_columns, const int32_t *n_codes, uint64_t *const *sums) {
+    int n_others = 1;
+    for (int i = 1; i < n_columns; ++i) n_others *= n_codes[i];
+    for (int other = 0; other < n_others; ++other) {
+        uint64_t total[width] = {};
+        for (int code = 0; code < n_codes[0]; ++code) {
+            for (int lane = 0; lane < width; ++lane) {
+                const uint64_t word = words[code * width + lane];
+                sums[0][code * width + lane] += word;
+                total[lane] += word;
+            }
+        }
+        int rest = other;
+        for (int i = 1; i < n_columns; ++i) {
+            uint64_t *sum = sums[i] + rest % n_codes[i] * width;
+            for (int lane = 0; lane < width; ++lane) sum[lane] += total[lane];
+            rest /= n_codes[i];
+        }
+        words += n_codes[0] * width;
+    }
+    words -= (int64_t)n_others * n_codes[0] * width;
+    memset(words, 0, sizeof(uint64_t) * n_others * n_codes[0] * width);
+}
+
 // IN: rows (n_rows,). INOUT: sums, (group->n_narrow, WORD_STRIDE) words, those of `wide`.
 static inline void skx_add_to_words(
     const column_group_t *group, const quantized_t *quantized, const uint32_t *rows,
@@ -163,31 +202,56 @@ static inline void skx_flush_column(
     }
 }
 
-// Find which of the words of a column, one or two for each bin, are not 0.
-SKX_CLONES static void skx_find_words(
-    const int64_t *words, int n_words, int n_bins, skx_occupied_t *occupied) {
+// Find which bins have a word that is not 0, or of two words the last, which counts rows.
+template <int n_words>
+static void skx_find_words(
+    const int64_t *words, int n_bins, skx_occupied_t *occupied) {
     for (int part = 0; part < OCCUPIED_PARTS; ++part) {
-        const int first = part * 64;
-        const int n = n_bins - first < 64 ? n_bins - first : 64;
-        const int64_t *word = words + first * n_words;
+        const int64_t *word = words + part * 64 * n_words + n_words - 1;
+        const int n = n_bins - part * 64 < 64 ? n_bins - part * 64 : 64;
         uint64_t bits = 0;
-        if (n_words == 1) {
-            for (int i = 0; i < n; ++i) bits |= (uint64_t)(word[i] != 0) << i;
-        } else {
-            for (int i = 0; i < n; ++i) {
-                bits |= (uint64_t)((word[2 * i] | word[2 * i + 1]) != 0) << i;
+        for (int i = 0; i < n; ++i) bits |= (uint64_t)(word[i * n_words] != 0) << i;
+        occupied->bits[part] = bits;
+    }
+}
+
+#if SKX_HAS_X86_CODE
+// The same, eight bins at a time. Reads WORD_STRIDE words of bins.
+template <int n_words>
+__attribute__((target("avx512f"))) static void skx_find_words_avx512(
+    const int64_t *words, skx_occupied_t *occupied) {
+    const __m512i last_words = _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1);
+    for (int part = 0; part < OCCUPIED_PARTS; ++part) {
+        uint64_t bits = 0;
+        for (int i = 0; i < 64; i += 8) {
+            const int64_t *some = words + (part * 64 + i) * n_words;
+            __m512i word = _mm512_loadu_si512(some);
+            if (n_words == 2) {
+                word = _mm512_permutex2var_epi64(
+                    word, last_words, _mm512_loadu_si512(some + 8));
             }
+            bits |= (uint64_t)_mm512_test_epi64_mask(word, word) << i;
         }
         occupied->bits[part] = bits;
     }
 }
+#endif
 
 // Move the words of a column with rows in few bins. OUT: bins, and which have rows.
 template <int n_words>
 static void skx_flush_few_words(
     int64_t *words, int n_bins, hist_bin_t *bins, skx_occupied_t *occupied) {
     memset(bins, 0, sizeof(hist_bin_t) * n_bins);
-    skx_find_words(words, n_words, n_bins, occupied);
+#if SKX_HAS_X86_CODE
+    static const bool has_avx512 = __builtin_cpu_supports("avx512f");
+    if (has_avx512) {
+        skx_find_words_avx512<n_words>(words, occupied);
+    } else {
+        skx_find_words<n_words>(words, n_bins, occupied);
+    }
+#else
+    skx_find_words<n_words>(words, n_bins, occupied);
+#endif
     for (int part = 0; part < OCCUPIED_PARTS; ++part) {
         for (uint64_t bits = occupied->bits[part]; bits != 0; bits &= bits - 1) {
             const int b = part * 64 + skx_find_lowest_bit(bits);
@@ -263,13 +327,18 @@ static inline void skx_subtract_bins(
     for (int64_t b = 0; b < n_bins; ++b) skx_subtract_bin(bins + b, less[b]);
 }
 
-// The same where `less` has rows in few bins.
+// The same where `less` has rows in few bins. INOUT: bins and, if it is known which of
+// them have rows, that.
 static inline void skx_subtract_few_bins(
-    hist_bin_t *bins, const hist_bin_t *less, const skx_occupied_t *occupied) {
+    hist_bin_t *bins, skx_occupied_t *occupied, const hist_bin_t *less,
+    const skx_occupied_t *occupied_less) {
     for (int part = 0; part < OCCUPIED_PARTS; ++part) {
-        for (uint64_t bits = occupied->bits[part]; bits != 0; bits &= bits - 1) {
+        uint64_t emptied = 0;
+        for (uint64_t bits = occupied_less->bits[part]; bits != 0; bits &= bits - 1) {
             const int b = part * 64 + skx_find_lowest_bit(bits);
             skx_subtract_bin(bins + b, less[b]);
+            if (bins[b].n_samples == 0) emptied |= bits & (~bits + 1);
         }
+        if (occupied != NULL) occupied->bits[part] &= ~emptied;
     }
 }

@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
 
+from sklearnx._cython.boosting.histogram cimport skx_occupied_t
 from sklearnx._cython.common.dtypes cimport hist_bin_t
 
 cdef enum:
@@ -11,16 +12,19 @@ cdef enum:
 
 
 cdef bint fill_pool(
-    histogram_pool_t* pool, int64_t n_bins, int64_t budget
+    histogram_pool_t* pool, int64_t n_bins, int n_columns, int64_t budget
 ) noexcept nogil:
     """Begin with no histograms; return False if there is no memory left.
 
     `budget` is in bytes.
     """
     pool.n_bins = max(n_bins, 1)  # there may be no feature to split on
+    pool.n_bytes = (
+        pool.n_bins * sizeof(hist_bin_t) + n_columns * sizeof(skx_occupied_t)
+    )
     pool.n_used = pool.n_free = 0
     pool.max_histograms = <int> min(
-        max(MIN_HISTOGRAMS, budget // <int64_t> (pool.n_bins * sizeof(hist_bin_t))),
+        max(MIN_HISTOGRAMS, budget // pool.n_bytes),
         MAX_HISTOGRAMS,
     )
     pool.free_ones = <hist_bin_t**> calloc(pool.max_histograms, sizeof(hist_bin_t*))
@@ -42,7 +46,7 @@ cdef hist_bin_t* acquire_histogram(histogram_pool_t* pool) noexcept nogil:
         pool.n_free -= 1
         histogram = pool.free_ones[pool.n_free]
     else:
-        histogram = <hist_bin_t*> malloc(pool.n_bins * sizeof(hist_bin_t))
+        histogram = <hist_bin_t*> malloc(pool.n_bytes)
     if histogram != NULL:
         pool.n_used += 1
     return histogram
@@ -61,6 +65,13 @@ cdef void release_histogram(
     else:
         free(histogram[0])
     histogram[0] = NULL
+
+
+cdef skx_occupied_t* get_occupied(
+    const histogram_pool_t* pool, hist_bin_t* histogram, int column
+) noexcept nogil:
+    """Return the note which bins of a narrow column have rows."""
+    return <skx_occupied_t*> (histogram + pool.n_bins) + column
 
 
 cdef bint is_over_budget(const histogram_pool_t* pool) noexcept nogil:

@@ -18,9 +18,11 @@ cdef class BinnedMatrix:
     cdef object _places  # of a block: where in its rows the codes of each column are
     # What only keeps memory alive.
     cdef object _dense, _members, _member_starts, _all_max_counts, _word_starts
+    cdef object _cell_columns, _cell_starts, _cell_codes, _group_arrays
     cdef object _sparse_arrays
 
     cdef void _bind(self) except *
+    cdef void _bind_cells(self) except *
     cdef void _bind_groups(self) except *
     cdef void _bind_entries(self) except *
     cdef void _set_max_counts(self)

@@ -86,7 +86,7 @@ cdef class BinnedMatrix:
     ----------
     blocks : list of uint8 arrays of shape (n_rows, stride)
         Codes of all columns, narrow ones first, in the order that histograms read: a
-        block holds those of some columns next to each other for each row, about
+        block holds the cells of some columns next to each other for each row, about
         `BLOCK_BYTES` at most.
     columns : uint8 array of shape (n_columns, n_rows)
         Those of the narrow columns in the order that partitions read.
@@ -143,10 +143,6 @@ cdef class BinnedMatrix:
         self._member_starts = np.searchsorted(
             columns_of[order], np.arange(n_columns + len(wide) + 1)
         ).astype(np.int32)
-        gap = WORD_STRIDE - MAX_NARROW_BINS
-        n_wide_words = n_bins[self._members[len(narrow) :]] + 1 + gap
-        n_words = np.append(np.full(n_columns, WORD_STRIDE), n_wide_words)
-        self._word_starts = np.append(0, np.cumsum(n_words, dtype=np.int64))
         self.used = np.flatnonzero(storage != NONE).astype(np.int32)
         self._dense = self.used[storage[self.used] != SPARSE]
         if entries is None:
@@ -154,18 +150,55 @@ cdef class BinnedMatrix:
             entries = [np.zeros(n, dtype) for n, dtype in zip((1, 0, 0), dtypes)]
         self.entry_starts, self.entry_rows, self.entry_codes = entries
         self._bind()
-        self._bind_groups()
+        columns = np.arange(n_columns)
+        self.join_columns(columns, np.full(n_columns, MAX_NARROW_BINS))
         self._bind_entries()
 
     def __dealloc__(self):
         free(self.groups)
         free(self.sparse)
 
+    def join_columns(self, cells, n_codes):
+        """Let narrow columns share cells. The blocks are to be filled afterwards.
+
+        Of a cell's columns with codes c_0, c_1, ... it holds c_0 + n_0 (c_1 + n_1 ...),
+        so that the product of their numbers of codes may be `MAX_NARROW_BINS` at most.
+
+        Parameters
+        ----------
+        cells : int array of shape (n_columns,)
+            That of each narrow column, from 0 on.
+        n_codes : int array of shape (n_columns,)
+            All codes that are there are below.
+        """
+        n_columns, n_cells = len(cells), int(cells.max(initial=-1)) + 1
+        # Those of a cell with more codes first: their sums are neighbours.
+        order = np.lexsort((-n_codes, cells))
+        self._cell_columns = order.astype(np.int32)
+        self._cell_starts = np.searchsorted(
+            cells[order], np.arange(n_cells + 1)
+        ).astype(np.int32)
+        self._cell_codes = n_codes[order].astype(np.int32)
+        gap = WORD_STRIDE - MAX_NARROW_BINS
+        wide_features = self._members[len(self._members) - len(self.wide) :]
+        # Words of cells, of wide columns, and of columns that share a cell.
+        is_alone = np.bincount(cells, minlength=n_cells)[cells] == 1
+        n_words = np.where(is_alone, 0, WORD_STRIDE)
+        n_words = np.append(self.n_bins[wide_features] + 1 + gap, n_words)
+        ends = n_cells * WORD_STRIDE + np.cumsum(n_words, dtype=np.int64)
+        starts = np.roll(ends - n_words, n_columns)
+        starts[:n_columns] = np.where(
+            is_alone, cells * WORD_STRIDE, starts[:n_columns]
+        )
+        self._word_starts = starts
+        self.binned.n_words = ends[-1] if len(ends) else 0
+        self._bind_cells()
+        self._bind_groups()
+
     cdef void _bind(self) except *:
         cdef:
             uint8_t[:, ::1] columns = self.columns
             int64_t[::1] max_counts = self._all_max_counts
-            int64_t[::1] word_starts = self._word_starts
             uint16_t[:, ::1] wide16
             uint32_t[:, ::1] wide32
             int32_t[::1] used = self.used
@@ -210,7 +243,6 @@ cdef class BinnedMatrix:
             else:
                 wide32 = self.wide
                 self.binned.wide32 = &wide32[0, 0]
-        self.binned.word_starts = &word_starts[0]
         self.binned.member_starts = &member_starts[0]
         self.binned.storage = &storage[0]
         self.binned.positions = &positions[0]
@@ -220,8 +252,24 @@ cdef class BinnedMatrix:
         self.binned.offsets = &offsets[0]
         self.binned.has_missing = &has_missing[0]
         self.binned.is_categorical = &is_categorical[0]
+
+    cdef void _bind_cells(self) except *:
+        cdef:
+            int64_t[::1] word_starts = self._word_starts
+            int32_t[::1] cell_columns = self._cell_columns
+            int32_t[::1] cell_starts = self._cell_starts
+            int32_t[::1] cell_codes = self._cell_codes
+        self.binned.n_cells = cell_starts.shape[0] - 1
+        self.binned.cell_starts = &cell_starts[0]
+        self.binned.cell_columns = self.binned.cell_codes = NULL
+        self.binned.word_starts = NULL
+        if cell_columns.shape[0] > 0:
+            self.binned.cell_columns = &cell_columns[0]
+            self.binned.cell_codes = &cell_codes[0]
+        if word_starts.shape[0] > 0:
+            self.binned.word_starts = &word_starts[0]
         self.binned.updates_per_row = (
-            self.binned.n_columns
+            self.binned.n_cells
             + self.binned.n_wide
             + len(self.entry_rows) // max(self.binned.n_rows, 1)
         )
@@ -229,19 +277,20 @@ cdef class BinnedMatrix:
     cdef void _bind_groups(self) except *:
         """Make the blocks and describe them, and their parts for threads to share out.
 
-        To add rows to a column takes about as long as its codes are. Parts are for few
+        To add rows to a cell takes about as long as its codes are. Parts are for few
         rows, with which it takes as long again to go through every 256 bins.
         """
-        cdef int n_wide = self.binned.n_wide, n_columns = self.binned.n_columns
-        sizes = np.repeat([1, self.wide.itemsize], [n_columns, n_wide])
+        cdef int n_wide = self.binned.n_wide, n_cells = self.binned.n_cells
+        sizes = np.repeat([1, self.wide.itemsize], [n_cells, n_wide])
         costs = np.array(sizes)
         wide_features = self._members[len(self._members) - n_wide :]
-        costs[n_columns:] += self.n_bins[wide_features] // MAX_NARROW_BINS
+        costs[n_cells:] += self.n_bins[wide_features] // MAX_NARROW_BINS
         costs = np.minimum(costs, PART_COLUMNS)
         blocks = _split_evenly(sizes, BLOCK_BYTES)
         parts = [_split_into_parts(costs[block]) for block in blocks]
         self.binned.n_blocks = len(blocks)
         self.binned.n_groups = sum(map(len, parts))
+        free(self.groups)
         self.groups = <column_group_t*> calloc(
             self.binned.n_blocks + self.binned.n_groups + 1, sizeof(column_group_t)
         )
@@ -249,41 +298,55 @@ cdef class BinnedMatrix:
             raise MemoryError()
         self.binned.blocks = self.groups
         self.binned.groups = self.groups + self.binned.n_blocks
-        self.blocks, self._places = [], []
+        self.blocks, self._places, self._group_arrays = [], [], []
         group = self.binned.n_blocks
-        for block_idx, columns in enumerate(blocks):
-            places, width = _find_places(sizes[columns])
+        for block_idx, cells in enumerate(blocks):
+            places, width = _find_places(sizes[cells])
             self.blocks.append(_make_block(self.n_rows, _choose_stride(width)))
             self._places.append(places)
-            self._bind_group(block_idx, block_idx, columns.start, places)
+            self._bind_group(block_idx, block_idx, cells.start, places)
             for part in parts[block_idx]:
-                first = columns.start + part.start
+                first = cells.start + part.start
                 self._bind_group(group, block_idx, first, places[part])
                 group += 1
 
     cdef void _bind_group(
         self, int group_idx, int block_idx, int first, const int32_t[::1] places
     ) except *:
-        """Describe the columns of a block from `first` on.
+        """Describe the cells of a block from `first` on.
 
-        IN: places of their codes in a row of the block.
+        IN: places of them in a row of the block.
         """
         cdef:
             column_group_t* group = &self.groups[group_idx]
             uint8_t[:, ::1] codes = self.blocks[block_idx]
             int n = <int> places.shape[0]
+            const int32_t[::1] columns, features
         group.codes = NULL
         if codes.shape[0] > 0:
             group.codes = &codes[0, places[0]]
         group.stride = <int32_t> codes.shape[1]
         group.first = first
-        group.n_narrow = min(max(self.binned.n_columns - first, 0), n)
+        group.n_narrow = min(max(self.binned.n_cells - first, 0), n)
         group.n_wide = n - group.n_narrow
         group.wide_size = self.wide.itemsize
         group.wide_place = 0
         if group.n_wide > 0:
             group.wide_place = places[group.n_narrow] - places[0]
         group.max_count = codes.shape[0]
+        starts = self._cell_starts
+        narrow = slice(*starts[[min(i, len(starts) - 1) for i in (first, first + n)]])
+        first_wide = self.binned.n_columns + max(first - self.binned.n_cells, 0)
+        wide = np.arange(first_wide, first_wide + group.n_wide, dtype=np.int32)
+        columns = np.append(self._cell_columns[narrow], wide)
+        features = np.concatenate(
+            [self._members[slice(*self._member_starts[[i, i + 1]])] for i in columns]
+        )
+        self._group_arrays += [columns, features]
+        group.n_columns = <int32_t> columns.shape[0]
+        group.n_features = <int32_t> features.shape[0]
+        group.columns = &columns[0]
+        group.features = &features[0]
 
     cdef void _bind_entries(self) except *:
         """Store the entries of sparse features once more by row, some features a block.
@@ -349,15 +412,13 @@ cdef class BinnedMatrix:
         """Take over `max_counts` to the groups."""
         cdef:
             column_group_t* group
-            int i, column
+            int i, j
         for i in range(self.binned.n_blocks + self.binned.n_groups):
             group = &self.groups[i]
             group.max_count = 0
-            for column in range(
-                group.first, group.first + group.n_narrow + group.n_wide
-            ):
+            for j in range(group.n_columns):
                 group.max_count = max(
-                    group.max_count, self.binned.max_counts[column]
+                    group.max_count, self.binned.max_counts[group.columns[j]]
                 )
 
     @property
@@ -371,25 +432,35 @@ cdef class BinnedMatrix:
     @property
     def rows(self):
         """Codes of the narrow columns by row, copied from the blocks."""
-        return self._read_blocks(0, self.binned.n_columns, np.uint8)
+        cells = self._read_blocks(0, self.binned.n_cells, np.uint8)
+        codes = np.empty((self.n_rows, self.binned.n_columns), dtype=np.uint8)
+        for cell, first, last in zip(
+            cells.T, self._cell_starts[:-1], self._cell_starts[1:]
+        ):
+            rest = cell.astype(np.int64)
+            for i in range(first, last):
+                rest, codes[:, self._cell_columns[i]] = np.divmod(
+                    rest, self._cell_codes[i]
+                )
+        return codes
 
     @property
     def wide_rows(self):
         """The same of the wide columns."""
-        n_columns = self.binned.n_columns
+        n_cells = self.binned.n_cells
         return self._read_blocks(
-            n_columns, n_columns + self.binned.n_wide, self.wide.dtype
+            n_cells, n_cells + self.binned.n_wide, self.wide.dtype
         )
 
     def _read_blocks(self, start, stop, dtype):
         codes = np.empty((self.n_rows, stop - start), dtype=dtype)
-        column, size = 0, codes.itemsize
+        cell, size = 0, codes.itemsize
         for block, places in zip(self.blocks, self._places, strict=True):
             for place in places:
-                if start <= column < stop:
+                if start <= cell < stop:
                     items = np.ascontiguousarray(block[:, place : place + size])
-                    codes[:, column - start] = items.view(dtype)[:, 0]
-                column += 1
+                    codes[:, cell - start] = items.view(dtype)[:, 0]
+                cell += 1
         return codes
 
     def column(self, feature):

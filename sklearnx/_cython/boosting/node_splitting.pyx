@@ -130,7 +130,7 @@ cdef void find_node_split(
     """Find the best split of a node on `feature`; its gain is 0 if there is none.
 
     IN: parent, what gains need of the node; occupied, its bins that have rows, or NULL
-    where these are still to be found. OUT: split, which is not complete; its
+    where that is not known. OUT: split, which is not complete; its
     feature is -1 if memory ran out.
     """
     if splitter.vector != NULL:

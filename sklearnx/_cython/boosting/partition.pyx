@@ -22,15 +22,14 @@ from sklearnx._cython.common.dtypes cimport (
 from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "partition_kernels.h" nogil:
-    ctypedef struct skx_stretch_t:
-        int first
-        int n
-        int inverse
-        int other
+    ctypedef struct skx_left_codes_t:
+        pass
 
-    skx_stretch_t skx_find_stretch(const uint8_t* goes_left, int n_codes) noexcept
+    skx_left_codes_t skx_pack_left_codes(
+        const uint8_t* goes_left, int n_codes
+    ) noexcept
     int64_t skx_split_narrow_rows(
-        const uint8_t* codes, skx_stretch_t stretch, int64_t n_rows_in_all,
+        const uint8_t* codes, const skx_left_codes_t* left_codes, int64_t n_rows_in_all,
         const uint8_t* goes_left, const uint32_t* rows, int64_t n_rows, uint32_t* left,
         uint32_t* right,
     ) noexcept
@@ -64,7 +63,7 @@ cdef struct job_t:
     int feature
     const uint8_t* goes_left  # by code of the feature
     uint8_t[256] narrow_left  # by code of its column
-    skx_stretch_t stretch
+    skx_left_codes_t left_codes  # the same
     const int64_t* weights
     const uint32_t* source
     uint32_t* rows
@@ -154,7 +153,7 @@ cdef int64_t partition_rows(
     job.goes_left = goes_left
     if binned.storage[feature] == NARROW_STORAGE:
         n_codes = skx_translate_codes(binned, feature, goes_left, job.narrow_left)
-        job.stretch = skx_find_stretch(job.narrow_left, n_codes)
+        job.left_codes = skx_pack_left_codes(job.narrow_left, n_codes)
     job.weights = weights
     job.source = source
     job.rows = rows
@@ -194,7 +193,7 @@ cdef void _split_chunk(void* context, int chunk) noexcept nogil:
     if binned.storage[job.feature] == NARROW_STORAGE:
         n_left = skx_split_narrow_rows(
             binned.columns + first,
-            job.stretch,
+            &job.left_codes,
             binned.n_rows,
             job.narrow_left,
             job.source + start,

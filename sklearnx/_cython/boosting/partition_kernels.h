@@ -23,33 +23,39 @@ static int64_t skx_split_rows(
     return n_left;
 }
 
-// A split as a stretch of codes and one more: a code goes left if it lies in the stretch,
-// or else if `inverse`, and the other way round if it is `other` (256: none is).
+// Of each narrow code whether it goes left, a bit each.
 typedef struct {
-    int first, n;  // n < 0: the split is not of this form
-    int inverse, other;
-} skx_stretch_t;
+    uint32_t bits[8];
+} skx_left_codes_t;
+
+// IN: goes_left (n_codes,), 0 or 1.
+static inline skx_left_codes_t skx_pack_left_codes(const uint8_t *goes_left, int n_codes) {
+    skx_left_codes_t packed = {};
+    for (int code = 0; code < n_codes; ++code) {
+        packed.bits[code / 32] |= (uint32_t)goes_left[code] << (code % 32);
+    }
+    return packed;
+}
 
 #if SKX_HAS_X86_CODE
 // The same, 16 rows at a time. Reads three bytes beyond the last code.
 __attribute__((target("avx512f,avx512bw,avx512vl,popcnt"))) static int64_t
 skx_split_rows_avx512(
-    const uint8_t *codes, skx_stretch_t stretch, const uint8_t *goes_left,
+    const uint8_t *codes, const skx_left_codes_t *left_codes, const uint8_t *goes_left,
     const uint32_t *rows, int64_t n_rows, uint32_t *left, uint32_t *right) {
-    const __m512i first = _mm512_set1_epi32(stretch.first);
-    const __m512i n_codes = _mm512_set1_epi32(stretch.n);
-    const __m512i other = _mm512_set1_epi32(stretch.other);
-    const __mmask16 inverse = (__mmask16)(stretch.inverse ? 0xffff : 0);
-    const __m512i byte = _mm512_set1_epi32(255);
+    const __m512i table = _mm512_castsi256_si512(
+        _mm256_loadu_si256((const __m256i *)left_codes->bits));
+    const __m512i one = _mm512_set1_epi32(1);
+    const __m512i byte = _mm512_set1_epi32(255), low = _mm512_set1_epi32(31);
     int64_t n_left = 0, i = 0;
     for (; i + 16 <= n_rows; i += 16) {
         const __m512i row = _mm512_loadu_si512(rows + i);
         const __m512i code =
             _mm512_and_si512(_mm512_i32gather_epi32(row, codes, 1), byte);
-        const __mmask16 is_inside =
-            _mm512_cmplt_epu32_mask(_mm512_sub_epi32(code, first), n_codes);
-        const __mmask16 goes = (__mmask16)(
-            is_inside ^ inverse ^ _mm512_cmpeq_epu32_mask(code, other));
+        const __m512i word =
+            _mm512_permutexvar_epi32(_mm512_srli_epi32(code, 5), table);
+        const __m512i bit = _mm512_sllv_epi32(one, _mm512_and_si512(code, low));
+        const __mmask16 goes = _mm512_test_epi32_mask(word, bit);
         _mm512_storeu_si512(
             right + i - n_left, _mm512_maskz_compress_epi32((__mmask16)~goes, row));
         _mm512_storeu_si512(left + n_left, _mm512_maskz_compress_epi32(goes, row));
@@ -98,38 +104,19 @@ static inline int64_t skx_sum_weights(
     return skx_sum_some_weights(weights, rows, n_rows);
 }
 
-// Describe a split by narrow codes. goes_left: (n_codes,), 0 or 1.
-static inline skx_stretch_t skx_find_stretch(const uint8_t *goes_left, int n_codes) {
-    skx_stretch_t stretch = {0, 0, goes_left[0], 256};
-    int code = 0;
-    while (code < n_codes && goes_left[code] == stretch.inverse) ++code;
-    stretch.first = code;
-    while (code < n_codes && goes_left[code] != stretch.inverse) ++code;
-    stretch.n = code - stretch.first;
-    for (; code < n_codes; ++code) {
-        if (goes_left[code] == stretch.inverse) continue;
-        if (stretch.other < 256) {
-            stretch.n = -1;
-            return stretch;
-        }
-        stretch.other = code;
-    }
-    return stretch;
-}
-
-// Split by narrow codes; `stretch` describes goes_left. A gather reads row numbers as
-// signed, so that there may not be more than 2^31 of them.
+// Split by narrow codes; `left_codes` are goes_left once more. A gather reads row numbers
+// as signed, so that there may not be more than 2^31 of them.
 static inline int64_t skx_split_narrow_rows(
-    const uint8_t *codes, skx_stretch_t stretch, int64_t n_rows_in_all,
+    const uint8_t *codes, const skx_left_codes_t *left_codes, int64_t n_rows_in_all,
     const uint8_t *goes_left, const uint32_t *rows, int64_t n_rows, uint32_t *left,
     uint32_t *right) {
 #if SKX_HAS_X86_CODE
     static const bool has_avx512 = __builtin_cpu_supports("avx512f") &&
                                    __builtin_cpu_supports("avx512bw") &&
                                    __builtin_cpu_supports("avx512vl");
-    if (has_avx512 && stretch.n >= 0 && n_rows_in_all <= INT32_MAX) {
+    if (has_avx512 && n_rows_in_all <= INT32_MAX) {
         return skx_split_rows_avx512(
-            codes, stretch, goes_left, rows, n_rows, left, right);
+            codes, left_codes, goes_left, rows, n_rows, left, right);
     }
 #endif
     return skx_split_rows(codes, goes_left, rows, n_rows, left, right);

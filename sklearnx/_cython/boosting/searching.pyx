@@ -32,12 +32,15 @@ from sklearnx._cython.boosting.histogram cimport (
     free_workspace,
     histogram_job_t,
     plan_histogram,
+    skx_find_occupied,
+    skx_has_few_rows,
     skx_occupied_t,
     sum_bins,
     sum_rows,
 )
 from sklearnx._cython.boosting.histogram_pool cimport (
     acquire_histogram,
+    get_occupied,
     histogram_pool_t,
 )
 from sklearnx._cython.boosting.node_splitting cimport (
@@ -49,6 +52,7 @@ from sklearnx._cython.boosting.node_splitting cimport (
 from sklearnx._cython.boosting.nodes cimport get_outputs, grown_node_t
 from sklearnx._cython.boosting.splitting cimport describe_parent, parent_t, totals_t
 from sklearnx._cython.common.dtypes cimport (
+    NARROW_STORAGE,
     binned_t,
     hist_bin_t,
     quantized_t,
@@ -62,7 +66,8 @@ cdef extern from "histogram_kernels.h" nogil:
         hist_bin_t* bins, const hist_bin_t* less, int64_t n_bins
     ) noexcept
     void skx_subtract_few_bins(
-        hist_bin_t* bins, const hist_bin_t* less, const skx_occupied_t* occupied
+        hist_bin_t* bins, skx_occupied_t* occupied, const hist_bin_t* less,
+        const skx_occupied_t* occupied_less,
     ) noexcept
 
 cdef enum:
@@ -140,7 +145,6 @@ cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept n
         bint is_root = node.depth == 0
         int output, n_threads = _choose_n_threads(search, node.stop - node.start)
         totals_t* totals
-        skx_occupied_t occupied
     node.histogram = acquire_histogram(search.histograms)
     if node.histogram == NULL:
         return False
@@ -157,7 +161,7 @@ cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept n
         parallel_for(_add_rows, &job, job.histogram.n_tasks, n_threads)
         if is_root and search.first_complete >= 0:
             # Others find the bin of their default code from what this one sums to.
-            finish_feature(&job.histogram, search.first_complete, &occupied)
+            _finish_feature(&job, search.first_complete)
             job.finished = search.first_complete
             job.histogram.totals = sum_bins(
                 job.binned, job.histogram.histogram, search.first_complete
@@ -370,6 +374,76 @@ cdef void _search_block(job_t* job, const sparse_block_t* block) noexcept nogil:
         _search_feature(job, block.features[i], True, best)
 
 
+cdef skx_occupied_t* _get_occupied(
+    const job_t* job, const grown_node_t* node, int feature
+) noexcept nogil:
+    """Return the note which bins of a feature have rows, NULL if there is none.
+
+    It depends on the numbers of rows and bins alone whether there is one.
+    """
+    cdef const binned_t* binned = job.binned
+    if (
+        binned.storage[feature] != NARROW_STORAGE
+        or binned.default_codes[feature] >= 0
+        or job.search.splitter.n_outputs > 1
+        or not skx_has_few_rows(node.stop - node.start, binned.n_bins[feature])
+    ):
+        return NULL
+    return get_occupied(
+        job.search.histograms, node.histogram, binned.positions[feature]
+    )
+
+
+cdef void _note_occupied(
+    const job_t* job, const grown_node_t* node, int feature
+) noexcept nogil:
+    cdef skx_occupied_t* occupied = _get_occupied(job, node, feature)
+    if occupied != NULL:
+        skx_find_occupied(
+            node.histogram + job.binned.offsets[feature],
+            job.binned.n_bins[feature] + 1,
+            occupied,
+        )
+
+
+cdef void _finish_feature(const job_t* job, int feature) noexcept nogil:
+    """Finish the histogram of the first node."""
+    if not finish_feature(
+        &job.histogram, feature, _get_occupied(job, job.nodes[0], feature)
+    ):
+        _note_occupied(job, job.nodes[0], feature)
+
+
+cdef void _subtract_feature(const job_t* job, int feature) noexcept nogil:
+    """Make the histogram of the second node, which has that of the parent."""
+    cdef:
+        const grown_node_t* smaller = job.nodes[0]
+        const grown_node_t* larger = job.nodes[1]
+        int64_t first = job.binned.offsets[feature], start = job.plane + first
+        skx_occupied_t* occupied = _get_occupied(job, smaller, feature)
+        skx_occupied_t* occupied_larger = _get_occupied(job, larger, feature)
+        # Of the parent, whose note the larger one takes over.
+        bint has_note = occupied_larger != NULL and skx_has_few_rows(
+            smaller.stop - smaller.start + larger.stop - larger.start,
+            job.binned.n_bins[feature],
+        )
+    if occupied == NULL:
+        skx_subtract_bins(
+            larger.histogram + start,
+            smaller.histogram + start,
+            job.binned.offsets[feature + 1] - first,
+        )
+    else:
+        skx_subtract_few_bins(
+            larger.histogram + start,
+            occupied_larger if has_note else NULL,
+            smaller.histogram + start,
+            occupied,
+        )
+    if not has_note:
+        _note_occupied(job, larger, feature)
+
+
 cdef void _search_feature(
     job_t* job, int feature, bint is_sparse, split_t** best
 ) noexcept nogil:
@@ -380,30 +454,17 @@ cdef void _search_feature(
     """
     cdef:
         const splitter_t* splitter = job.search.splitter
-        int64_t first = job.binned.offsets[feature], start = job.plane + first
         grown_node_t* node
         # The children still have that of their parent.
         bint is_live = job.nodes[0].live == NULL or job.nodes[0].live[feature] != 0
         int i
         split_t split
         split_t* found
-        skx_occupied_t occupied
-        bint has_occupied = False  # of the first node
     if not is_sparse:
         if job.adds_rows and feature != job.finished:
-            has_occupied = finish_feature(&job.histogram, feature, &occupied)
-        if has_occupied and job.subtracts:
-            skx_subtract_few_bins(
-                job.nodes[1].histogram + start,
-                job.nodes[0].histogram + start,
-                &occupied,
-            )
-        elif job.subtracts and is_live:
-            skx_subtract_bins(
-                job.nodes[1].histogram + start,
-                job.nodes[0].histogram + start,
-                job.binned.offsets[feature + 1] - first,
-            )
+            _finish_feature(job, feature)
+        if job.subtracts and is_live:
+            _subtract_feature(job, feature)
     # What is live is found once, when all planes are there.
     if not is_live or not job.is_last_plane:
         return
@@ -425,7 +486,7 @@ cdef void _search_feature(
             node,
             &job.parents[i],
             feature,
-            &occupied if has_occupied and i == 0 else NULL,
+            _get_occupied(job, node, feature),
             found,
         )
         if is_sparse and (split.feature < 0 or split.gain > best[i].gain):

@@ -66,7 +66,6 @@ from libc.string cimport memset
 
 from sklearnx._cython.boosting.histogram cimport (
     skx_find_occupied,
-    skx_has_few_rows,
     skx_occupied_t,
 )
 from sklearnx._cython.boosting.matrix cimport BinnedMatrix
@@ -142,6 +141,7 @@ def find(
     uint64_t seed=0,
     uint64_t tree_idx=0,
     int32_t node_idx=0,
+    bint passes_over=False,
 ):
     """Find the best split of a node on one feature.
 
@@ -173,6 +173,8 @@ def find(
         Whether to look at one random split instead of all.
     seed, tree_idx, node_idx : int, default=0
         What makes the random split another.
+    passes_over : bool, default=False
+        Whether to pass over bins without rows, of a narrow feature.
 
     Returns
     -------
@@ -189,6 +191,7 @@ def find(
         parent_t parent
         split_t split
         int64_t bin_idx
+        skx_occupied_t occupied
     if monotonic_cst is not None:
         constraints = monotonic_cst
     criterion.gradient_unit = gradient_unit
@@ -224,8 +227,19 @@ def find(
     totals.value = value
     totals.node_idx = node_idx
     describe_parent(&criterion, &totals, &parent)
+    if passes_over:
+        skx_find_occupied(
+            bins + matrix.binned.offsets[feature], matrix.n_bins[feature] + 1, &occupied
+        )
     find_split(
-        &matrix.binned, &criterion, &totals, &parent, bins, feature, NULL, &split
+        &matrix.binned,
+        &criterion,
+        &totals,
+        &parent,
+        bins,
+        feature,
+        &occupied if passes_over else NULL,
+        &split,
     )
     if split.feature < 0 or not write_left_levels(
         &matrix.binned, &criterion, &totals, bins, &split, &goes_left[0]
@@ -485,12 +499,9 @@ cdef void find_split(
     """Find the best split of a node on `feature`; its gain is 0 if there is none.
 
     IN: histogram (of the whole node); occupied, bins of the feature that have rows, or
-    NULL where these are still to be found. OUT: split, without the values of the
-    children.
+    NULL where that is not known. OUT: split, without the values of the children.
     """
-    cdef:
-        const hist_bin_t* bins = histogram + binned.offsets[feature]
-        skx_occupied_t found
+    cdef const hist_bin_t* bins = histogram + binned.offsets[feature]
     memset(split, 0, sizeof(split_t))
     split.feature = feature
     split.gain = criterion.min_split_gain  # to be exceeded
@@ -502,10 +513,7 @@ cdef void find_split(
         _find_random_split(binned, criterion, totals, parent, bins, feature, split)
     elif not criterion.is_plain:
         _find_numeric_split(binned, criterion, totals, parent, bins, feature, split)
-    elif skx_has_few_rows(totals.n_samples, binned.n_bins[feature]):
-        if occupied == NULL:
-            skx_find_occupied(bins, binned.n_bins[feature] + 1, &found)
-            occupied = &found
+    elif occupied != NULL:
         _find_plain_split_of_few(
             binned, criterion, totals, parent, bins, feature, occupied, split
         )

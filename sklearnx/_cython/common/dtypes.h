@@ -42,16 +42,21 @@ enum {
     WORD_STRIDE = MAX_NARROW_BINS + 8,
 };
 
-// Some neighbouring columns, whose codes a row keeps side by side: a byte for each narrow
-// one, then 2 or 4 for each wide one. Wide columns are counted on after the narrow ones.
+// Some neighbouring cells, which a row keeps side by side: a byte for each narrow one,
+// then 2 or 4 for each wide one. A narrow cell holds the codes of a narrow column, or of
+// several with few codes, as digits of a number; a wide cell that of a wide column. Wide
+// ones are counted on after the narrow ones.
 typedef struct {
-    const uint8_t *codes;  // (n_rows, stride), from the first column of the group on
+    const uint8_t *codes;  // (n_rows, stride), from the first cell of the group on
     int32_t stride;        // bytes
     int32_t wide_place;    // of the first wide code, bytes behind the first
     int32_t wide_size;     // bytes of one
-    int32_t first;         // column
+    int32_t first;         // cell
     int32_t n_narrow;
     int32_t n_wide;
+    int32_t n_columns, n_features;
+    const int32_t *columns;   // (n_columns,) cell by cell
+    const int32_t *features;  // (n_features,) column by column
     int64_t max_count;     // rows in the fullest bin of all of them
 } column_group_t;
 
@@ -78,7 +83,7 @@ enum { NARROW_STORAGE = 0, WIDE_STORAGE = 1, SPARSE_STORAGE = 2, NO_STORAGE = 3 
 // The binned training data.
 typedef struct {
     int64_t n_rows;
-    int n_features, n_used, n_dense, n_columns, n_wide, n_sparse;
+    int n_features, n_used, n_dense, n_columns, n_cells, n_wide, n_sparse;
     int n_groups, n_blocks, n_sparse_blocks;
     int64_t updates_per_row;         // bins that a row is added to, about
     const int32_t *used;             // (n_used,) features that are stored, ascending
@@ -91,6 +96,9 @@ typedef struct {
     const int32_t *first_codes;      // (n_features,) in a shared column, of others
     const uint8_t *has_missing;      // (n_features,)
     const uint8_t *is_categorical;   // (n_features,)
+    const int32_t *cell_columns;     // (n_columns,) narrow columns cell by cell
+    const int32_t *cell_starts;      // (n_cells + 1,) first of those of each cell
+    const int32_t *cell_codes;       // (n_columns,) codes of each of them, in its cell
     const column_group_t *blocks;    // half a cache line wide
     const column_group_t *groups;    // parts of blocks
     const uint8_t *columns;          // (n_columns, n_rows) of the narrow ones
@@ -98,7 +106,8 @@ typedef struct {
     const uint32_t *wide32;          // (n_wide, n_rows), or NULL
     // Of narrow columns, then of wide ones, (n_columns + n_wide,):
     const int64_t *max_counts;       // rows in the fullest bin of each
-    const int64_t *word_starts;      // first word of each among those of all, and the end
+    const int64_t *word_starts;      // first word of each, behind those of cells with several
+    int64_t n_words;                 // of columns and of cells with several of them
     const int32_t *members;          // features column by column
     const int32_t *member_starts;    // and the end
     const sparse_block_t *sparse_blocks;

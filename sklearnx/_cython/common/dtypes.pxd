@@ -29,6 +29,10 @@ cdef extern from "dtypes.h" nogil:
         int32_t first
         int32_t n_narrow
         int32_t n_wide
+        int32_t n_columns
+        int32_t n_features
+        const int32_t* columns
+        const int32_t* features
         int64_t max_count
 
     int NARROW_STORAGE
@@ -49,6 +53,7 @@ cdef extern from "dtypes.h" nogil:
         int n_used
         int n_dense
         int n_columns
+        int n_cells
         int n_wide
         int n_sparse
         int n_groups
@@ -65,6 +70,9 @@ cdef extern from "dtypes.h" nogil:
         const int32_t* first_codes
         const uint8_t* has_missing
         const uint8_t* is_categorical
+        const int32_t* cell_columns
+        const int32_t* cell_starts
+        const int32_t* cell_codes
         const column_group_t* blocks
         const column_group_t* groups
         const uint8_t* columns
@@ -72,6 +80,7 @@ cdef extern from "dtypes.h" nogil:
         const uint32_t* wide32
         const int64_t* max_counts
         const int64_t* word_starts
+        int64_t n_words
         const int32_t* members
         const int32_t* member_starts
         const sparse_block_t* sparse_blocks
