@@ -8,6 +8,10 @@ from sklearnx._cython.common.dtypes cimport (
 )
 
 
+cdef extern from "row_shares.h" nogil:
+    ctypedef struct skx_row_share_t:
+        pass
+
 cdef extern from "occupied.h" nogil:
     # Which bins of a feature have rows.
     ctypedef struct skx_occupied_t:
@@ -23,6 +27,7 @@ cdef struct workspace_t:
     int n_slots
     int64_t** words  # a slot: two for each bin of a column, zero between calls
     hist_bin_t** partial  # a slot but the first: a histogram
+    skx_row_share_t* shares  # (n_units, n_slots) rows to be added
     hist_bin_t* sparse_sums  # (n_sparse,) of rows that are added, default code apart
     uint8_t* sparse_wanted  # (n_sparse,)
 

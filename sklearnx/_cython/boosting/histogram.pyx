@@ -32,6 +32,15 @@ from sklearnx._cython.common.dtypes cimport (
 from sklearnx._cython.boosting.sparse_histogram cimport add_sparse_block
 from sklearnx._cython.common.threads cimport parallel_for
 
+cdef extern from "row_shares.h" nogil:
+    void skx_share_rows(
+        skx_row_share_t* shares, int n_slots, int64_t n_rows
+    ) noexcept
+    int skx_take_rows(
+        skx_row_share_t* shares, int n_slots, int own, int64_t n_rows, int64_t* start,
+        int64_t* stop,
+    ) noexcept
+
 cdef extern from "histogram_kernels.h" nogil:
     ctypedef struct wide_words_t:
         int n_columns
@@ -184,6 +193,9 @@ cdef workspace_t* allocate_workspace(
     workspace.n_slots = n_slots
     workspace.words = <int64_t**> calloc(n_slots, sizeof(int64_t*))
     workspace.partial = <hist_bin_t**> calloc(n_slots, sizeof(hist_bin_t*))
+    workspace.shares = <skx_row_share_t*> calloc(
+        n_slots * max(binned.n_groups, binned.n_blocks) + 1, sizeof(skx_row_share_t)
+    )
     workspace.sparse_sums = <hist_bin_t*> calloc(
         binned.n_sparse + 1, sizeof(hist_bin_t)
     )
@@ -191,6 +203,7 @@ cdef workspace_t* allocate_workspace(
     if (
         workspace.words == NULL
         or workspace.partial == NULL
+        or workspace.shares == NULL
         or workspace.sparse_sums == NULL
         or workspace.sparse_wanted == NULL
     ):
@@ -223,6 +236,7 @@ cdef void free_workspace(workspace_t* workspace) noexcept nogil:
             free(workspace.partial[slot])
     free(workspace.words)
     free(workspace.partial)
+    free(workspace.shares)
     free(workspace.sparse_sums)
     free(workspace.sparse_wanted)
     free(workspace)
@@ -259,7 +273,9 @@ cdef void plan_histogram(
     stored feature; where there is one slot, for the features of a task as soon as that
     is done. OUT, after that: histogram (offsets[n_features],).
     """
-    cdef bint by_block
+    cdef:
+        bint by_block
+        int unit
     job.binned = binned
     job.quantized = quantized
     job.rows = rows
@@ -278,6 +294,9 @@ cdef void plan_histogram(
     by_block = n_threads == 1 or n_rows >= ROWS_PER_SLOT * n_threads
     job.groups = binned.blocks if by_block else binned.groups
     job.n_units = binned.n_blocks if by_block else binned.n_groups
+    if job.n_slots > 1:
+        for unit in range(job.n_units):
+            skx_share_rows(_shares_of(job, unit), job.n_slots, n_rows)
     job.n_parts = job.n_units * job.n_slots + binned.n_sparse_blocks
     job.n_threads = max(min(n_threads, job.n_parts), 1)
     job.n_tasks = (job.n_parts + job.n_threads - 1) // job.n_threads * job.n_threads
@@ -293,14 +312,17 @@ cdef inline int _find_part(const histogram_job_t* job, int task) noexcept nogil:
     return task // n_tasks_each + task % n_tasks_each * job.n_threads
 
 
+cdef inline skx_row_share_t* _shares_of(
+    const histogram_job_t* job, int unit
+) noexcept nogil:
+    return job.workspace.shares + unit * job.n_slots
+
+
 cdef inline bint _flushes(
-    const histogram_job_t* job, int64_t max_count, int slot
+    const histogram_job_t* job, int64_t max_count
 ) noexcept nogil:
     """Return whether words could overflow, and so go to bins before the end."""
-    cdef int64_t n_rows = (
-        job.n_rows * (slot + 1) // job.n_slots - job.n_rows * slot // job.n_slots
-    )
-    return min(n_rows, max_count) > job.quantized.rows_per_flush
+    return min(job.n_rows, max_count) > job.quantized.rows_per_flush
 
 
 cdef hist_bin_t* _bins_of_slot(
@@ -360,10 +382,11 @@ cdef void _add_to_words(
     const histogram_job_t* job, const column_group_t* group, int slot
 ) noexcept nogil:
     cdef:
-        int64_t start = job.n_rows * slot // job.n_slots
-        int64_t stop = job.n_rows * (slot + 1) // job.n_slots
-        int64_t n_rows
-        int i, column
+        # Several slots take chunk after chunk.
+        int64_t start = 0, stop = 0 if job.n_slots > 1 else job.n_rows
+        int64_t n_rows, n_added = 0
+        int unit = <int> (group - job.groups), i, column
+        bint flushes = _flushes(job, group.max_count)
         wide_words_t wide
     wide.n_columns = 0
     for i in range(group.n_wide):
@@ -376,10 +399,19 @@ cdef void _add_to_words(
         return
     # Nothing is in the words yet: this clears the bins that they will be flushed to.
     _flush_group(job, group, slot, False)
-    while start < stop:
+    while start < stop or (
+        job.n_slots > 1
+        and skx_take_rows(
+            _shares_of(job, unit), job.n_slots, slot, job.n_rows, &start, &stop
+        )
+    ):
         n_rows = stop - start
-        if _flushes(job, group.max_count, slot):
-            n_rows = min(n_rows, job.quantized.rows_per_flush)
+        if flushes:
+            if n_added == job.quantized.rows_per_flush:
+                _spread_cells(job, group, slot)
+                _flush_group(job, group, slot, True)
+                n_added = 0
+            n_rows = min(n_rows, job.quantized.rows_per_flush - n_added)
         skx_add_to_words(
             group,
             job.quantized,
@@ -388,10 +420,9 @@ cdef void _add_to_words(
             _words_of_cell(job, group.first, slot),
             &wide,
         )
-        _spread_cells(job, group, slot)
         start += n_rows
-        if start < stop:
-            _flush_group(job, group, slot, True)
+        n_added += n_rows
+    _spread_cells(job, group, slot)
 
 
 cdef void _spread_cells(
@@ -471,11 +502,11 @@ cdef void _flush_group(
     cdef:
         const binned_t* binned = job.binned
         int column, i, j, feature
-    if not _flushes(job, group.max_count, slot):
+    if not _flushes(job, group.max_count):
         return
     for j in range(group.n_columns):
         column = group.columns[j]
-        if not _flushes(job, binned.max_counts[column], slot):
+        if not _flushes(job, binned.max_counts[column]):
             continue
         if not _goes_to_words(job, column):
             continue
@@ -568,7 +599,7 @@ cdef bint finish_feature(
             occupied != NULL
             and skx_has_few_rows(job.n_rows, n_bins)
             and job.n_slots == 1
-            and not _flushes(job, binned.max_counts[column], 0)
+            and not _flushes(job, binned.max_counts[column])
         ):
             skx_flush_few(
                 job.quantized.n_words,
@@ -600,7 +631,7 @@ cdef void _gather_slots(
         const hist_bin_t* partial
     for slot in range(job.n_slots):
         adds = slot > 0
-        if _flushes(job, job.binned.max_counts[column], slot):
+        if _flushes(job, job.binned.max_counts[column]):
             adds = True
             if slot > 0:
                 partial = _bins_of_slot(job, feature, slot)
