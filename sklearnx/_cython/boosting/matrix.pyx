@@ -12,6 +12,8 @@ from sklearnx._cython.common.dtypes cimport MAX_NARROW_BINS, WORD_STRIDE
 # Bytes of codes in a row of a block: half a cache line.
 BLOCK_BYTES = 32
 CACHE_LINE = 64
+# What partitions may read beyond the last code of a column.
+CODES_BEYOND = 127
 # Narrow columns of a part of a block, or wide ones that cost as much.
 PART_COLUMNS = 16
 # Entries of a row that a block of sparse features holds on average, and how many such
@@ -121,8 +123,7 @@ cdef class BinnedMatrix:
         wide_dtype = np.uint16
         if len(wide) and n_bins[wide].max() > np.iinfo(np.uint16).max:
             wide_dtype = np.uint32
-        # Partitions read a little beyond the last code.
-        columns = np.empty(n_columns * n_rows + 3, dtype=np.uint8)
+        columns = np.empty(n_columns * n_rows + CODES_BEYOND, dtype=np.uint8)
         self.columns = columns[: n_columns * n_rows].reshape(n_columns, n_rows)
         self.wide = np.empty((len(wide), n_rows), dtype=wide_dtype)
         self.n_bins = n_bins

@@ -38,7 +38,7 @@ static inline skx_left_codes_t skx_pack_left_codes(const uint8_t *goes_left, int
 }
 
 #if SKX_HAS_X86_CODE
-// The same, 16 rows at a time. Reads three bytes beyond the last code.
+// The same, 16 rows at a time. Reads up to 127 bytes beyond the last code.
 __attribute__((target("avx512f,avx512bw,avx512vl,popcnt"))) static int64_t
 skx_split_rows_avx512(
     const uint8_t *codes, const skx_left_codes_t *left_codes, const uint8_t *goes_left,
@@ -47,11 +47,24 @@ skx_split_rows_avx512(
         _mm256_loadu_si256((const __m256i *)left_codes->bits));
     const __m512i one = _mm512_set1_epi32(1);
     const __m512i byte = _mm512_set1_epi32(255), low = _mm512_set1_epi32(31);
+    const __m512i near = _mm512_set1_epi32(128);
     int64_t n_left = 0, i = 0;
     for (; i + 16 <= n_rows; i += 16) {
         const __m512i row = _mm512_loadu_si512(rows + i);
-        const __m512i code =
-            _mm512_and_si512(_mm512_i32gather_epi32(row, codes, 1), byte);
+        const __m512i place =
+            _mm512_sub_epi32(row, _mm512_set1_epi32((int32_t)rows[i]));
+        __m512i code;
+        if (_mm512_cmplt_epu32_mask(place, near) == 0xffff) {
+            // All are in the next 128 codes: take the pair that each is in, then the half.
+            const uint8_t *first = codes + rows[i];
+            const __m512i pair = _mm512_permutex2var_epi16(
+                _mm512_loadu_si512(first), _mm512_srli_epi32(place, 1),
+                _mm512_loadu_si512(first + 64));
+            const __m512i half = _mm512_slli_epi32(_mm512_and_si512(place, one), 3);
+            code = _mm512_and_si512(_mm512_srlv_epi32(pair, half), byte);
+        } else {
+            code = _mm512_and_si512(_mm512_i32gather_epi32(row, codes, 1), byte);
+        }
         const __m512i word =
             _mm512_permutexvar_epi32(_mm512_srli_epi32(code, 5), table);
         const __m512i bit = _mm512_sllv_epi32(one, _mm512_and_si512(code, low));
