@@ -28,7 +28,10 @@ cdef extern from "quantization_kernels.h" nogil:
 
 cdef enum:
     ROWS_PER_CHUNK = 1 << 13  # their doubles fit the second cache
-    ROWS_PER_TASK = 1 << 16  # a task finds its place in each leaf by bisection
+    # A task finds its place in each leaf by bisection: few, but enough for threads to
+    # share out evenly.
+    MAX_ROWS_PER_TASK = 1 << 16
+    MIN_TASKS = 8
     ROWS_PER_LEAF = 4  # and a chunk, which visits all leaves, has so many for each
     MIN_ROWS_FOR_THREADS = 1 << 15  # of all leaves
 
@@ -139,8 +142,15 @@ cdef int64_t _choose_rows(int n_leaves, int64_t n_rows) noexcept nogil:
     return max(n_rows, <int64_t> n_leaves * ROWS_PER_LEAF)
 
 
+cdef int64_t _choose_rows_per_task(int n_leaves, int64_t n_rows) noexcept nogil:
+    cdef int64_t rows_per_task = min(
+        (n_rows + MIN_TASKS - 1) // MIN_TASKS, <int64_t> MAX_ROWS_PER_TASK
+    )
+    return _choose_rows(n_leaves, max(rows_per_task, <int64_t> ROWS_PER_CHUNK))
+
+
 cdef int64_t _count_tasks(int n_leaves, int64_t n_rows) noexcept nogil:
-    cdef int64_t rows_per_task = _choose_rows(n_leaves, ROWS_PER_TASK)
+    cdef int64_t rows_per_task = _choose_rows_per_task(n_leaves, n_rows)
     return (n_rows + rows_per_task - 1) // rows_per_task
 
 
@@ -159,7 +169,7 @@ cdef bint _run(
     job.n_leaves = n_leaves
     job.n_rows = n_rows
     job.rows_per_chunk = _choose_rows(n_leaves, ROWS_PER_CHUNK)
-    job.rows_per_task = _choose_rows(n_leaves, ROWS_PER_TASK)
+    job.rows_per_task = _choose_rows_per_task(n_leaves, n_rows)
     job.cursors = <int64_t*> calloc(n_tasks * n_leaves, sizeof(int64_t))
     if job.cursors == NULL:
         return False

@@ -14,8 +14,10 @@ BLOCK_BYTES = 32
 CACHE_LINE = 64
 # What partitions may read beyond the last code of a column.
 CODES_BEYOND = 127
-# Narrow columns of a part of a block, or wide ones that cost as much.
-PART_COLUMNS = 16
+# Narrow cells of a part of a block at most, and what one costs before its bins are
+# searched.
+PART_CELLS = 16
+COST_OF_CELL = 8
 # Entries of a row that a block of sparse features holds on average, and how many such
 # blocks threads can share out at most.
 BLOCK_ENTRIES = 16
@@ -278,15 +280,24 @@ cdef class BinnedMatrix:
     cdef void _bind_groups(self) except *:
         """Make the blocks and describe them, and their parts for threads to share out.
 
-        To add rows to a cell takes about as long as its codes are. Parts are for few
-        rows, with which it takes as long again to go through every 256 bins.
+        Parts are for few rows, with which it takes about as long to add them to a cell
+        as to search all of 256 bins; levels, which are sorted, count twice.
         """
         cdef int n_wide = self.binned.n_wide, n_cells = self.binned.n_cells
         sizes = np.repeat([1, self.wide.itemsize], [n_cells, n_wide])
-        costs = np.array(sizes)
-        wide_features = self._members[len(self._members) - n_wide :]
-        costs[n_cells:] += self.n_bins[wide_features] // MAX_NARROW_BINS
-        costs = np.minimum(costs, PART_COLUMNS)
+        bin_costs = (self.n_bins + 1) * (1 + self.is_categorical.astype(np.int64))
+        ends = np.cumsum(np.append(0, bin_costs[self._members]))
+        column_costs = np.diff(ends[self._member_starts])
+        column_costs[: self.binned.n_columns] = column_costs[self._cell_columns]
+        starts = np.append(
+            self._cell_starts[:-1], self.binned.n_columns + np.arange(n_wide)
+        )
+        costs = COST_OF_CELL * sizes
+        if len(costs):
+            costs += (
+                COST_OF_CELL * np.add.reduceat(column_costs, starts) // MAX_NARROW_BINS
+            )
+        costs = np.minimum(costs, PART_CELLS * COST_OF_CELL)
         blocks = _split_evenly(sizes, BLOCK_BYTES)
         parts = [_split_into_parts(costs[block]) for block in blocks]
         self.binned.n_blocks = len(blocks)
@@ -546,7 +557,9 @@ def _split_evenly(costs, largest):
 
 def _split_into_parts(costs):
     """Cut the columns of a block into parts, two at least for two threads to share."""
-    return _split_evenly(costs, min(PART_COLUMNS, (costs.sum() + 1) // 2))
+    return _split_evenly(
+        costs, min(PART_CELLS * COST_OF_CELL, (costs.sum() + 1) // 2)
+    )
 
 
 def _find_places(sizes):

@@ -157,7 +157,7 @@ cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept n
                 totals,
                 sum_rows(search.quantized + output, node.rows, node.stop - node.start),
             )
-        _plan_plane(&job, output)
+        _plan_plane(&job, output, n_threads)
         parallel_for(_add_rows, &job, job.histogram.n_tasks, n_threads)
         if is_root and search.first_complete >= 0:
             # Others find the bin of their default code from what this one sums to.
@@ -228,7 +228,7 @@ cdef bint search_children(
     _allow_features(&job)
     n_threads = _choose_n_threads(search, smaller.stop - smaller.start)
     for output in range(search.splitter.n_outputs):
-        _plan_plane(&job, output)
+        _plan_plane(&job, output, n_threads)
         if job.subtracts:
             job.histogram.larger = larger.histogram + job.plane
             job.histogram.min_samples = search.splitter.criterion.min_samples_leaf
@@ -275,7 +275,7 @@ cdef void _allow_features(job_t* job) noexcept nogil:
             draw_features(search.rules, node.totals.node_idx, job.allowed[i])
 
 
-cdef void _plan_plane(job_t* job, int output) noexcept nogil:
+cdef void _plan_plane(job_t* job, int output, int n_threads) noexcept nogil:
     """Plan the sums of the first node's rows in the plane of an output."""
     cdef:
         const search_t* search = job.search
@@ -297,7 +297,7 @@ cdef void _plan_plane(job_t* job, int output) noexcept nogil:
         sums,
         node.live,
         node.histogram + job.plane,
-        search.n_threads,
+        n_threads,
     )
 
 
