@@ -10,6 +10,7 @@ from sklearnx._cython.boosting.matrix import BinnedMatrix
 from sklearnx._cython.boosting.splitting import find
 from tests.boosting import oracle
 
+MAX_NARROW_BINS = 256
 NO_BOUNDS = (-np.inf, np.inf)
 LEFT_SUMS = ("left_gradients", "left_hessians", "left_n_samples")
 
@@ -23,7 +24,20 @@ def find_in(bins, *, is_categorical=False, has_missing=None, **criterion):
     """Find the split of a feature that has these bins, the missing one last."""
     matrix = BinnedMatrix(1, [len(bins) - 1], [is_categorical])
     matrix.has_missing[0] = bins[-1][2] > 0 if has_missing is None else has_missing
-    return find(matrix, make_histogram(bins), 0, **criterion)
+    histogram = make_histogram(bins)
+    split = find(matrix, histogram, 0, **criterion)
+    if len(bins) <= MAX_NARROW_BINS:
+        check_same(split, find(matrix, histogram, 0, passes_over=True, **criterion))
+    return split
+
+
+def check_same(split, other):
+    """Bins without rows make no difference, gone through or passed over."""
+    if split is None or other is None:
+        assert split is other
+        return
+    for name, value in split.items():
+        np.testing.assert_array_equal(other[name], value, err_msg=name)
 
 
 def check(
@@ -381,6 +395,17 @@ def test_equal_gains_missing_right():
     split = check(np.array([[-8, 10, 10], [8, 10, 10], [0, 4, 4]]))
     assert split["missing_left"] == 0
     np.testing.assert_array_equal(split["goes_left"], [1, 0, 0])
+
+
+@pytest.mark.parametrize("has_missing", [False, True])
+@pytest.mark.parametrize("n_occupied", [1, 2, 40, 255])
+def test_most_bins_empty(n_occupied, has_missing):
+    rng = np.random.default_rng(n_occupied)
+    for n_bins in (40, 64, 65, 255):
+        bins = draw_bins(rng, n_bins, missing=has_missing)
+        empty = rng.permutation(n_bins)[min(n_occupied, n_bins) :]
+        bins[empty] = 0
+        check(bins, min_samples_leaf=3)
 
 
 def test_empty_bins_are_skipped():
