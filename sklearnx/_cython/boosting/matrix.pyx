@@ -281,22 +281,21 @@ cdef class BinnedMatrix:
         """Make the blocks and describe them, and their parts for threads to share out.
 
         Parts are for few rows, with which it takes about as long to add them to a cell
-        as to search all of 256 bins; levels, which are sorted, count twice.
+        as to search 256 bins, the most that so few rows are in.
         """
         cdef int n_wide = self.binned.n_wide, n_cells = self.binned.n_cells
         sizes = np.repeat([1, self.wide.itemsize], [n_cells, n_wide])
-        bin_costs = (self.n_bins + 1) * (1 + self.is_categorical.astype(np.int64))
-        ends = np.cumsum(np.append(0, bin_costs[self._members]))
-        column_costs = np.diff(ends[self._member_starts])
-        column_costs[: self.binned.n_columns] = column_costs[self._cell_columns]
+        n_bins = np.minimum(self.n_bins[self._members] + 1, MAX_NARROW_BINS)
+        ends = np.cumsum(np.append(0, n_bins))
+        n_bins = np.diff(ends[self._member_starts])  # of columns
+        n_bins[: self.binned.n_columns] = n_bins[self._cell_columns]
         starts = np.append(
             self._cell_starts[:-1], self.binned.n_columns + np.arange(n_wide)
         )
-        costs = COST_OF_CELL * sizes
+        costs = np.full(len(sizes), COST_OF_CELL)
         if len(costs):
-            costs += (
-                COST_OF_CELL * np.add.reduceat(column_costs, starts) // MAX_NARROW_BINS
-            )
+            n_bins = np.add.reduceat(n_bins, starts)
+            costs += COST_OF_CELL * n_bins // MAX_NARROW_BINS
         costs = np.minimum(costs, PART_CELLS * COST_OF_CELL)
         blocks = _split_evenly(sizes, BLOCK_BYTES)
         parts = [_split_into_parts(costs[block]) for block in blocks]
