@@ -36,7 +36,7 @@ COLUMNS_PER_ENTRY = 16
 COLUMNS_PER_ROW = 16
 # A code of a column takes as long as so many rows, in the nodes of a tree together.
 ROWS_PER_CODE = 250
-# Codes that a byte can hold, and rows that make it worth to have one of several columns.
+# Codes that a byte can hold, and rows that make each worth having for several columns.
 MAX_CODES = 256
 ROWS_PER_SHARED_CODE = 40
 

@@ -1,4 +1,4 @@
-"""Columns that share a byte of a row: the codes, sums and models of bytes of their own."""
+"""Columns that share a byte of a row: codes, sums, models as of bytes of their own."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ N_BINS = [2, 255, 5, 1, 31, 300, 3, 7, 16, 128, 15]
 
 
 def join(matrix, cells=None):
-    """Let the columns of a matrix share cells, those of `plan_cells` if none are given."""
+    """Let the columns of a matrix share cells, by default those of `plan_cells`."""
     counts = count_codes(matrix, 1)
     n_codes = count_used_codes(counts)
     if cells is None:
@@ -219,7 +219,5 @@ def test_bits_of_models(monkeypatch, task, grow_policy, n_jobs):
             n_jobs=n_jobs,
             random_state=0,
         ).fit(X, y)
-        predictions.append(
-            model.decision_function(X) if is_class else model.predict(X)
-        )
+        predictions.append(model.decision_function(X) if is_class else model.predict(X))
     np.testing.assert_array_equal(*predictions)
