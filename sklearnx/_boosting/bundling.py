@@ -192,7 +192,9 @@ def _fill_rows(matrix, counts, n_threads):
     n_threads : int
     """
     n_codes = count_used_codes(counts)
-    matrix.join_columns(plan_cells(matrix.n_rows, n_codes), n_codes)
+    cells = plan_cells(matrix.n_rows, n_codes)
+    if cells.max(initial=-1) + 1 < len(cells):
+        matrix.join_columns(cells, n_codes)
     fill_rows(matrix, counts, n_threads)
 
 
