@@ -39,6 +39,7 @@ cdef void find_node_split(
     const parent_t* parent,
     int feature,
     const skx_occupied_t* occupied,
+    double least_gain,
     split_t* split,
 ) noexcept nogil
 

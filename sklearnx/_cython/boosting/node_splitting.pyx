@@ -125,13 +125,14 @@ cdef void find_node_split(
     const parent_t* parent,
     int feature,
     const skx_occupied_t* occupied,
+    double least_gain,
     split_t* split,
 ) noexcept nogil:
     """Find the best split of a node on `feature`; its gain is 0 if there is none.
 
     IN: parent, what gains need of the node; occupied, its bins that have rows, or NULL
-    where that is not known. OUT: split, which is not complete; its
-    feature is -1 if memory ran out.
+    where that is not known; least_gain, of a split that is worth finding. OUT: split,
+    which is not complete; its feature is -1 if memory ran out.
     """
     if splitter.vector != NULL:
         find_vector_split(
@@ -151,6 +152,7 @@ cdef void find_node_split(
             node.histogram,
             feature,
             occupied,
+            least_gain,
             split,
         )
 

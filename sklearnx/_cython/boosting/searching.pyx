@@ -61,6 +61,14 @@ from sklearnx._cython.common.dtypes cimport (
 )
 from sklearnx._cython.common.threads cimport parallel_for
 
+cdef extern from "best_gain.h" nogil:
+    ctypedef struct skx_best_gain_t:
+        pass
+
+    void skx_reset_best_gain(skx_best_gain_t* best) noexcept
+    double skx_get_best_gain(const skx_best_gain_t* best) noexcept
+    void skx_raise_best_gain(skx_best_gain_t* best, double gain) noexcept
+
 cdef extern from "histogram_kernels.h" nogil:
     void skx_subtract_bins(
         hist_bin_t* bins, const hist_bin_t* less, int64_t n_bins
@@ -92,6 +100,7 @@ cdef struct job_t:
     parent_t parents[2]  # what gains need of the nodes
     # Best of each dense feature, and of each sparse block at the place of its first.
     split_t* splits[2]
+    skx_best_gain_t best_gains[2]
 
 
 cdef bint fill_search(
@@ -255,6 +264,7 @@ cdef void _start_job(
     for i in range(2):
         job.allowed[i] = NULL
         job.splits[i] = search.splits + i * job.binned.n_features
+        skx_reset_best_gain(&job.best_gains[i])
 
 
 cdef void _allow_features(job_t* job) noexcept nogil:
@@ -487,8 +497,10 @@ cdef void _search_feature(
             &job.parents[i],
             feature,
             _get_occupied(job, node, feature),
+            skx_get_best_gain(&job.best_gains[i]),
             found,
         )
+        skx_raise_best_gain(&job.best_gains[i], found.gain)
         if is_sparse and (split.feature < 0 or split.gain > best[i].gain):
             best[i][0] = split
 

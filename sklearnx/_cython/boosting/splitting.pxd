@@ -116,6 +116,7 @@ cdef void find_split(
     const hist_bin_t* histogram,
     int feature,
     const skx_occupied_t* occupied,
+    double least_gain,
     split_t* split,
 ) noexcept nogil
 

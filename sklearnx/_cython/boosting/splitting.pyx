@@ -88,16 +88,20 @@ cdef extern from "splitting_kernels.h" nogil:
     int SKX_BINS_AT_A_TIME
 
     void skx_sum_left(
-        const hist_bin_t* bins, int n_bins, hist_bin_t more, hist_bin_t* sum,
-        skx_left_t* left,
+        const hist_bin_t* bins, int n_bins, hist_bin_t* sum, skx_left_t* left
     ) noexcept
+    void skx_add_missing(hist_bin_t missing, int n, skx_left_t* left) noexcept
     int skx_sum_left_of_few(
         const hist_bin_t* bins, const skx_occupied_t* occupied, int n_bins,
-        hist_bin_t more, skx_left_t* left, int32_t* places,
+        skx_left_t* left, int32_t* places,
     ) noexcept
     double skx_compute_plain_gains(
         const skx_plain_t* node, const skx_left_t* left, int n, double* gains
     ) noexcept
+    bint skx_may_gain_more(
+        const skx_plain_t* node, const skx_left_t* left, int n, double gain
+    ) noexcept
+    double skx_find_before(double gain) noexcept
 
 cdef enum:
     # Levels with fewer rows (by weight) are not sorted by their gradients, which would
@@ -142,6 +146,7 @@ def find(
     uint64_t tree_idx=0,
     int32_t node_idx=0,
     bint passes_over=False,
+    double least_gain=0.0,
 ):
     """Find the best split of a node on one feature.
 
@@ -175,6 +180,8 @@ def find(
         What makes the random split another.
     passes_over : bool, default=False
         Whether to pass over bins without rows, of a narrow feature.
+    least_gain : float, default=0.0
+        Of a split that is worth finding.
 
     Returns
     -------
@@ -239,6 +246,7 @@ def find(
         bins,
         feature,
         &occupied if passes_over else NULL,
+        least_gain,
         &split,
     )
     if split.feature < 0 or not write_left_levels(
@@ -494,17 +502,20 @@ cdef void find_split(
     const hist_bin_t* histogram,
     int feature,
     const skx_occupied_t* occupied,
+    double least_gain,
     split_t* split,
 ) noexcept nogil:
     """Find the best split of a node on `feature`; its gain is 0 if there is none.
 
     IN: histogram (of the whole node); occupied, bins of the feature that have rows, or
-    NULL where that is not known. OUT: split, without the values of the children.
+    NULL where that is not known; least_gain, of a split that is worth finding. OUT:
+    split, without the values of the children.
     """
     cdef const hist_bin_t* bins = histogram + binned.offsets[feature]
     memset(split, 0, sizeof(split_t))
     split.feature = feature
-    split.gain = criterion.min_split_gain  # to be exceeded
+    # To be exceeded.
+    split.gain = max(criterion.min_split_gain, skx_find_before(least_gain))
     if binned.is_categorical[feature]:
         _find_categorical_split(
             binned, criterion, totals, parent, bins, feature, split
@@ -513,12 +524,10 @@ cdef void find_split(
         _find_random_split(binned, criterion, totals, parent, bins, feature, split)
     elif not criterion.is_plain:
         _find_numeric_split(binned, criterion, totals, parent, bins, feature, split)
-    elif occupied != NULL:
-        _find_plain_split_of_few(
+    else:
+        _find_plain_split(
             binned, criterion, totals, parent, bins, feature, occupied, split
         )
-    else:
-        _find_plain_split(binned, criterion, totals, parent, bins, feature, split)
     if split.left_n_samples == 0:
         split.gain = 0
 
@@ -770,68 +779,29 @@ cdef void _find_numeric_split(
         )
 
 
-cdef void _find_plain_split(
-    const binned_t* binned,
-    const criterion_t* criterion,
-    const totals_t* totals,
-    const parent_t* parent,
-    const hist_bin_t* bins,
-    int feature,
-    split_t* split,
+cdef int _find_best_cut(
+    const skx_plain_t* node, const skx_left_t* left, int n, double* gain
 ) noexcept nogil:
-    """Do what `_find_numeric_split` does for the plain gain, many bins at a time."""
+    """Return the first of the best cuts if it gains more than `gain`, else -1.
+
+    INOUT: gain.
+    """
     cdef:
-        int n_bins = binned.n_bins[feature], start = 0, n, i, best = -1
-        bint has_missing = node_has_missing(binned, bins, feature)
-        bint missing_left = False
-        int n_split_points = n_bins if has_missing else n_bins - 1
-        hist_bin_t nothing, sum_left, sum_again
-        const hist_bin_t* missing = bins + n_bins
-        skx_plain_t node
-        skx_left_t left
-        double gain
+        int i = 0
+        double best
         double[256] gains  # SKX_BINS_AT_A_TIME
-        double[256] gains_missing_left
-    describe_plain(criterion, totals, parent, &node)
-    memset(&nothing, 0, sizeof(hist_bin_t))
-    sum_left = nothing
-    while start < n_split_points:
-        n = min(n_split_points - start, <int> SKX_BINS_AT_A_TIME)
-        sum_again = sum_left
-        skx_sum_left(bins + start, n, nothing, &sum_left, &left)
-        gain = skx_compute_plain_gains(&node, &left, n, gains)
-        if has_missing:
-            skx_sum_left(bins + start, n, missing[0], &sum_again, &left)
-            # After the last bin nothing would be on the right.
-            gain = max(
-                gain,
-                skx_compute_plain_gains(
-                    &node, &left, n - (start + n == n_bins), gains_missing_left
-                ),
-            )
-        if gain > split.gain:
-            split.gain = gain
-            i = 0
-            while gains[i] != gain and not (
-                has_missing and gains_missing_left[i] == gain
-            ):
-                i += 1
-            best = start + i
-            missing_left = gains[i] != gain
-        start += n
-    if best < 0:
-        return
-    split.bin = best
-    split.missing_left = missing_left
-    sum_left = missing[0] if missing_left else nothing
-    for i in range(best + 1):
-        skx_add_bin(&sum_left, bins[i])
-    split.left_gradients = sum_left.sum_gradients
-    split.left_hessians = sum_left.sum_hessians
-    split.left_n_samples = sum_left.n_samples
+    if gain[0] > 0 and not skx_may_gain_more(node, left, n, gain[0]):
+        return -1
+    best = skx_compute_plain_gains(node, left, n, gains)
+    if not best > gain[0]:
+        return -1
+    gain[0] = best
+    while gains[i] != best:
+        i += 1
+    return i
 
 
-cdef void _find_plain_split_of_few(
+cdef void _find_plain_split(
     const binned_t* binned,
     const criterion_t* criterion,
     const totals_t* totals,
@@ -841,50 +811,52 @@ cdef void _find_plain_split_of_few(
     const skx_occupied_t* occupied,
     split_t* split,
 ) noexcept nogil:
-    """Do the same behind those bins alone that have rows.
+    """Do what `_find_numeric_split` does for the plain gain, many bins at a time.
 
-    IN: occupied, of a feature with at most SKX_BINS_AT_A_TIME bins.
+    IN: occupied, as of `find_split`; other bins are passed over.
     """
     cdef:
-        int n_bins = binned.n_bins[feature], n, i
+        int n_bins = binned.n_bins[feature], start = 0, n, n_left, cut, other
         bint has_missing = node_has_missing(binned, bins, feature)
         int n_split_points = n_bins if has_missing else n_bins - 1
-        hist_bin_t nothing
-        skx_plain_t node
-        skx_left_t left, left_with_missing
-        skx_left_t* best = &left
         double gain
-        double[256] gains  # SKX_BINS_AT_A_TIME
-        double[256] gains_missing_left
-        int32_t[256] places
+        hist_bin_t sum_left
+        skx_plain_t node
+        skx_left_t left
+        int32_t[256] places  # SKX_BINS_AT_A_TIME
     describe_plain(criterion, totals, parent, &node)
-    memset(&nothing, 0, sizeof(hist_bin_t))
-    n = skx_sum_left_of_few(bins, occupied, n_split_points, nothing, &left, places)
-    gain = skx_compute_plain_gains(&node, &left, n, gains)
-    if has_missing:
-        skx_sum_left_of_few(
-            bins, occupied, n_bins, bins[n_bins], &left_with_missing, places
-        )
-        # After the last bin nothing would be on the right.
-        gain = max(
-            gain,
-            skx_compute_plain_gains(
-                &node, &left_with_missing, n, gains_missing_left
-            ),
-        )
-    if not gain > split.gain:
-        return
-    i = 0
-    while gains[i] != gain and not (has_missing and gains_missing_left[i] == gain):
-        i += 1
-    split.gain = gain
-    split.bin = places[i]
-    split.missing_left = gains[i] != gain
-    if split.missing_left:
-        best = &left_with_missing
-    split.left_gradients = best.gradients[i]
-    split.left_hessians = best.hessians[i]
-    split.left_n_samples = best.n_samples[i]
+    memset(&sum_left, 0, sizeof(hist_bin_t))
+    while start < n_split_points:
+        n = n_left = min(n_split_points - start, <int> SKX_BINS_AT_A_TIME)
+        if occupied == NULL:
+            skx_sum_left(bins + start, n, &sum_left, &left)
+        else:
+            # Such a feature has no more bins than are taken at a time.
+            n_left = skx_sum_left_of_few(bins, occupied, n, &left, places)
+        cut = _find_best_cut(&node, &left, n_left, &split.gain)
+        if cut >= 0:
+            _take_cut(&left, cut, False, split)
+        if has_missing:
+            skx_add_missing(bins[n_bins], n_left, &left)
+            # As good a one is taken too if it is behind a lower bin.
+            gain = split.gain if cut < 0 else skx_find_before(split.gain)
+            other = _find_best_cut(&node, &left, n_left, &gain)
+            if other >= 0 and (cut < 0 or gain > split.gain or other < cut):
+                cut = other
+                split.gain = gain
+                _take_cut(&left, cut, True, split)
+        if cut >= 0:
+            split.bin = start + cut if occupied == NULL else places[cut]
+        start += n
+
+
+cdef inline void _take_cut(
+    const skx_left_t* left, int cut, bint missing_left, split_t* split
+) noexcept nogil:
+    split.missing_left = missing_left
+    split.left_gradients = left.gradients[cut]
+    split.left_hessians = left.hessians[cut]
+    split.left_n_samples = left.n_samples[cut]
 
 
 cdef int draw_cut(

@@ -14,6 +14,9 @@
 
 enum { SKX_BINS_AT_A_TIME = 256 };
 
+// A bound of the relative error of both sides of a comparison of gains, many times over.
+#define SKX_GENEROSITY 1e-9
+
 // What is the same for all splits of a node.
 typedef struct {
     double gradient_unit, hessian_unit;
@@ -25,46 +28,53 @@ typedef struct {
 typedef struct {
     int64_t gradients[SKX_BINS_AT_A_TIME];
     int64_t hessians[SKX_BINS_AT_A_TIME];
-    int64_t n_samples[SKX_BINS_AT_A_TIME];  // -1 after an empty bin: nothing new
+    int64_t n_samples[SKX_BINS_AT_A_TIME];
 } skx_left_t;
 
-// INOUT: sum, of all bins before. OUT: left. `more` is added to each, but to no sum.
+// INOUT: sum, of all bins before. OUT: left. What is left of an empty bin is left of the
+// one before as well, whose place is the lower.
 static inline void skx_sum_left(
-    const hist_bin_t *SKX_RESTRICT bins, int n_bins, hist_bin_t more, hist_bin_t *sum,
+    const hist_bin_t *SKX_RESTRICT bins, int n_bins, hist_bin_t *sum,
     skx_left_t *SKX_RESTRICT left) {
-    int64_t gradients = sum->sum_gradients + more.sum_gradients;
-    int64_t hessians = sum->sum_hessians + more.sum_hessians;
-    int64_t n_samples = sum->n_samples + more.n_samples;
+    int64_t gradients = sum->sum_gradients;
+    int64_t hessians = sum->sum_hessians;
+    int64_t n_samples = sum->n_samples;
     for (int i = 0; i < n_bins; ++i) {
-        gradients += bins[i].sum_gradients;
-        hessians += bins[i].sum_hessians;
-        n_samples += bins[i].n_samples;
-        left->gradients[i] = gradients;
-        left->hessians[i] = hessians;
-        // All ones for an empty bin, without a branch.
-        left->n_samples[i] = n_samples | -(int64_t)(bins[i].n_samples == 0);
+        left->gradients[i] = gradients += bins[i].sum_gradients;
+        left->hessians[i] = hessians += bins[i].sum_hessians;
+        left->n_samples[i] = n_samples += bins[i].n_samples;
     }
-    sum->sum_gradients = gradients - more.sum_gradients;
-    sum->sum_hessians = hessians - more.sum_hessians;
-    sum->n_samples = n_samples - more.n_samples;
+    sum->sum_gradients = gradients;
+    sum->sum_hessians = hessians;
+    sum->n_samples = n_samples;
+}
+
+// Move missing values to the left of each cut. INOUT: left. They are not parted from all
+// others here: that is a cut behind the last bin.
+static inline void skx_add_missing(
+    hist_bin_t missing, int n, skx_left_t *SKX_RESTRICT left) {
+    for (int i = 0; i < n; ++i) {
+        const int64_t is_empty = -(int64_t)(left->n_samples[i] == 0);
+        left->gradients[i] += missing.sum_gradients;
+        left->hessians[i] += missing.sum_hessians;
+        left->n_samples[i] = (left->n_samples[i] + missing.n_samples) | is_empty;
+    }
 }
 
 // The same of the occupied ones of the first n_bins bins, at most SKX_BINS_AT_A_TIME.
 // OUT: left and places, the bin of each. Returns how many.
 static inline int skx_sum_left_of_few(
-    const hist_bin_t *bins, const skx_occupied_t *occupied, int n_bins, hist_bin_t more,
+    const hist_bin_t *bins, const skx_occupied_t *occupied, int n_bins,
     skx_left_t *left, int32_t *places) {
+    hist_bin_t sum = {0, 0, 0};
     int n = 0;
     for (int part = 0; part < OCCUPIED_PARTS; ++part) {
         for (uint64_t bits = occupied->bits[part]; bits != 0; bits &= bits - 1) {
             const int b = part * 64 + skx_find_lowest_bit(bits);
             if (b >= n_bins) return n;
-            more.sum_gradients += bins[b].sum_gradients;
-            more.sum_hessians += bins[b].sum_hessians;
-            more.n_samples += bins[b].n_samples;
-            left->gradients[n] = more.sum_gradients;
-            left->hessians[n] = more.sum_hessians;
-            left->n_samples[n] = more.n_samples;
+            left->gradients[n] = sum.sum_gradients += bins[b].sum_gradients;
+            left->hessians[n] = sum.sum_hessians += bins[b].sum_hessians;
+            left->n_samples[n] = sum.n_samples += bins[b].n_samples;
             places[n++] = b;
         }
     }
@@ -122,6 +132,43 @@ SKX_CLONES static double skx_compute_plain_gains(
     double *SKX_RESTRICT gains) {
     if (node->l2 == 0) return skx_compute_gains(node, left, n, gains, 0);
     return skx_compute_gains(node, left, n, gains, 1);
+}
+
+// The number before a gain, 0 before 0.
+static inline double skx_find_before(double gain) {
+    return gain > 0 ? skx_from_bits(skx_bits(gain) - 1) : 0;
+}
+
+// Whether any cut may gain more than `gain` >= 0: what `skx_compute_gains` finds out,
+// generously and without a division, which most features of a node do not come to.
+SKX_CLONES static bool skx_may_gain_more(
+    const skx_plain_t *node, const skx_left_t *left, int n, double gain) {
+    const double gradient_unit = node->gradient_unit;
+    const double hessian_unit = node->hessian_unit;
+    const double l2 = node->l2;
+    const int64_t sum_gradients = node->sum_gradients;
+    const int64_t sum_hessians = node->sum_hessians;
+    const int64_t min_samples = node->min_samples_leaf;
+    const int64_t max_samples = node->n_samples - min_samples;
+    const double sum_curvatures =
+        ((double)sum_hessians * hessian_unit + 2 * l2) * (1 - SKX_GENEROSITY);
+    skx_u64 may = 0;
+    for (int i = 0; i < n; ++i) {
+        const double left_gradient = (double)left->gradients[i] * gradient_unit;
+        const double right_gradient =
+            (double)(sum_gradients - left->gradients[i]) * gradient_unit;
+        const double left_curvature = (double)left->hessians[i] * hessian_unit + l2;
+        const double right_curvature =
+            (double)(sum_hessians - left->hessians[i]) * hessian_unit + l2;
+        const double cross =
+            left_gradient * right_curvature - right_gradient * left_curvature;
+        may |= skx_mask(left->n_samples[i] >= min_samples) &
+               skx_mask(left->n_samples[i] <= max_samples) &
+               skx_mask(
+                   cross * cross >=
+                   gain * (left_curvature * right_curvature * sum_curvatures));
+    }
+    return may != 0;
 }
 
 // A level of a category, and what it is sorted by.
