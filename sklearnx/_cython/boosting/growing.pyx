@@ -255,6 +255,7 @@ cdef class TreeGrower:
             or not fill_pool(
                 &self.histograms,
                 n_outputs * matrix.binned.offsets[n_features],
+                n_outputs * <int64_t> matrix.binned.n_sparse,
                 matrix.binned.n_columns,
                 histogram_budget,
             )

@@ -5,6 +5,7 @@ from sklearnx._cython.common.dtypes cimport (
     column_group_t,
     hist_bin_t,
     quantized_t,
+    sparse_note_t,
 )
 
 
@@ -28,7 +29,6 @@ cdef struct workspace_t:
     int64_t** words  # a slot: two for each bin of a column, zero between calls
     hist_bin_t** partial  # a slot but the first: a histogram
     skx_row_share_t* shares  # (n_units, n_slots) rows to be added
-    hist_bin_t* sparse_sums  # (n_sparse,) of rows that are added, default code apart
     uint8_t* sparse_wanted  # (n_sparse,)
 
 
@@ -40,12 +40,17 @@ cdef struct histogram_job_t:
     int64_t n_rows
     workspace_t* workspace
     hist_bin_t totals  # of these rows
-    const uint8_t* live  # (n_features,) which ones to sum; NULL: all
+    # (n_features,) which ones to sum; NULL: all. It is found out which sparse ones
+    # stay live: where `min_samples` rows have entries.
+    uint8_t* live
+    int64_t min_samples
     hist_bin_t* histogram
-    # Of a larger sibling: holds the parent's sums, from which those of sparse features
-    # are taken at once. NULL: none.
+    sparse_note_t* notes  # (n_sparse,)
+    # Of a larger sibling, which has the parent's sums: those of sparse features are
+    # taken from them at once. NULL: none.
     hist_bin_t* larger
-    int64_t min_samples  # not default ones, or `histogram` is not made for a feature
+    sparse_note_t* larger_notes
+    uint8_t* larger_live
     int n_slots
     int n_parts  # of the work
     int n_tasks  # as many, or a few more that are none
@@ -71,8 +76,9 @@ cdef void plan_histogram(
     int64_t n_rows,
     workspace_t* workspace,
     hist_bin_t totals,
-    const uint8_t* live,
+    uint8_t* live,
     hist_bin_t* histogram,
+    sparse_note_t* notes,
     int n_threads,
 ) noexcept nogil
 

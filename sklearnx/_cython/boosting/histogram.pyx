@@ -28,8 +28,12 @@ from sklearnx._cython.common.dtypes cimport (
     column_group_t,
     hist_bin_t,
     quantized_t,
+    sparse_note_t,
 )
-from sklearnx._cython.boosting.sparse_histogram cimport add_sparse_block
+from sklearnx._cython.boosting.sparse_histogram cimport (
+    add_sparse_block,
+    write_default_bin,
+)
 from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "row_shares.h" nogil:
@@ -126,11 +130,16 @@ def build(
         histogram_job_t job
         const uint32_t* all_rows = &rows[0] if rows.shape[0] > 0 else NULL
         int64_t* first_sum = &sums[0] if sums.shape[0] > 0 else NULL
+        sparse_note_t* notes = <sparse_note_t*> calloc(
+            matrix.binned.n_sparse + 1, sizeof(sparse_note_t)
+        )
         workspace_t* workspace = allocate_workspace(
             &matrix.binned,
             choose_n_slots(&matrix.binned, rows.shape[0], n_threads),
         )
-    if workspace == NULL:
+    if workspace == NULL or notes == NULL:
+        free_workspace(workspace)
+        free(notes)
         raise MemoryError()
     with nogil:
         plan_histogram(
@@ -143,11 +152,13 @@ def build(
             sum_rows(&quantized.quantized, all_rows, rows.shape[0]),
             NULL,
             <hist_bin_t*> first_sum,
+            notes,
             n_threads,
         )
         parallel_for(_add_rows, &job, job.n_tasks, n_threads)
         parallel_for(_finish_feature, &job, matrix.binned.n_used, n_threads)
         free_workspace(workspace)
+        free(notes)
     return histogram
 
 
@@ -196,15 +207,11 @@ cdef workspace_t* allocate_workspace(
     workspace.shares = <skx_row_share_t*> calloc(
         n_slots * max(binned.n_groups, binned.n_blocks) + 1, sizeof(skx_row_share_t)
     )
-    workspace.sparse_sums = <hist_bin_t*> calloc(
-        binned.n_sparse + 1, sizeof(hist_bin_t)
-    )
     workspace.sparse_wanted = <uint8_t*> calloc(binned.n_sparse + 1, sizeof(uint8_t))
     if (
         workspace.words == NULL
         or workspace.partial == NULL
         or workspace.shares == NULL
-        or workspace.sparse_sums == NULL
         or workspace.sparse_wanted == NULL
     ):
         free_workspace(workspace)
@@ -237,7 +244,6 @@ cdef void free_workspace(workspace_t* workspace) noexcept nogil:
     free(workspace.words)
     free(workspace.partial)
     free(workspace.shares)
-    free(workspace.sparse_sums)
     free(workspace.sparse_wanted)
     free(workspace)
 
@@ -262,8 +268,9 @@ cdef void plan_histogram(
     int64_t n_rows,
     workspace_t* workspace,
     hist_bin_t totals,
-    const uint8_t* live,
+    uint8_t* live,
     hist_bin_t* histogram,
+    sparse_note_t* notes,
     int n_threads,
 ) noexcept nogil:
     """Choose the tasks that sum `rows` in every bin of every live feature.
@@ -271,7 +278,7 @@ cdef void plan_histogram(
     IN: binned, quantized, rows (n_rows,) and their sums, live (n_features,) or NULL for
     all. `add_rows` must run for each of `n_tasks` tasks, then `finish_feature` for each
     stored feature; where there is one slot, for the features of a task as soon as that
-    is done. OUT, after that: histogram (offsets[n_features],).
+    is done. OUT, after that: histogram (offsets[n_features],), notes (n_sparse,).
     """
     cdef:
         bint by_block
@@ -284,6 +291,7 @@ cdef void plan_histogram(
     job.totals = totals
     job.live = live
     job.histogram = histogram
+    job.notes = notes
     job.larger = NULL
     job.uses_words = quantized.rows_per_flush >= MIN_ROWS_PER_FLUSH
     job.n_slots = 1
@@ -593,6 +601,13 @@ cdef bint finish_feature(
         int column = _column_of(binned, feature), n_bins = binned.n_bins[feature]
         hist_bin_t* bins = _bins_of_slot(job, feature, 0)
     if binned.storage[feature] == SPARSE_STORAGE:
+        write_default_bin(
+            binned,
+            feature,
+            job.totals,
+            &job.notes[binned.positions[feature]],
+            job.histogram,
+        )
         return False
     if _goes_to_words(job, column):
         if (

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
 
 from sklearnx._cython.boosting.histogram cimport skx_occupied_t
-from sklearnx._cython.common.dtypes cimport hist_bin_t
+from sklearnx._cython.common.dtypes cimport hist_bin_t, sparse_note_t
 
 cdef enum:
     MIN_HISTOGRAMS = 8  # whatever the budget
@@ -12,15 +12,22 @@ cdef enum:
 
 
 cdef bint fill_pool(
-    histogram_pool_t* pool, int64_t n_bins, int n_columns, int64_t budget
+    histogram_pool_t* pool,
+    int64_t n_bins,
+    int64_t n_notes,
+    int n_columns,
+    int64_t budget,
 ) noexcept nogil:
     """Begin with no histograms; return False if there is no memory left.
 
     `budget` is in bytes.
     """
     pool.n_bins = max(n_bins, 1)  # there may be no feature to split on
+    pool.n_notes = n_notes
     pool.n_bytes = (
-        pool.n_bins * sizeof(hist_bin_t) + n_columns * sizeof(skx_occupied_t)
+        pool.n_bins * sizeof(hist_bin_t)
+        + n_notes * sizeof(sparse_note_t)
+        + n_columns * sizeof(skx_occupied_t)
     )
     pool.n_used = pool.n_free = 0
     pool.max_histograms = <int> min(
@@ -67,11 +74,19 @@ cdef void release_histogram(
     histogram[0] = NULL
 
 
+cdef sparse_note_t* get_sparse_notes(
+    const histogram_pool_t* pool, hist_bin_t* histogram
+) noexcept nogil:
+    """Return the notes of the sparse features, (n_planes, n_sparse)."""
+    return <sparse_note_t*> (histogram + pool.n_bins)
+
+
 cdef skx_occupied_t* get_occupied(
     const histogram_pool_t* pool, hist_bin_t* histogram, int column
 ) noexcept nogil:
     """Return the note which bins of a narrow column have rows."""
-    return <skx_occupied_t*> (histogram + pool.n_bins) + column
+    cdef sparse_note_t* notes = get_sparse_notes(pool, histogram)
+    return <skx_occupied_t*> (notes + pool.n_notes) + column
 
 
 cdef bint is_over_budget(const histogram_pool_t* pool) noexcept nogil:

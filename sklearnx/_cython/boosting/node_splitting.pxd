@@ -33,6 +33,8 @@ cdef bint is_large_enough(
     const splitter_t* splitter, const grown_node_t* node
 ) noexcept nogil
 
+cdef bint may_bound_gains(const splitter_t* splitter) noexcept nogil
+
 cdef void find_node_split(
     const splitter_t* splitter,
     const grown_node_t* node,
@@ -40,6 +42,7 @@ cdef void find_node_split(
     int feature,
     const skx_occupied_t* occupied,
     double least_gain,
+    double* bound,
     split_t* split,
 ) noexcept nogil
 

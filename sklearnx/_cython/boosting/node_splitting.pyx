@@ -119,6 +119,16 @@ cdef bint is_large_enough(
     return True
 
 
+cdef bint may_bound_gains(const splitter_t* splitter) noexcept nogil:
+    """Return whether `find_node_split` knows bounds of the gains of numeric features."""
+    return (
+        splitter.vector == NULL
+        and splitter.shared == NULL
+        and splitter.criterion.is_plain
+        and not splitter.criterion.extra_trees
+    )
+
+
 cdef void find_node_split(
     const splitter_t* splitter,
     const grown_node_t* node,
@@ -126,13 +136,15 @@ cdef void find_node_split(
     int feature,
     const skx_occupied_t* occupied,
     double least_gain,
+    double* bound,
     split_t* split,
 ) noexcept nogil:
     """Find the best split of a node on `feature`; its gain is 0 if there is none.
 
     IN: parent, what gains need of the node; occupied, its bins that have rows, or NULL
-    where that is not known; least_gain, of a split that is worth finding. OUT: split,
-    which is not complete; its feature is -1 if memory ran out.
+    where that is not known; least_gain, of a split that is worth finding. OUT: bound,
+    as `find_split` has it, if it is asked for; split, which is not complete; its
+    feature is -1 if memory ran out.
     """
     if splitter.vector != NULL:
         find_vector_split(
@@ -153,6 +165,7 @@ cdef void find_node_split(
             feature,
             occupied,
             least_gain,
+            bound,
             split,
         )
 

@@ -13,6 +13,7 @@ A histogram has a plane of bins for each output, built one after another; a feat
 searched once its last plane is there.
 """
 
+from libc.math cimport HUGE_VAL
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -41,22 +42,31 @@ from sklearnx._cython.boosting.histogram cimport (
 from sklearnx._cython.boosting.histogram_pool cimport (
     acquire_histogram,
     get_occupied,
+    get_sparse_notes,
     histogram_pool_t,
 )
 from sklearnx._cython.boosting.node_splitting cimport (
     add_node_gains,
     complete_node_split,
     find_node_split,
+    may_bound_gains,
     splitter_t,
 )
 from sklearnx._cython.boosting.nodes cimport get_outputs, grown_node_t
-from sklearnx._cython.boosting.splitting cimport describe_parent, parent_t, totals_t
+from sklearnx._cython.boosting.sparse_histogram cimport write_default_bin
+from sklearnx._cython.boosting.splitting cimport (
+    criterion_t,
+    describe_parent,
+    parent_t,
+    totals_t,
+)
 from sklearnx._cython.common.dtypes cimport (
     NARROW_STORAGE,
     binned_t,
     hist_bin_t,
     quantized_t,
     sparse_block_t,
+    sparse_note_t,
     split_t,
 )
 from sklearnx._cython.common.threads cimport parallel_for
@@ -69,7 +79,19 @@ cdef extern from "best_gain.h" nogil:
     double skx_get_best_gain(const skx_best_gain_t* best) noexcept
     void skx_raise_best_gain(skx_best_gain_t* best, double gain) noexcept
 
+cdef extern from "gain_bounds.h" nogil:
+    ctypedef struct skx_drift_t:
+        pass
+
+    void skx_describe_drift(
+        hist_bin_t child, hist_bin_t parent, double gradient_unit, double hessian_unit,
+        double l2, skx_drift_t* drift,
+    ) noexcept
+    double skx_drift_note(const skx_drift_t* drift, sparse_note_t* note) noexcept
+    double skx_find_deviation(double gain) noexcept
+
 cdef extern from "histogram_kernels.h" nogil:
+    void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
     void skx_subtract_bins(
         hist_bin_t* bins, const hist_bin_t* less, int64_t n_bins
     ) noexcept
@@ -89,7 +111,8 @@ cdef enum:
 cdef struct job_t:
     const search_t* search
     const binned_t* binned
-    int64_t plane  # first bin of the output that rows are added of
+    int output  # that rows are added of
+    int64_t plane  # its first bin
     bint is_last_plane  # then all of them are there, and features can be searched
     histogram_job_t histogram  # of the first node that has rows to add, if any
     bint adds_rows
@@ -101,6 +124,8 @@ cdef struct job_t:
     # Best of each dense feature, and of each sparse block at the place of its first.
     split_t* splits[2]
     skx_best_gain_t best_gains[2]
+    bint bounds_gains  # of sparse features
+    skx_drift_t drift  # of the second node, which has notes of the parent
 
 
 cdef bint fill_search(
@@ -177,7 +202,27 @@ cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept n
             )
             _set_sums(totals, job.histogram.totals)
         parallel_for(_search_unit, &job, _count_units(job.binned), n_threads)
+        if is_root:
+            _write_default_bins(&job, node)
     return True
+
+
+cdef void _write_default_bins(job_t* job, grown_node_t* root) noexcept nogil:
+    """Write those of all sparse features: a batch looks at the root before a search."""
+    cdef:
+        const binned_t* binned = job.binned
+        const sparse_note_t* notes = _get_notes(job, root)
+        int block, i, feature
+    for block in range(binned.n_sparse_blocks):
+        for i in range(binned.sparse_blocks[block].n_features):
+            feature = binned.sparse_blocks[block].features[i]
+            write_default_bin(
+                binned,
+                feature,
+                _get_sums(root, job.output),
+                &notes[binned.positions[feature]],
+                root.histogram + job.plane,
+            )
 
 
 cdef bint copy_histogram(
@@ -235,12 +280,15 @@ cdef bint search_children(
     if smaller.histogram == NULL:
         return False
     _allow_features(&job)
+    if job.bounds_gains:
+        _describe_drift(&job)
     n_threads = _choose_n_threads(search, smaller.stop - smaller.start)
     for output in range(search.splitter.n_outputs):
         _plan_plane(&job, output, n_threads)
         if job.subtracts:
             job.histogram.larger = larger.histogram + job.plane
-            job.histogram.min_samples = search.splitter.criterion.min_samples_leaf
+            job.histogram.larger_notes = _get_notes(&job, larger)
+            job.histogram.larger_live = larger.live
         if job.histogram.n_slots == 1:
             parallel_for(_add_rows_and_search, &job, job.histogram.n_tasks, n_threads)
         else:
@@ -256,8 +304,13 @@ cdef void _start_job(
     cdef int i
     job.search = search
     job.binned = search.splitter.binned
+    job.output = 0
+    job.plane = 0
     job.is_last_plane = False
     job.adds_rows = job.subtracts = False
+    job.bounds_gains = job.binned.n_sparse > 0 and may_bound_gains(
+        search.splitter
+    )
     job.finished = -1
     job.nodes[0] = first
     job.nodes[1] = second
@@ -285,16 +338,29 @@ cdef void _allow_features(job_t* job) noexcept nogil:
             draw_features(search.rules, node.totals.node_idx, job.allowed[i])
 
 
+cdef void _describe_drift(job_t* job) noexcept nogil:
+    """Write what parts the second node from its parent."""
+    cdef:
+        const criterion_t* criterion = &job.search.splitter.criterion
+        hist_bin_t child = _get_sums(job.nodes[1], 0)
+        hist_bin_t parent = child
+    skx_add_bin(&parent, _get_sums(job.nodes[0], 0))
+    skx_describe_drift(
+        child,
+        parent,
+        criterion.gradient_unit,
+        criterion.hessian_unit,
+        criterion.l2_regularization,
+        &job.drift,
+    )
+
+
 cdef void _plan_plane(job_t* job, int output, int n_threads) noexcept nogil:
     """Plan the sums of the first node's rows in the plane of an output."""
     cdef:
         const search_t* search = job.search
-        const grown_node_t* node = job.nodes[0]
-        const totals_t* totals = &get_outputs(node)[output]
-        hist_bin_t sums
-    sums.sum_gradients = totals.sum_gradients
-    sums.sum_hessians = totals.sum_hessians
-    sums.n_samples = totals.n_samples
+        grown_node_t* node = job.nodes[0]
+    job.output = output
     job.plane = output * job.binned.offsets[job.binned.n_features]
     job.is_last_plane = output == search.splitter.n_outputs - 1
     plan_histogram(
@@ -304,10 +370,30 @@ cdef void _plan_plane(job_t* job, int output, int n_threads) noexcept nogil:
         node.rows,
         node.stop - node.start,
         search.workspace,
-        sums,
+        _get_sums(node, output),
         node.live,
         node.histogram + job.plane,
+        _get_notes(job, node),
         n_threads,
+    )
+    job.histogram.min_samples = search.splitter.criterion.min_samples_leaf
+
+
+cdef hist_bin_t _get_sums(const grown_node_t* node, int output) noexcept nogil:
+    cdef:
+        const totals_t* totals = &get_outputs(node)[output]
+        hist_bin_t sums
+    sums.sum_gradients = totals.sum_gradients
+    sums.sum_hessians = totals.sum_hessians
+    sums.n_samples = totals.n_samples
+    return sums
+
+
+cdef sparse_note_t* _get_notes(const job_t* job, grown_node_t* node) noexcept nogil:
+    """Return the notes of the sparse features, of the output that is dealt with."""
+    return (
+        get_sparse_notes(job.search.histograms, node.histogram)
+        + job.output * <int64_t> job.binned.n_sparse
     )
 
 
@@ -361,27 +447,6 @@ cdef void _search_unit(void* context, int unit) noexcept nogil:
         _search_dense(job, binned.dense[unit])
     else:
         _search_block(job, &binned.sparse_blocks[unit - binned.n_dense])
-
-
-cdef void _search_dense(job_t* job, int feature) noexcept nogil:
-    cdef:
-        int i
-        split_t* best[2]
-    for i in range(2):
-        best[i] = job.splits[i] + feature
-    _search_feature(job, feature, False, best)
-
-
-cdef void _search_block(job_t* job, const sparse_block_t* block) noexcept nogil:
-    cdef:
-        int i
-        split_t* best[2]
-    for i in range(2):
-        best[i] = job.splits[i] + block.features[0]
-        if job.allowed[i] != NULL:
-            memset(best[i], 0, sizeof(split_t))
-    for i in range(block.n_features):
-        _search_feature(job, block.features[i], True, best)
 
 
 cdef skx_occupied_t* _get_occupied(
@@ -454,27 +519,19 @@ cdef void _subtract_feature(const job_t* job, int feature) noexcept nogil:
         _note_occupied(job, larger, feature)
 
 
-cdef void _search_feature(
-    job_t* job, int feature, bint is_sparse, split_t** best
-) noexcept nogil:
-    """Finish the histograms of a feature, and search them while they are warm.
-
-    OUT: best (2,), the splits of each node; of a sparse feature they are kept unless
-    this one is better.
-    """
+cdef void _search_dense(job_t* job, int feature) noexcept nogil:
+    """Finish the histograms of a feature, and search them while they are warm."""
     cdef:
         const splitter_t* splitter = job.search.splitter
         grown_node_t* node
         # The children still have that of their parent.
         bint is_live = job.nodes[0].live == NULL or job.nodes[0].live[feature] != 0
         int i
-        split_t split
-        split_t* found
-    if not is_sparse:
-        if job.adds_rows and feature != job.finished:
-            _finish_feature(job, feature)
-        if job.subtracts and is_live:
-            _subtract_feature(job, feature)
+        split_t* split
+    if job.adds_rows and feature != job.finished:
+        _finish_feature(job, feature)
+    if job.subtracts and is_live:
+        _subtract_feature(job, feature)
     # What is live is found once, when all planes are there.
     if not is_live or not job.is_last_plane:
         return
@@ -490,7 +547,7 @@ cdef void _search_feature(
         if splitter.shared != NULL:
             add_node_gains(splitter, node, feature)
             continue
-        found = &split if is_sparse else best[i]
+        split = job.splits[i] + feature
         find_node_split(
             splitter,
             node,
@@ -498,11 +555,10 @@ cdef void _search_feature(
             feature,
             _get_occupied(job, node, feature),
             skx_get_best_gain(&job.best_gains[i]),
-            found,
+            NULL,
+            split,
         )
-        skx_raise_best_gain(&job.best_gains[i], found.gain)
-        if is_sparse and (split.feature < 0 or split.gain > best[i].gain):
-            best[i][0] = split
+        skx_raise_best_gain(&job.best_gains[i], split.gain)
 
 
 cdef inline bint _could_be_split(
@@ -523,6 +579,70 @@ cdef inline bint _could_be_split(
         - node.histogram[binned.offsets[feature] + default_code].n_samples
         >= splitter.criterion.min_samples_leaf
     )
+
+
+cdef void _search_block(job_t* job, const sparse_block_t* block) noexcept nogil:
+    """Search sparse features, whose bins are there; keep the best of all of them."""
+    cdef:
+        int i, j
+        split_t* best
+    for i in range(2):
+        if job.nodes[i] == NULL or job.allowed[i] == NULL:
+            continue
+        best = job.splits[i] + block.features[0]
+        memset(best, 0, sizeof(split_t))
+        for j in range(block.n_features):
+            if job.nodes[i].live[block.features[j]]:
+                _search_sparse(job, i, block.features[j], best)
+
+
+cdef void _search_sparse(
+    job_t* job, int i, int feature, split_t* best
+) noexcept nogil:
+    """Search a live feature of a node. INOUT: best, of those before."""
+    cdef:
+        const splitter_t* splitter = job.search.splitter
+        grown_node_t* node = job.nodes[i]
+        sparse_note_t* note = (
+            _get_notes(job, node) + job.binned.positions[feature]
+        )
+        double least_gain = skx_get_best_gain(&job.best_gains[i])
+        double bound = HUGE_VAL
+        split_t split
+    # Whether or not it is searched, lest the note be that of a node further up.
+    if job.bounds_gains and job.subtracts and i == 1:
+        bound = skx_drift_note(&job.drift, note)
+    if not job.allowed[i][feature]:
+        return
+    if bound < least_gain or bound <= splitter.criterion.min_split_gain:
+        return
+    write_default_bin(
+        job.binned,
+        feature,
+        _get_sums(node, job.output),
+        note,
+        node.histogram + job.plane,
+    )
+    if not job.is_last_plane:
+        return
+    if splitter.shared != NULL:
+        add_node_gains(splitter, node, feature)
+        return
+    find_node_split(
+        splitter,
+        node,
+        &job.parents[i],
+        feature,
+        NULL,
+        least_gain,
+        &bound if job.bounds_gains else NULL,
+        &split,
+    )
+    if job.bounds_gains:
+        note.deviation = skx_find_deviation(bound)
+    skx_raise_best_gain(&job.best_gains[i], split.gain)
+    if split.feature < 0 or split.gain > best.gain:
+        best[0] = split
 
 
 # ---- the best of all features --------------------------------------------------------

@@ -11,10 +11,10 @@
 
 enum { SKX_ENTRY_CODE_BITS = 8, SKX_ENTRY_CODE_MASK = 255 };
 
-template <bool takes>
+template <bool takes, bool sums>
 static void skx_walk_entries(
     const sparse_block_t *block, const quantized_t *quantized, const uint32_t *rows,
-    int64_t n_rows, const uint8_t *wanted, hist_bin_t *histogram, hist_bin_t *sums) {
+    int64_t n_rows, const uint8_t *wanted, hist_bin_t *histogram, sparse_note_t *notes) {
     const int n_words = quantized->n_words;
     for (int64_t i = 0; i < n_rows; ++i) {
         const int64_t row = rows[i];
@@ -32,23 +32,31 @@ static void skx_walk_entries(
             } else {
                 skx_add_bin(bin, value);
             }
-            skx_add_bin(sums + feature, value);
+            if (sums) skx_add_bin(&notes[feature].entries, value);
         }
     }
 }
 
-// Add rows to the bins of wanted features of a block, and to the sums of these features.
+// Add rows to the bins of wanted features of a block, and, if any are given, to the notes
+// of these features.
 static inline void skx_add_entries(
     const sparse_block_t *block, const quantized_t *quantized, const uint32_t *rows,
-    int64_t n_rows, const uint8_t *wanted, hist_bin_t *histogram, hist_bin_t *sums) {
-    skx_walk_entries<false>(block, quantized, rows, n_rows, wanted, histogram, sums);
+    int64_t n_rows, const uint8_t *wanted, hist_bin_t *histogram, sparse_note_t *notes) {
+    if (notes) {
+        skx_walk_entries<false, true>(
+            block, quantized, rows, n_rows, wanted, histogram, notes);
+    } else {
+        skx_walk_entries<false, false>(
+            block, quantized, rows, n_rows, wanted, histogram, notes);
+    }
 }
 
-// The same, but take the rows from the bins.
+// Take rows from the bins, and add them to the notes.
 static inline void skx_take_entries(
     const sparse_block_t *block, const quantized_t *quantized, const uint32_t *rows,
-    int64_t n_rows, const uint8_t *wanted, hist_bin_t *histogram, hist_bin_t *sums) {
-    skx_walk_entries<true>(block, quantized, rows, n_rows, wanted, histogram, sums);
+    int64_t n_rows, const uint8_t *wanted, hist_bin_t *histogram, sparse_note_t *notes) {
+    skx_walk_entries<true, true>(
+        block, quantized, rows, n_rows, wanted, histogram, notes);
 }
 
 // Split rows in two by a sparse feature, in order: as skx_split_rows. goes_left: 0 or 1

@@ -117,6 +117,7 @@ cdef void find_split(
     int feature,
     const skx_occupied_t* occupied,
     double least_gain,
+    double* bound,
     split_t* split,
 ) noexcept nogil
 

@@ -98,7 +98,7 @@ cdef extern from "splitting_kernels.h" nogil:
     double skx_compute_plain_gains(
         const skx_plain_t* node, const skx_left_t* left, int n, double* gains
     ) noexcept
-    bint skx_may_gain_more(
+    double skx_bound_gains(
         const skx_plain_t* node, const skx_left_t* left, int n, double gain
     ) noexcept
     double skx_find_before(double gain) noexcept
@@ -247,6 +247,7 @@ def find(
         feature,
         &occupied if passes_over else NULL,
         least_gain,
+        NULL,
         &split,
     )
     if split.feature < 0 or not write_left_levels(
@@ -503,15 +504,19 @@ cdef void find_split(
     int feature,
     const skx_occupied_t* occupied,
     double least_gain,
+    double* bound,
     split_t* split,
 ) noexcept nogil:
     """Find the best split of a node on `feature`; its gain is 0 if there is none.
 
     IN: histogram (of the whole node); occupied, bins of the feature that have rows, or
     NULL where that is not known; least_gain, of a split that is worth finding. OUT:
-    split, without the values of the children.
+    bound, of the gains of all splits, were nothing taken off by l2, NULL where that is
+    not asked for; split, without the values of the children.
     """
     cdef const hist_bin_t* bins = histogram + binned.offsets[feature]
+    if bound != NULL:
+        bound[0] = INFINITY
     memset(split, 0, sizeof(split_t))
     split.feature = feature
     # To be exceeded.
@@ -526,7 +531,7 @@ cdef void find_split(
         _find_numeric_split(binned, criterion, totals, parent, bins, feature, split)
     else:
         _find_plain_split(
-            binned, criterion, totals, parent, bins, feature, occupied, split
+            binned, criterion, totals, parent, bins, feature, occupied, bound, split
         )
     if split.left_n_samples == 0:
         split.gain = 0
@@ -780,19 +785,30 @@ cdef void _find_numeric_split(
 
 
 cdef int _find_best_cut(
-    const skx_plain_t* node, const skx_left_t* left, int n, double* gain
+    const skx_plain_t* node,
+    const skx_left_t* left,
+    int n,
+    double* gain,
+    double* bound,
 ) noexcept nogil:
     """Return the first of the best cuts if it gains more than `gain`, else -1.
 
-    INOUT: gain.
+    INOUT: gain; bound, raised to that of these cuts, if it is not NULL.
     """
     cdef:
         int i = 0
         double best
         double[256] gains  # SKX_BINS_AT_A_TIME
-    if gain[0] > 0 and not skx_may_gain_more(node, left, n, gain[0]):
-        return -1
+    if gain[0] > 0:
+        best = skx_bound_gains(node, left, n, gain[0])
+        if best <= gain[0]:
+            if bound != NULL:
+                bound[0] = max(bound[0], best)
+            return -1
     best = skx_compute_plain_gains(node, left, n, gains)
+    if bound != NULL:
+        # Of twice the best, lest what l2 takes off matters.
+        bound[0] = max(bound[0], skx_bound_gains(node, left, n, 2 * best))
     if not best > gain[0]:
         return -1
     gain[0] = best
@@ -809,11 +825,12 @@ cdef void _find_plain_split(
     const hist_bin_t* bins,
     int feature,
     const skx_occupied_t* occupied,
+    double* bound,
     split_t* split,
 ) noexcept nogil:
     """Do what `_find_numeric_split` does for the plain gain, many bins at a time.
 
-    IN: occupied, as of `find_split`; other bins are passed over.
+    IN: occupied, as of `find_split`; other bins are passed over. OUT: bound.
     """
     cdef:
         int n_bins = binned.n_bins[feature], start = 0, n, n_left, cut, other
@@ -826,6 +843,8 @@ cdef void _find_plain_split(
         int32_t[256] places  # SKX_BINS_AT_A_TIME
     describe_plain(criterion, totals, parent, &node)
     memset(&sum_left, 0, sizeof(hist_bin_t))
+    if bound != NULL:
+        bound[0] = 0
     while start < n_split_points:
         n = n_left = min(n_split_points - start, <int> SKX_BINS_AT_A_TIME)
         if occupied == NULL:
@@ -833,14 +852,14 @@ cdef void _find_plain_split(
         else:
             # Such a feature has no more bins than are taken at a time.
             n_left = skx_sum_left_of_few(bins, occupied, n, &left, places)
-        cut = _find_best_cut(&node, &left, n_left, &split.gain)
+        cut = _find_best_cut(&node, &left, n_left, &split.gain, bound)
         if cut >= 0:
             _take_cut(&left, cut, False, split)
         if has_missing:
             skx_add_missing(bins[n_bins], n_left, &left)
             # As good a one is taken too if it is behind a lower bin.
             gain = split.gain if cut < 0 else skx_find_before(split.gain)
-            other = _find_best_cut(&node, &left, n_left, &gain)
+            other = _find_best_cut(&node, &left, n_left, &gain, bound)
             if other >= 0 and (cut < 0 or gain > split.gain or other < cut):
                 cut = other
                 split.gain = gain

@@ -139,36 +139,52 @@ static inline double skx_find_before(double gain) {
     return gain > 0 ? skx_from_bits(skx_bits(gain) - 1) : 0;
 }
 
-// Whether any cut may gain more than `gain` >= 0: what `skx_compute_gains` finds out,
-// generously and without a division, which most features of a node do not come to.
-SKX_CLONES static bool skx_may_gain_more(
+// A bound of a gain as `skx_compute_gains` has it, as a ratio: it is generous, and with l2
+// nothing is taken off for that.
+typedef struct {
+    double numerator, denominator;
+} skx_ratio_t;
+
+SKX_INLINE skx_ratio_t
+skx_bound_gain(const skx_plain_t *node, const skx_left_t *left, int i) {
+    const double left_gradient = (double)left->gradients[i] * node->gradient_unit;
+    const double right_gradient =
+        (double)(node->sum_gradients - left->gradients[i]) * node->gradient_unit;
+    const double left_curvature =
+        (double)left->hessians[i] * node->hessian_unit + node->l2;
+    const double right_curvature =
+        (double)(node->sum_hessians - left->hessians[i]) * node->hessian_unit + node->l2;
+    const double cross =
+        left_gradient * right_curvature - right_gradient * left_curvature;
+    const double sum_curvatures = left_curvature + right_curvature;
+    return {
+        cross * cross * (1 + SKX_GENEROSITY),
+        left_curvature * right_curvature * sum_curvatures};
+}
+
+SKX_INLINE skx_u64
+skx_has_samples(const skx_plain_t *node, const skx_left_t *left, int i) {
+    return skx_mask(left->n_samples[i] >= node->min_samples_leaf) &
+           skx_mask(node->n_samples - left->n_samples[i] >= node->min_samples_leaf);
+}
+
+// A bound of the gains of all cuts, found without a division: `gain`, or this share of it,
+// or infinity. Most features of a node do not come to the gains themselves.
+#define SKX_SMALL_SHARE 0.125
+
+SKX_CLONES static double skx_bound_gains(
     const skx_plain_t *node, const skx_left_t *left, int n, double gain) {
-    const double gradient_unit = node->gradient_unit;
-    const double hessian_unit = node->hessian_unit;
-    const double l2 = node->l2;
-    const int64_t sum_gradients = node->sum_gradients;
-    const int64_t sum_hessians = node->sum_hessians;
-    const int64_t min_samples = node->min_samples_leaf;
-    const int64_t max_samples = node->n_samples - min_samples;
-    const double sum_curvatures =
-        ((double)sum_hessians * hessian_unit + 2 * l2) * (1 - SKX_GENEROSITY);
-    skx_u64 may = 0;
+    const skx_plain_t copy = *node;
+    const double small_gain = gain * SKX_SMALL_SHARE;
+    skx_u64 is_more = 0, is_not_small = 0;
     for (int i = 0; i < n; ++i) {
-        const double left_gradient = (double)left->gradients[i] * gradient_unit;
-        const double right_gradient =
-            (double)(sum_gradients - left->gradients[i]) * gradient_unit;
-        const double left_curvature = (double)left->hessians[i] * hessian_unit + l2;
-        const double right_curvature =
-            (double)(sum_hessians - left->hessians[i]) * hessian_unit + l2;
-        const double cross =
-            left_gradient * right_curvature - right_gradient * left_curvature;
-        may |= skx_mask(left->n_samples[i] >= min_samples) &
-               skx_mask(left->n_samples[i] <= max_samples) &
-               skx_mask(
-                   cross * cross >=
-                   gain * (left_curvature * right_curvature * sum_curvatures));
+        const skx_ratio_t bound = skx_bound_gain(&copy, left, i);
+        const skx_u64 has_samples = skx_has_samples(&copy, left, i);
+        is_more |= has_samples & skx_mask(!(bound.numerator < gain * bound.denominator));
+        is_not_small |=
+            has_samples & skx_mask(!(bound.numerator < small_gain * bound.denominator));
     }
-    return may != 0;
+    return is_more ? HUGE_VAL : is_not_small ? gain : small_gain;
 }
 
 // A level of a category, and what it is sorted by.

@@ -60,6 +60,12 @@ typedef struct {
     int64_t max_count;     // rows in the fullest bin of all of them
 } column_group_t;
 
+// What is known of a sparse feature in a node, beside the bins of its entries.
+typedef struct {
+    hist_bin_t entries;  // the sums of them all: the default code has what they lack
+    double deviation;    // at most, see gain_bounds.h
+} sparse_note_t;
+
 // Sparse features whose codes other than the default one are stored by row.
 typedef struct {
     const int64_t *starts;    // (n_rows + 1,) first entry of each row

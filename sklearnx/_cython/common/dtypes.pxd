@@ -35,6 +35,10 @@ cdef extern from "dtypes.h" nogil:
         const int32_t* features
         int64_t max_count
 
+    ctypedef struct sparse_note_t:
+        hist_bin_t entries
+        double deviation
+
     int NARROW_STORAGE
     int WIDE_STORAGE
     int SPARSE_STORAGE
