@@ -170,7 +170,7 @@ skx_has_samples(const skx_plain_t *node, const skx_left_t *left, int i) {
 
 // A bound of the gains of all cuts, found without a division: `gain`, or this share of it,
 // or infinity. Most features of a node do not come to the gains themselves.
-#define SKX_SMALL_SHARE 0.125
+#define SKX_SMALL_SHARE 0.25
 
 SKX_CLONES static double skx_bound_gains(
     const skx_plain_t *node, const skx_left_t *left, int n, double gain) {
