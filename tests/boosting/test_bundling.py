@@ -673,6 +673,7 @@ def grow_both(codes, n_bins, is_categorical=None, rows=None, n_threads=1, **opti
         {"min_samples_leaf": 1, "max_leaf_nodes": 0, "max_depth": 8},
         {"min_samples_leaf": 60, "max_leaf_nodes": 15},
         {"extra_trees": True},
+        {"l2_regularization": 0.05, "max_leaf_nodes": 150, "min_samples_leaf": 3},
         {"max_features": 0.3, "colsample_bytree": 0.5},
         # Of waiting nodes hardly any keeps its histogram.
         {"histogram_budget": 1, "max_leaf_nodes": 150, "min_samples_leaf": 3},

@@ -28,7 +28,26 @@ def find_in(bins, *, is_categorical=False, has_missing=None, **criterion):
     split = find(matrix, histogram, 0, **criterion)
     if len(bins) <= MAX_NARROW_BINS:
         check_same(split, find(matrix, histogram, 0, passes_over=True, **criterion))
+    if split is not None:
+        check_least_gain(split, matrix, histogram, criterion)
     return split
+
+
+def check_least_gain(split, matrix, histogram, criterion):
+    """A split is found if it gains enough, no other one if it does not."""
+    gain = split["gain"]
+    for least in (gain / 9, gain / 2, np.nextafter(gain, 0), gain):
+        found, bound = find(
+            matrix, histogram, 0, least_gain=least, returns_bound=True, **criterion
+        )
+        check_same(found, split)
+        assert bound >= gain
+    for least in (np.nextafter(gain, np.inf), 1.01 * gain, 5 * gain, 1e3 * gain):
+        found, bound = find(
+            matrix, histogram, 0, least_gain=least, returns_bound=True, **criterion
+        )
+        assert found is None
+        assert bound >= gain
 
 
 def check_same(split, other):

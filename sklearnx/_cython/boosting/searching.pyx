@@ -128,6 +128,64 @@ cdef struct job_t:
     skx_drift_t drift  # of the second node, which has notes of the parent
 
 
+def bound_gain(
+    double deviation,
+    child,
+    parent,
+    entries,
+    *,
+    double gradient_unit=1.0,
+    double hessian_unit=1.0,
+    double l2_regularization=0.0,
+):
+    """Bound what a sparse feature gains in a child that has all its entries.
+
+    Parameters
+    ----------
+    deviation : float
+        Of the parent, as `find_deviation` tells it from a bound of the gains there.
+    child, parent, entries : tuples of int
+        Sums of gradients, hessians and counts: of the nodes, and of those rows of
+        either that have another code than the default one.
+    gradient_unit, hessian_unit : float, default=1.0
+    l2_regularization : float, default=0.0
+
+    Returns
+    -------
+    bound : float
+        Of the gains in the child.
+    deviation : float
+        Of the child.
+    """
+    cdef:
+        skx_drift_t drift
+        sparse_note_t note
+        double bound
+    note.entries = _read_sums(entries)
+    note.deviation = deviation
+    skx_describe_drift(
+        _read_sums(child),
+        _read_sums(parent),
+        gradient_unit,
+        hessian_unit,
+        l2_regularization,
+        &drift,
+    )
+    bound = skx_drift_note(&drift, &note)
+    return bound, note.deviation
+
+
+def find_deviation(double bound):
+    """Return the deviation of a feature of which no split gains more than `bound`."""
+    return skx_find_deviation(bound)
+
+
+cdef hist_bin_t _read_sums(sums):
+    cdef hist_bin_t bin_
+    bin_.sum_gradients, bin_.sum_hessians, bin_.n_samples = sums
+    return bin_
+
+
 cdef bint fill_search(
     search_t* search,
     const splitter_t* splitter,

@@ -147,6 +147,7 @@ def find(
     int32_t node_idx=0,
     bint passes_over=False,
     double least_gain=0.0,
+    bint returns_bound=False,
 ):
     """Find the best split of a node on one feature.
 
@@ -182,11 +183,14 @@ def find(
         Whether to pass over bins without rows, of a narrow feature.
     least_gain : float, default=0.0
         Of a split that is worth finding.
+    returns_bound : bool, default=False
 
     Returns
     -------
     split : dict or None
         The fields of `split_t`, and `goes_left`: for each code whether it goes left.
+    bound : float
+        If asked for: of the gains of all splits, were nothing taken off by l2.
     """
     cdef:
         const int64_t[::1] sums = histogram.view(np.int64)
@@ -198,6 +202,7 @@ def find(
         parent_t parent
         split_t split
         int64_t bin_idx
+        double bound = 0
         skx_occupied_t occupied
     if monotonic_cst is not None:
         constraints = monotonic_cst
@@ -247,17 +252,18 @@ def find(
         feature,
         &occupied if passes_over else NULL,
         least_gain,
-        NULL,
+        &bound if returns_bound else NULL,
         &split,
     )
     if split.feature < 0 or not write_left_levels(
         &matrix.binned, &criterion, &totals, bins, &split, &goes_left[0]
     ):
         raise MemoryError()
-    if split.gain <= 0:
-        return None
-    set_child_values(&criterion, &totals, &parent, &split)
-    return {**split, "goes_left": np.asarray(goes_left)}
+    found = None
+    if split.gain > 0:
+        set_child_values(&criterion, &totals, &parent, &split)
+        found = {**split, "goes_left": np.asarray(goes_left)}
+    return (found, bound) if returns_bound else found
 
 
 cdef void set_restraints(
