@@ -120,7 +120,7 @@ cdef bint is_large_enough(
 
 
 cdef bint may_bound_gains(const splitter_t* splitter) noexcept nogil:
-    """Return whether `find_node_split` knows bounds of the gains of numeric features."""
+    """Return whether `find_node_split` bounds the gains of numeric features."""
     return (
         splitter.vector == NULL
         and splitter.shared == NULL

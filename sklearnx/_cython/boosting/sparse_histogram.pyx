@@ -91,9 +91,7 @@ cdef void _take_from_larger(
     OUT: notes, the sums of the rows. INOUT: wanted, which features were live in the
     parent, then those that are in the smaller child.
     """
-    cdef:
-        int i, feature
-        hist_bin_t* larger_entries
+    cdef int i, feature
     # Of the planes behind the first, features that only one child can be split on.
     for i in range(block.n_features):
         wanted[i] |= job.larger_live[block.features[i]]
