@@ -39,7 +39,7 @@ def test_bounds_of_generations(n_bins, l2_regularization):
         "l2_regularization": l2_regularization,
     }
     ratios = []
-    for case in range(80):
+    for _ in range(80):
         slope = rng.normal() * rng.choice([0, 0.1, 2])
         bins = np.stack(
             [draw_rows(rng, rng.integers(0, 9), slope) for _ in range(n_bins + 1)]
@@ -52,7 +52,7 @@ def test_bounds_of_generations(n_bins, l2_regularization):
         gain, _ = find_in(bins, 0.0, **allowed)
         _, bound = find_in(bins, gain * rng.choice([0.5, 2, 10, 100]), **allowed)
         deviation = find_deviation(bound)
-        for _ in range(4):
+        for _generation in range(4):
             parent = bins.sum(axis=0)
             # Rows without entries leave.
             n_leaving = rng.integers(1, max(bins[default, 2] // 2, 2))
