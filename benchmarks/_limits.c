@@ -99,6 +99,16 @@ int64_t gather_rows(
     return sum;
 }
 
+// Sparse histogram: for each entry a bin of three sums is read, added to and written.
+void add_to_bins(const uint32_t *restrict entries, int64_t n, int64_t *restrict bins) {
+    for (int64_t i = 0; i < n; ++i) {
+        int64_t *bin = bins + 3 * entries[i];
+        bin[0] += i;
+        bin[1] += 1;
+        bin[2] += 1;
+    }
+}
+
 // Bins of two children: words unpacked into the bins of one, those taken from the bins
 // of the other, and both read.
 int64_t unpack_and_subtract(

@@ -13,11 +13,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
 
 from benchmarks._data import make_events
 from benchmarks._limits import NoCompilerError, load_limits, to_pointer
 from benchmarks._table import find_versions, format_table, format_versions
 from benchmarks._timing import run_interleaved
+from sklearnx._boosting.binning import BinMapper
+from sklearnx._boosting.encoding import Table
 from sklearnx._cython.boosting import (
     binning,
     histogram,
@@ -35,6 +38,8 @@ N_BINS = 255
 N_BINS_OF_SEARCH = 50_000
 # Nodes of few rows: what is left is the work on bins.
 N_FEATURES_OF_BINS, N_ROWS_OF_BINS = 256, 512
+# Text of documents of about a hundred words.
+N_ROWS_OF_TEXT, N_FEATURES_OF_TEXT, DENSITY_OF_TEXT = 1 << 14, 5000, 0.02
 # A sparse node has one row of so many.
 DENSITY = 16
 
@@ -123,6 +128,7 @@ def make_stages(n_rows):
         *make_binning_stages(problem),
         *make_gradient_stages(problem),
         *make_row_stages(problem),
+        *make_sparse_stages(),
         *make_bin_stages(),
         *make_leaf_stages(problem),
     ]
@@ -236,6 +242,34 @@ def make_row_stages(problem):
             "the same, or rows fetched",
             fetched,
         ),
+    ]
+
+
+def make_sparse_stages():
+    """Text, as it were: many features, of which a row has few."""
+    rng = np.random.default_rng(0)
+    n_rows, n_features = N_ROWS_OF_TEXT, N_FEATURES_OF_TEXT
+    text = sparse.random(
+        n_rows, n_features, DENSITY_OF_TEXT, format="csc", random_state=0
+    )
+    matrix = BinMapper().fit_transform(Table(n_rows, n_features, matrix=text))
+    quantized = QuantizedGradients(n_rows)
+    quantized.quantize(rng.normal(size=n_rows), rng.uniform(0.1, 0.25, n_rows), 1)
+    n_entries = len(matrix.entry_rows)
+    n_bins = int(matrix.offsets[-1])
+    bins = np.zeros(3 * n_bins, dtype=np.int64)
+    places = rng.integers(n_bins, size=n_entries).astype(np.uint32)
+    return [
+        Stage(
+            "histogram, sparse entries",
+            "entry",
+            n_entries,
+            partial(
+                histogram.build, matrix, quantized, np.arange(n_rows, dtype=np.uint32)
+            ),
+            "a bin read, added to and written",
+            [Limit(n_entries, "add_to_bins", places, n_entries, bins)],
+        )
     ]
 
 
