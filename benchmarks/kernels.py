@@ -253,8 +253,7 @@ def make_sparse_stages():
         n_rows, n_features, DENSITY_OF_TEXT, format="csc", random_state=0
     )
     matrix = BinMapper().fit_transform(Table(n_rows, n_features, matrix=text))
-    quantized = QuantizedGradients(n_rows)
-    quantized.quantize(rng.normal(size=n_rows), rng.uniform(0.1, 0.25, n_rows), 1)
+    quantized = make_random_gradients(rng, n_rows)
     n_entries = len(matrix.entry_rows)
     n_bins = int(matrix.offsets[-1])
     bins = np.zeros(3 * n_bins, dtype=np.int64)
@@ -327,9 +326,13 @@ def make_random_codes(rng):
         codes = rng.integers(N_BINS, size=n_rows).astype(np.int32)
         binning.map_levels(matrix, codes, feature)
     binning.fill_rows(matrix, binning.count_codes(matrix, 1), 1)
+    return matrix, make_random_gradients(rng, n_rows)
+
+
+def make_random_gradients(rng, n_rows):
     quantized = QuantizedGradients(n_rows)
     quantized.quantize(rng.normal(size=n_rows), rng.uniform(0.1, 0.25, n_rows), 1)
-    return matrix, quantized
+    return quantized
 
 
 def make_leaf_stages(problem):

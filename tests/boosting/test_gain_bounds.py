@@ -3,22 +3,14 @@
 import numpy as np
 import pytest
 
-from sklearnx._cython.boosting.matrix import BinnedMatrix
 from sklearnx._cython.boosting.searching import bound_gain, find_deviation
-from sklearnx._cython.boosting.splitting import find
-from tests.boosting.test_splitting import make_histogram
+from tests.boosting.test_splitting import find_in
 
 
-def find_in(bins, least_gain, **terms):
-    matrix = BinnedMatrix(1, [len(bins) - 1], [False])
-    matrix.has_missing[0] = True
-    split, bound = find(
-        matrix,
-        make_histogram(bins),
-        0,
-        least_gain=least_gain,
-        returns_bound=True,
-        **terms,
+def search(bins, least_gain, **terms):
+    """Return the best gain, 0 if there is none, and the bound of all gains."""
+    split, bound = find_in(
+        bins, has_missing=True, least_gain=least_gain, returns_bound=True, **terms
     )
     return 0.0 if split is None else split["gain"], bound
 
@@ -49,8 +41,8 @@ def test_bounds_of_generations(n_bins, l2_regularization):
         entries = bins.sum(axis=0) - bins[default]
         allowed = {**terms, "min_samples_leaf": int(rng.integers(1, 10))}
         # Some bounds are of a search that stopped short of the gains.
-        gain, _ = find_in(bins, 0.0, **allowed)
-        _, bound = find_in(bins, gain * rng.choice([0.5, 2, 10, 100]), **allowed)
+        gain, _ = search(bins, 0.0, **allowed)
+        _, bound = search(bins, gain * rng.choice([0.5, 2, 10, 100]), **allowed)
         deviation = find_deviation(bound)
         for _generation in range(4):
             parent = bins.sum(axis=0)
@@ -61,7 +53,7 @@ def test_bounds_of_generations(n_bins, l2_regularization):
             bound, deviation = bound_gain(
                 deviation, bins.sum(axis=0), parent, entries, **terms
             )
-            gain, _ = find_in(bins, 0.0, **allowed)
+            gain, _ = search(bins, 0.0, **allowed)
             assert bound >= gain
             if gain > 0:
                 ratios.append(bound / gain)
@@ -72,7 +64,7 @@ def test_bounds_of_generations(n_bins, l2_regularization):
 
 def test_of_the_same_rows_it_is_the_gain():
     bins = np.array([[-40, 900, 900], [30, 20, 20], [-10, 25, 25], [0, 0, 0]])
-    gain, _ = find_in(bins, 0.0)
+    gain, _ = search(bins, 0.0)
     deviation = find_deviation(gain)
     sums, entries = bins.sum(axis=0), bins[1:].sum(axis=0)
     bound, same = bound_gain(deviation, sums, sums, entries)

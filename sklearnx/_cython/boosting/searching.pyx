@@ -260,13 +260,13 @@ cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept n
             )
             _set_sums(totals, job.histogram.totals)
         parallel_for(_search_unit, &job, _count_units(job.binned), n_threads)
-        if is_root:
+        if is_root and search.splitter.shared != NULL:
             _write_default_bins(&job, node)
     return True
 
 
 cdef void _write_default_bins(job_t* job, grown_node_t* root) noexcept nogil:
-    """Write those of all sparse features: a batch looks at the root before a search."""
+    """Write those of all sparse features, for batches look at the root first."""
     cdef:
         const binned_t* binned = job.binned
         const sparse_note_t* notes = _get_notes(job, root)
@@ -338,7 +338,7 @@ cdef bint search_children(
     if smaller.histogram == NULL:
         return False
     _allow_features(&job)
-    if job.bounds_gains:
+    if job.bounds_gains and job.subtracts:
         _describe_drift(&job)
     n_threads = _choose_n_threads(search, smaller.stop - smaller.start)
     for output in range(search.splitter.n_outputs):

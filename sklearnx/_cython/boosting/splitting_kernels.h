@@ -81,43 +81,59 @@ static inline int skx_sum_left_of_few(
     return n;
 }
 
+// What gains are computed from, of one cut.
+typedef struct {
+    double left_hessian, right_hessian;
+    double left_curvature, right_curvature, sum_curvatures;
+    double left_cross, right_cross;
+} skx_cut_t;
+
+SKX_INLINE skx_cut_t
+skx_describe_cut(const skx_plain_t *node, const skx_left_t *left, int i) {
+    skx_cut_t cut;
+    const double left_gradient = (double)left->gradients[i] * node->gradient_unit;
+    const double right_gradient =
+        (double)(node->sum_gradients - left->gradients[i]) * node->gradient_unit;
+    cut.left_hessian = (double)left->hessians[i] * node->hessian_unit;
+    cut.right_hessian =
+        (double)(node->sum_hessians - left->hessians[i]) * node->hessian_unit;
+    cut.left_curvature = cut.left_hessian + node->l2;
+    cut.right_curvature = cut.right_hessian + node->l2;
+    cut.sum_curvatures = cut.left_curvature + cut.right_curvature;
+    cut.left_cross = left_gradient * cut.right_curvature;
+    cut.right_cross = right_gradient * cut.left_curvature;
+    return cut;
+}
+
+// A mask: whether both sides of a cut have enough rows.
+SKX_INLINE skx_u64
+skx_has_samples(const skx_plain_t *node, const skx_left_t *left, int i) {
+    return skx_mask(left->n_samples[i] >= node->min_samples_leaf) &
+           skx_mask(node->n_samples - left->n_samples[i] >= node->min_samples_leaf);
+}
+
 // `has_l2` is a constant where it is called: each case is a loop of its own.
 SKX_INLINE double skx_compute_gains(
     const skx_plain_t *node, const skx_left_t *left, int n, double *SKX_RESTRICT gains,
     int has_l2) {
-    const double gradient_unit = node->gradient_unit;
-    const double hessian_unit = node->hessian_unit;
-    const double l2 = node->l2, shrinkage = node->parent_loss * node->l2;
-    const double min_child_weight = node->min_child_weight;
-    const double rounding = node->rounding;
-    const int64_t sum_gradients = node->sum_gradients;
-    const int64_t sum_hessians = node->sum_hessians;
-    const int64_t min_samples = node->min_samples_leaf;
-    const int64_t max_samples = node->n_samples - min_samples;
+    const skx_plain_t copy = *node;  // to which nothing is stored
+    const double shrinkage = copy.parent_loss * copy.l2;
     int64_t largest = 0;
     for (int i = 0; i < n; ++i) {
-        const double left_gradient = (double)left->gradients[i] * gradient_unit;
-        const double right_gradient =
-            (double)(sum_gradients - left->gradients[i]) * gradient_unit;
-        const double left_hessian = (double)left->hessians[i] * hessian_unit;
-        const double right_hessian =
-            (double)(sum_hessians - left->hessians[i]) * hessian_unit;
-        const double left_curvature = left_hessian + l2;
-        const double right_curvature = right_hessian + l2;
-        const double sum_curvatures = left_curvature + right_curvature;
-        const double left_cross = left_gradient * right_curvature;
-        const double right_cross = right_gradient * left_curvature;
-        const double cross = left_cross - right_cross;
+        const skx_cut_t cut = skx_describe_cut(&copy, left, i);
+        const double cross = cut.left_cross - cut.right_cross;
         double gain =
-            cross * cross / (left_curvature * right_curvature * sum_curvatures);
-        if (has_l2) gain -= shrinkage / sum_curvatures;
+            cross * cross /
+            (cut.left_curvature * cut.right_curvature * cut.sum_curvatures);
+        if (has_l2) gain -= shrinkage / cut.sum_curvatures;
         const skx_u64 is_allowed =
-            skx_mask(left->n_samples[i] >= min_samples) &
-            skx_mask(left->n_samples[i] <= max_samples) &
-            skx_mask(left_hessian >= min_child_weight) &
-            skx_mask(right_hessian >= min_child_weight) &
+            skx_has_samples(&copy, left, i) &
+            skx_mask(cut.left_hessian >= copy.min_child_weight) &
+            skx_mask(cut.right_hessian >= copy.min_child_weight) &
             skx_mask(gain < HUGE_VAL) &
-            skx_mask(fabs(cross) > rounding * (fabs(left_cross) + fabs(right_cross)));
+            skx_mask(
+                fabs(cross) >
+                copy.rounding * (fabs(cut.left_cross) + fabs(cut.right_cross)));
         gains[i] = skx_select(is_allowed, gain, 0.0);
         const int64_t bits = (int64_t)skx_bits(gains[i]);
         largest = bits > largest ? bits : largest;
@@ -139,50 +155,25 @@ static inline double skx_find_before(double gain) {
     return gain > 0 ? skx_from_bits(skx_bits(gain) - 1) : 0;
 }
 
-// A bound of a gain as `skx_compute_gains` has it, as a ratio: it is generous, and with l2
-// nothing is taken off for that.
-typedef struct {
-    double numerator, denominator;
-} skx_ratio_t;
-
-SKX_INLINE skx_ratio_t
-skx_bound_gain(const skx_plain_t *node, const skx_left_t *left, int i) {
-    const double left_gradient = (double)left->gradients[i] * node->gradient_unit;
-    const double right_gradient =
-        (double)(node->sum_gradients - left->gradients[i]) * node->gradient_unit;
-    const double left_curvature =
-        (double)left->hessians[i] * node->hessian_unit + node->l2;
-    const double right_curvature =
-        (double)(node->sum_hessians - left->hessians[i]) * node->hessian_unit + node->l2;
-    const double cross =
-        left_gradient * right_curvature - right_gradient * left_curvature;
-    const double sum_curvatures = left_curvature + right_curvature;
-    return {
-        cross * cross * (1 + SKX_GENEROSITY),
-        left_curvature * right_curvature * sum_curvatures};
-}
-
-SKX_INLINE skx_u64
-skx_has_samples(const skx_plain_t *node, const skx_left_t *left, int i) {
-    return skx_mask(left->n_samples[i] >= node->min_samples_leaf) &
-           skx_mask(node->n_samples - left->n_samples[i] >= node->min_samples_leaf);
-}
-
 // A bound of the gains of all cuts, found without a division: `gain`, or this share of it,
-// or infinity. Most features of a node do not come to the gains themselves.
+// or infinity. It is generous, and with l2 nothing is taken off for that. Most features of
+// a node do not come to the gains themselves.
 #define SKX_SMALL_SHARE 0.25
 
 SKX_CLONES static double skx_bound_gains(
     const skx_plain_t *node, const skx_left_t *left, int n, double gain) {
-    const skx_plain_t copy = *node;
     const double small_gain = gain * SKX_SMALL_SHARE;
     skx_u64 is_more = 0, is_not_small = 0;
     for (int i = 0; i < n; ++i) {
-        const skx_ratio_t bound = skx_bound_gain(&copy, left, i);
-        const skx_u64 has_samples = skx_has_samples(&copy, left, i);
-        is_more |= has_samples & skx_mask(!(bound.numerator < gain * bound.denominator));
-        is_not_small |=
-            has_samples & skx_mask(!(bound.numerator < small_gain * bound.denominator));
+        const skx_cut_t cut = skx_describe_cut(node, left, i);
+        const double cross = cut.left_cross - cut.right_cross;
+        // A gain as a ratio.
+        const double numerator = cross * cross * (1 + SKX_GENEROSITY);
+        const double denominator =
+            cut.left_curvature * cut.right_curvature * cut.sum_curvatures;
+        const skx_u64 has_samples = skx_has_samples(node, left, i);
+        is_more |= has_samples & skx_mask(!(numerator < gain * denominator));
+        is_not_small |= has_samples & skx_mask(!(numerator < small_gain * denominator));
     }
     return is_more ? HUGE_VAL : is_not_small ? gain : small_gain;
 }
