@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int32_t, uint8_t
 
 from sklearnx._cython.boosting.features cimport feature_rules_t
 from sklearnx._cython.boosting.histogram cimport workspace_t
@@ -20,6 +20,7 @@ cdef struct search_t:
     int first_complete
     split_t* splits  # (2, n_features) of the nodes that are searched together
     uint8_t* allowed  # (2, n_features)
+    int32_t* wide  # (n_wide,) dense features that are searched by themselves
     int n_threads
 
 

@@ -11,6 +11,9 @@ feature or a block of sparse ones.
 
 A histogram has a plane of bins for each output, built one after another; a feature is
 searched once its last plane is there.
+
+Wide features, of hundreds or thousands of bins, take longer than all others together.
+They are put off to a job of their own, whose tasks are a feature and a child.
 """
 
 from libc.math cimport HUGE_VAL
@@ -62,6 +65,7 @@ from sklearnx._cython.boosting.splitting cimport (
 )
 from sklearnx._cython.common.dtypes cimport (
     NARROW_STORAGE,
+    WIDE_STORAGE,
     binned_t,
     hist_bin_t,
     quantized_t,
@@ -103,7 +107,7 @@ cdef extern from "histogram_kernels.h" nogil:
 cdef enum:
     # Work that a second thread is worth being woken for, in updates of a bin; a bin
     # that is gathered, subtracted and searched twice costs about as much as 8 of them.
-    MIN_UPDATES_FOR_THREADS = 1 << 15
+    MIN_UPDATES_FOR_THREADS = 1 << 13
     UPDATES_PER_BIN = 8
 
 
@@ -213,15 +217,41 @@ cdef bint fill_search(
     )
     search.splits = <split_t*> malloc(2 * binned.n_features * sizeof(split_t))
     search.allowed = <uint8_t*> malloc(2 * binned.n_features)
-    return (
-        search.workspace != NULL and search.splits != NULL and search.allowed != NULL
-    )
+    search.wide = <int32_t*> malloc((binned.n_wide + 1) * sizeof(int32_t))
+    if (
+        search.workspace == NULL
+        or search.splits == NULL
+        or search.allowed == NULL
+        or search.wide == NULL
+    ):
+        return False
+    _list_wide_features(search)
+    return True
 
 
 cdef void empty_search(search_t* search) noexcept nogil:
     free_workspace(search.workspace)
     free(search.splits)
     free(search.allowed)
+    free(search.wide)
+
+
+cdef void _list_wide_features(search_t* search) noexcept nogil:
+    """List those of most bins first, so that the others fill up what they leave."""
+    cdef:
+        const binned_t* binned = search.splitter.binned
+        int i, j, n_wide = 0
+        int32_t feature
+    for i in range(binned.n_dense):
+        feature = binned.dense[i]
+        if binned.storage[feature] != WIDE_STORAGE:
+            continue
+        j = n_wide
+        while j > 0 and binned.n_bins[search.wide[j - 1]] < binned.n_bins[feature]:
+            search.wide[j] = search.wide[j - 1]
+            j -= 1
+        search.wide[j] = feature
+        n_wide += 1
 
 
 # ---- nodes ---------------------------------------------------------------------------
@@ -259,7 +289,7 @@ cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept n
                 job.binned, job.histogram.histogram, search.first_complete
             )
             _set_sums(totals, job.histogram.totals)
-        parallel_for(_search_unit, &job, _count_units(job.binned), n_threads)
+        _search_units(&job, n_threads)
         if is_root and search.splitter.shared != NULL:
             _write_default_bins(&job, node)
     return True
@@ -312,9 +342,7 @@ cdef bint search_node(const search_t* search, grown_node_t* node) noexcept nogil
     _start_job(search, node, NULL, &job)
     job.is_last_plane = True
     _allow_features(&job)
-    parallel_for(
-        _search_unit, &job, _count_units(job.binned), _choose_n_threads(search, 0)
-    )
+    _search_units(&job, _choose_n_threads(search, 0))
     return _choose_splits(&job)
 
 
@@ -349,9 +377,10 @@ cdef bint search_children(
             job.histogram.larger_live = larger.live
         if job.histogram.n_slots == 1:
             parallel_for(_add_rows_and_search, &job, job.histogram.n_tasks, n_threads)
+            _search_wide_features(&job, n_threads)
         else:
             parallel_for(_add_rows, &job, job.histogram.n_tasks, n_threads)
-            parallel_for(_search_unit, &job, _count_units(job.binned), n_threads)
+            _search_units(&job, n_threads)
     return _choose_splits(&job)
 
 
@@ -474,6 +503,24 @@ cdef int _count_units(const binned_t* binned) noexcept nogil:
     return binned.n_dense + binned.n_sparse_blocks
 
 
+cdef void _search_units(job_t* job, int n_threads) noexcept nogil:
+    """Finish and search all features, whose rows are added."""
+    parallel_for(_search_unit, job, _count_units(job.binned), n_threads)
+    _search_wide_features(job, n_threads)
+
+
+cdef void _search_wide_features(job_t* job, int n_threads) noexcept nogil:
+    """Search the features that were put off, of each child by itself."""
+    cdef:
+        const splitter_t* splitter = job.search.splitter
+        int n_wide = job.binned.n_wide
+    if splitter.shared != NULL or splitter.vector != NULL:
+        # The children have the gains of a feature at the same place.
+        parallel_for(_search_wide_of_both, job, n_wide, n_threads)
+    else:
+        parallel_for(_search_wide, job, 2 * n_wide, n_threads)
+
+
 # ---- tasks ---------------------------------------------------------------------------
 
 
@@ -579,44 +626,64 @@ cdef void _subtract_feature(const job_t* job, int feature) noexcept nogil:
 
 cdef void _search_dense(job_t* job, int feature) noexcept nogil:
     """Finish the histograms of a feature, and search them while they are warm."""
-    cdef:
-        const splitter_t* splitter = job.search.splitter
-        grown_node_t* node
-        # The children still have that of their parent.
-        bint is_live = job.nodes[0].live == NULL or job.nodes[0].live[feature] != 0
-        int i
-        split_t* split
     if job.adds_rows and feature != job.finished:
         _finish_feature(job, feature)
-    if job.subtracts and is_live:
+    if job.binned.storage[feature] != WIDE_STORAGE:
+        _search_child(job, 0, feature)
+        _search_child(job, 1, feature)
+
+
+cdef void _search_wide(void* context, int task) noexcept nogil:
+    """Search a wide feature of a child: first those of the smaller, then the others."""
+    cdef:
+        job_t* job = <job_t*> context
+        int n_wide = job.binned.n_wide
+    _search_child(job, task // n_wide, job.search.wide[task % n_wide])
+
+
+cdef void _search_wide_of_both(void* context, int task) noexcept nogil:
+    cdef:
+        job_t* job = <job_t*> context
+        int feature = job.search.wide[task]
+    _search_child(job, 0, feature)
+    _search_child(job, 1, feature)
+
+
+cdef void _search_child(job_t* job, int i, int feature) noexcept nogil:
+    """Search a dense feature of one node, the first of which has its histogram."""
+    cdef:
+        const splitter_t* splitter = job.search.splitter
+        grown_node_t* node = job.nodes[i]
+        split_t* split
+    if node == NULL:
+        return
+    if node.live != NULL and not node.live[feature]:
+        return
+    if job.subtracts and i == 1:
         _subtract_feature(job, feature)
     # What is live is found once, when all planes are there.
-    if not is_live or not job.is_last_plane:
+    if not job.is_last_plane or job.allowed[i] == NULL:
         return
-    for i in range(2):
-        node = job.nodes[i]
-        if node == NULL or job.allowed[i] == NULL:
-            continue
-        if node.live != NULL and not _could_be_split(splitter, node, feature):
-            node.live[feature] = False
-            continue
-        if not job.allowed[i][feature]:
-            continue
-        if splitter.shared != NULL:
-            add_node_gains(splitter, node, feature)
-            continue
-        split = job.splits[i] + feature
-        find_node_split(
-            splitter,
-            node,
-            &job.parents[i],
-            feature,
-            _get_occupied(job, node, feature),
-            skx_get_best_gain(&job.best_gains[i]),
-            NULL,
-            split,
-        )
-        skx_raise_best_gain(&job.best_gains[i], split.gain)
+    if node.live != NULL and not _could_be_split(splitter, node, feature):
+        node.live[feature] = False
+        return
+    if not job.allowed[i][feature]:
+        return
+    if splitter.shared != NULL:
+        add_node_gains(splitter, node, feature)
+        return
+    split = job.splits[i] + feature
+    find_node_split(
+        splitter,
+        node,
+        &job.parents[i],
+        feature,
+        _get_occupied(job, node, feature),
+        skx_get_best_gain(&job.best_gains[i]),
+        NULL,
+        split,
+    )
+    skx_raise_best_gain(&job.best_gains[i], split.gain)
 
 
 cdef inline bint _could_be_split(

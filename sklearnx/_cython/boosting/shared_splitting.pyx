@@ -23,13 +23,10 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from sklearnx._cython.boosting.splitting cimport (
-    add_level,
-    compute_chance,
     criterion_t,
     describe_parent,
     draw_cut,
     draw_left_levels,
-    skx_level_t,
     mark_left_codes,
     measure_split,
     measure_t,
@@ -37,7 +34,10 @@ from sklearnx._cython.boosting.splitting cimport (
     parent_t,
     set_child_values,
     set_left_sums,
-    side_t,
+    skx_add_level,
+    skx_find_chance,
+    skx_level_t,
+    skx_side_t,
     sort_levels,
     totals_t,
 )
@@ -150,15 +150,15 @@ cdef void note_chances(
     """
     cdef:
         int i, direction
-        side_t side
+        skx_side_t side
     for direction in range(2):
-        memset(&side, 0, sizeof(side_t))
+        memset(&side, 0, sizeof(skx_side_t))
         for i in range((n_levels + 1) // 2):
-            add_level(
+            skx_add_level(
                 &side,
                 bins + levels[i if direction == 0 else n_levels - 1 - i].level,
             )
-            chances[i] = compute_chance(criterion, &side, n_levels)
+            chances[i] = skx_find_chance(&side, criterion.noise, n_levels)
         chances += (n_levels + 1) // 2
 
 

@@ -49,13 +49,6 @@ cdef struct parent_t:
     double rows_per_hessian
 
 
-# The sorted levels on one side of a split.
-cdef struct side_t:
-    int n_levels
-    hist_bin_t sums
-    double sum_roots  # of hessians
-
-
 cdef extern from "splitting_kernels.h" nogil:
     # A level of a category, and what it is sorted by.
     ctypedef struct skx_level_t:
@@ -63,6 +56,13 @@ cdef extern from "splitting_kernels.h" nogil:
         int32_t level
 
     void skx_sort_levels(skx_level_t* levels, int n_levels) noexcept
+
+    # The sorted levels on one side of a split.
+    ctypedef struct skx_side_t:
+        pass
+
+    void skx_add_level(skx_side_t* side, const hist_bin_t* level) noexcept
+    double skx_find_chance(const skx_side_t* side, double noise, int n_levels) noexcept
 
     # What the kernels of the plain gain need of a node, and of what is left of a cut.
     ctypedef struct skx_plain_t:
@@ -210,12 +210,6 @@ cdef int sort_levels(
     const hist_bin_t* bins,
     int feature,
     skx_level_t* levels,
-) noexcept nogil
-
-cdef void add_level(side_t* side, const hist_bin_t* bin_) noexcept nogil
-
-cdef double compute_chance(
-    const criterion_t* criterion, const side_t* side, int n_levels
 ) noexcept nogil
 
 cdef void mark_left_codes(

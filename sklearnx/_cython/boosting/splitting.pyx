@@ -59,7 +59,7 @@ gains the lower feature wins, then the lower bin, then missing values to the rig
 
 import numpy as np
 
-from libc.math cimport INFINITY, fabs, sqrt
+from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -81,9 +81,6 @@ cdef extern from "random.h" nogil:
 cdef extern from "histogram_kernels.h" nogil:
     void skx_add_bin(hist_bin_t* bin, hist_bin_t more) noexcept
 
-cdef extern from "skx_math.h" nogil:
-    double skx_log(double x)
-
 cdef extern from "splitting_kernels.h" nogil:
     int SKX_BINS_AT_A_TIME
 
@@ -91,6 +88,14 @@ cdef extern from "splitting_kernels.h" nogil:
         const hist_bin_t* bins, int n_bins, hist_bin_t* sum, skx_left_t* left
     ) noexcept
     void skx_add_missing(hist_bin_t missing, int n, skx_left_t* left) noexcept
+    void skx_sum_left_of_levels(
+        const hist_bin_t* bins, const skx_level_t* levels, int step, int n,
+        skx_side_t* side, skx_left_t* left, double* sum_roots,
+    ) noexcept
+    double skx_take_chances(
+        const skx_left_t* left, const double* sum_roots, double noise, int n_before,
+        int n_levels, int n, double* gains,
+    ) noexcept
     int skx_sum_left_of_few(
         const hist_bin_t* bins, const skx_occupied_t* occupied, int n_bins,
         skx_left_t* left, int32_t* places,
@@ -110,14 +115,6 @@ cdef enum:
 
 # A generous bound of the relative rounding errors of what is subtracted in a gain.
 cdef double ROUNDING = 1e-14
-
-# Of what sorted levels gain by chance, see above: n / (n - k) i^2 as a linear function
-# of ln(n / k), about a tenth off at most from 30 to 1,000 levels; and what the best cut
-# of a number gains so. Simulations have 3.6 noise for 20 bins and 5.1 for 255; of 3, 4
-# and 6, the lowest was best on real tables.
-cdef double CHANCE = 0.3
-cdef double CHANCE_SLOPE = 1.4
-cdef double FREE_CHANCE = 3.0
 
 
 def find(
@@ -959,10 +956,7 @@ cdef bint has_level_support(
     const hist_bin_t* level, double rows_per_hessian
 ) noexcept nogil:
     """Return whether a level has enough rows for its value to tell something."""
-    return (
-        level.n_samples > 0
-        and level.sum_hessians * rows_per_hessian >= MIN_LEVEL_SUPPORT
-    )
+    return level.sum_hessians * rows_per_hessian >= MIN_LEVEL_SUPPORT
 
 
 cdef double compute_level_value(
@@ -993,35 +987,16 @@ cdef int sort_levels(
     for maximum homogeneity", JASA 1958). Missing values are one more level.
     """
     cdef:
-        int level, n_levels = 0
+        int i, level, n_levels = 0
         double rows_per_hessian = _compute_rows_per_hessian(criterion, totals)
     for level in range(binned.n_bins[feature] + 1):
-        if has_level_support(&bins[level], rows_per_hessian):
-            levels[n_levels].key = compute_level_value(criterion, &bins[level])
-            levels[n_levels].level = level
-            n_levels += 1
+        # Those without are written over: a branch would often be mispredicted.
+        levels[n_levels].level = level
+        n_levels += has_level_support(&bins[level], rows_per_hessian)
+    for i in range(n_levels):
+        levels[i].key = compute_level_value(criterion, &bins[levels[i].level])
     skx_sort_levels(levels, n_levels)
     return n_levels
-
-
-cdef void add_level(side_t* side, const hist_bin_t* bin_) noexcept nogil:
-    """Move one more sorted level to a side."""
-    side.n_levels += 1
-    skx_add_bin(&side.sums, bin_[0])
-    side.sum_roots += sqrt(<double> bin_.sum_hessians)
-
-
-cdef double compute_chance(
-    const criterion_t* criterion, const side_t* side, int n_levels
-) noexcept nogil:
-    """Return what a side of so many sorted levels gains by chance, see above."""
-    cdef double size = side.sum_roots * side.sum_roots / side.sums.sum_hessians
-    return criterion.noise * max(
-        size
-        * (CHANCE + CHANCE_SLOPE * skx_log(n_levels / <double> side.n_levels))
-        - FREE_CHANCE,
-        0.0,
-    )
 
 
 cdef void _find_categorical_split(
@@ -1043,10 +1018,8 @@ cdef void _find_categorical_split(
     cut of the sorted levels, each as likely, is tried.
     """
     cdef:
-        int i, n_levels, direction, n_left, n_drawn = 0
-        double gain
-        side_t side
-        split_t candidate
+        int n_levels, n_drawn = 0
+        skx_plain_t node
         skx_level_t* levels = <skx_level_t*> malloc(
             (binned.n_bins[feature] + 1) * sizeof(skx_level_t)
         )
@@ -1056,37 +1029,98 @@ cdef void _find_categorical_split(
     n_levels = sort_levels(binned, criterion, totals, bins, feature, levels)
     if criterion.extra_trees and n_levels > 0:
         n_drawn = draw_left_levels(criterion, totals.node_idx, feature, n_levels)
-    for direction in range(2):
-        memset(&side, 0, sizeof(side_t))
-        for i in range((n_levels + 1) // 2):
-            add_level(
-                &side,
-                bins + levels[i if direction == 0 else n_levels - 1 - i].level,
-            )
-            n_left = i + 1 if direction == 0 else -(i + 1)
-            if n_drawn != 0 and n_drawn != n_left:
-                continue
-            # Most are no better than the best so far even with what chance brings.
-            candidate = split[0]
-            if not _try_split(
-                criterion,
-                totals,
-                parent,
-                0,
-                0,
-                side.sums.sum_gradients,
-                side.sums.sum_hessians,
-                side.sums.n_samples,
-                &candidate,
-            ):
-                continue
-            gain = candidate.gain - compute_chance(criterion, &side, n_levels)
-            if gain > split.gain:
-                split[0] = candidate
-                split.gain = gain
-                split.is_categorical = True
-                split.n_left_levels = n_left
+    describe_plain(criterion, totals, parent, &node)
+    _try_levels(
+        criterion, totals, parent, &node, bins, levels, n_levels, 1, n_drawn, split
+    )
+    _try_levels(
+        criterion, totals, parent, &node, bins, levels, n_levels, -1, n_drawn, split
+    )
     free(levels)
+
+
+cdef void _try_levels(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    const skx_plain_t* node,
+    const hist_bin_t* bins,
+    const skx_level_t* levels,
+    int n_levels,
+    int step,
+    int n_drawn,
+    split_t* split,
+) noexcept nogil:
+    """Try sorted levels as the left child, from the start or, by a step of -1, the end.
+
+    IN: n_drawn, the `n_left_levels` that is tried alone, 0 for all.
+    """
+    cdef:
+        const skx_level_t* first = levels if step > 0 else levels + n_levels - 1
+        int i, n, start = 0, stop = (n_levels + 1) // 2
+        double best
+        double[256] gains  # SKX_BINS_AT_A_TIME
+        double[256] sum_roots
+        skx_left_t left
+        skx_side_t side
+    memset(&side, 0, sizeof(skx_side_t))
+    while start < stop:
+        n = min(stop - start, <int> SKX_BINS_AT_A_TIME)
+        skx_sum_left_of_levels(
+            bins, first + step * start, step, n, &side, &left, sum_roots
+        )
+        i = 0
+        if _compute_gains(
+            criterion, totals, parent, node, &left, n, split.gain, gains
+        ):
+            best = skx_take_chances(
+                &left, sum_roots, criterion.noise, start, n_levels, n, gains
+            )
+            if n_drawn != 0:
+                i = step * n_drawn - 1 - start
+                best = gains[i] if 0 <= i < n else 0
+            if best > split.gain:
+                while gains[i] != best:
+                    i += 1
+                split.gain = best
+                split.is_categorical = True
+                split.n_left_levels = step * (start + i + 1)
+                _take_cut(&left, i, False, split)
+        start += n
+
+
+cdef bint _compute_gains(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    const skx_plain_t* node,
+    const skx_left_t* left,
+    int n,
+    double gain,
+    double* gains,
+) noexcept nogil:
+    """Write the gains of some cuts; return False, and do not, if none exceeds `gain`.
+
+    OUT: gains (n,), not positive where a split is not allowed.
+    """
+    cdef int i
+    if criterion.is_plain:
+        if gain > 0 and skx_bound_gains(node, left, n, gain) <= gain:
+            return False
+        skx_compute_plain_gains(node, left, n, gains)
+        return True
+    for i in range(n):
+        gains[i] = measure_split(
+            criterion,
+            totals,
+            parent,
+            0,
+            0,
+            left.gradients[i],
+            left.hessians[i],
+            left.n_samples[i],
+        )
+    return True
 
 
 cdef bint write_left_levels(

@@ -81,6 +81,44 @@ static inline int skx_sum_left_of_few(
     return n;
 }
 
+// A level of a category, and what it is sorted by.
+typedef struct {
+    double key;
+    int32_t level;
+} skx_level_t;
+
+// The sorted levels on one side of a split.
+typedef struct {
+    int32_t n_levels;
+    hist_bin_t sums;
+    double sum_roots;  // of hessians
+} skx_side_t;
+
+// Move one more sorted level to a side.
+static inline void skx_add_level(skx_side_t *side, const hist_bin_t *level) {
+    ++side->n_levels;
+    side->sums.sum_gradients += level->sum_gradients;
+    side->sums.sum_hessians += level->sum_hessians;
+    side->sums.n_samples += level->n_samples;
+    side->sum_roots += sqrt((double)level->sum_hessians);
+}
+
+// The same sums of sorted levels, one after another or, with a step of -1, one before
+// another. INOUT: side, with all levels before. OUT: left, sum_roots (n,).
+static inline void skx_sum_left_of_levels(
+    const hist_bin_t *bins, const skx_level_t *levels, int step, int n,
+    skx_side_t *side, skx_left_t *left, double *sum_roots) {
+    skx_side_t local = *side;  // to which nothing else is stored
+    for (int i = 0; i < n; ++i) {
+        skx_add_level(&local, &bins[levels[i * step].level]);
+        left->gradients[i] = local.sums.sum_gradients;
+        left->hessians[i] = local.sums.sum_hessians;
+        left->n_samples[i] = local.sums.n_samples;
+        sum_roots[i] = local.sum_roots;
+    }
+    *side = local;
+}
+
 // What gains are computed from, of one cut.
 typedef struct {
     double left_hessian, right_hessian;
@@ -178,12 +216,6 @@ SKX_CLONES static double skx_bound_gains(
     return is_more ? HUGE_VAL : is_not_small ? gain : small_gain;
 }
 
-// A level of a category, and what it is sorted by.
-typedef struct {
-    double key;
-    int32_t level;
-} skx_level_t;
-
 static inline bool skx_is_before(const skx_level_t &a, const skx_level_t &b) {
     return a.key < b.key || (a.key == b.key && a.level < b.level);
 }
@@ -238,4 +270,45 @@ static inline void skx_sort_levels(skx_level_t *levels, int n_levels) {
         if (last - first > 1) std::sort(first, last, skx_is_before);
         first = last;
     }
+}
+
+// Of what sorted levels gain by chance, see splitting.pyx: n / (n - k) i^2 as a linear
+// function of ln(n / k), about a tenth off at most from 30 to 1,000 levels; and what the
+// best cut of a number gains so. Simulations have 3.6 noise for 20 bins and 5.1 for 255;
+// of 3, 4 and 6, the lowest was best on real tables.
+#define SKX_CHANCE 0.3
+#define SKX_CHANCE_SLOPE 1.4
+#define SKX_FREE_CHANCE 3.0
+
+SKX_INLINE double skx_compute_chance(
+    double sum_roots, double sum_hessians, double noise, double n_left, double n_levels) {
+    const double size = sum_roots * sum_roots / sum_hessians;
+    const double chance =
+        size * (SKX_CHANCE + SKX_CHANCE_SLOPE * skx_log(n_levels / n_left)) -
+        SKX_FREE_CHANCE;
+    return noise * skx_select(skx_mask(chance > 0), chance, 0.0);
+}
+
+// What a side of so many sorted levels gains by chance.
+static inline double
+skx_find_chance(const skx_side_t *side, double noise, int n_levels) {
+    return skx_compute_chance(
+        side->sum_roots, (double)side->sums.sum_hessians, noise, side->n_levels,
+        n_levels);
+}
+
+// Take off the gains of cuts of sorted levels what they gain by chance: of the cuts that
+// follow the first n_before. INOUT: gains (n,). Returns the largest of them and 0.
+SKX_CLONES static double skx_take_chances(
+    const skx_left_t *left, const double *sum_roots, double noise, int n_before,
+    int n_levels, int n, double *SKX_RESTRICT gains) {
+    int64_t largest = 0;
+    for (int i = 0; i < n; ++i) {
+        gains[i] -= skx_compute_chance(
+            sum_roots[i], (double)left->hessians[i], noise, n_before + i + 1, n_levels);
+        const double gain = skx_select(skx_mask(gains[i] > 0), gains[i], 0.0);
+        const int64_t bits = (int64_t)skx_bits(gain);
+        largest = bits > largest ? bits : largest;
+    }
+    return skx_from_bits((skx_u64)largest);
 }

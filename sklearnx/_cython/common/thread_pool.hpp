@@ -19,7 +19,8 @@
 // finds the team at work (from another thread, or nested) runs its tasks itself.
 //
 // To put a thread to sleep and wake it takes longer than many of a tree's jobs, so that
-// whoever waits first looks again for as long as that takes, MAX_LOOKING, and no longer.
+// whoever waits first looks again: for as long as that takes, MAX_LOOKING, without a
+// pause, then up to MAX_YIELDING between others that want the core, and no longer.
 
 #pragma once
 
@@ -75,7 +76,7 @@ class ThreadPool {
   private:
     enum { TASK_BITS = 24, HELPER_BITS = 8 };
     enum { MAX_TASKS = (1 << TASK_BITS) - 1, MAX_HELPERS = (1 << HELPER_BITS) - 1 };
-    enum { MAX_LOOKING = 50 };  // microseconds
+    enum { MAX_LOOKING = 50, MAX_YIELDING = 200 };  // microseconds
 
     // What is on offer, in one word: the job's number, and how many workers may still
     // join it.
@@ -152,9 +153,10 @@ class ThreadPool {
                 if (condition()) return true;
                 SKX_PAUSE();
             }
-            if (std::chrono::steady_clock::now() - start >=
-                std::chrono::microseconds(MAX_LOOKING)) {
-                return false;
+            const auto looked = std::chrono::steady_clock::now() - start;
+            if (looked >= std::chrono::microseconds(MAX_YIELDING)) return false;
+            if (looked >= std::chrono::microseconds(MAX_LOOKING)) {
+                std::this_thread::yield();
             }
         }
     }
