@@ -424,11 +424,11 @@ def test_second_tree_is_as_the_first():
 )
 def test_threads(options, weights):
     # Rows for several slots, chunks and leaves a thread; bins for several searches.
-    n_bins = [255] * 8 + [60_000, 300, 20]
-    problem = Problem(250_000, n_bins, [8, 10], weights=weights)
+    n_bins = [255] * 8 + [60_000, 300, 2_000, 20]
+    problem = Problem(250_000, n_bins, [8, 10, 11], weights=weights)
     options = dict(options, min_samples_leaf=5)
     if options.pop("monotonic", False):
-        options["monotonic_cst"] = np.array([1, -1] + [0] * 9, dtype=np.int8)
+        options["monotonic_cst"] = np.array([1, -1] + [0] * 10, dtype=np.int8)
     expected = None
     for n_threads in N_THREADS:
         grower, arrays = problem.grow(n_threads=n_threads, **options)
