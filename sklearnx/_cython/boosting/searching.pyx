@@ -107,7 +107,7 @@ cdef extern from "histogram_kernels.h" nogil:
 cdef enum:
     # Work that a second thread is worth being woken for, in updates of a bin; a bin
     # that is gathered, subtracted and searched twice costs about as much as 8 of them.
-    MIN_UPDATES_FOR_THREADS = 1 << 13
+    MIN_UPDATES_FOR_THREADS = 1 << 14
     UPDATES_PER_BIN = 8
 
 
