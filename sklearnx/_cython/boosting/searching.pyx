@@ -289,7 +289,7 @@ cdef bint build_histogram(const search_t* search, grown_node_t* node) noexcept n
                 job.binned, job.histogram.histogram, search.first_complete
             )
             _set_sums(totals, job.histogram.totals)
-        _search_units(&job, n_threads)
+        parallel_for(_search_unit, &job, _count_units(job.binned), n_threads)
         if is_root and search.splitter.shared != NULL:
             _write_default_bins(&job, node)
     return True
@@ -629,8 +629,7 @@ cdef void _search_dense(job_t* job, int feature) noexcept nogil:
     if job.adds_rows and feature != job.finished:
         _finish_feature(job, feature)
     if job.binned.storage[feature] != WIDE_STORAGE:
-        _search_child(job, 0, feature)
-        _search_child(job, 1, feature)
+        _search_both(job, feature)
 
 
 cdef void _search_wide(void* context, int task) noexcept nogil:
@@ -642,9 +641,11 @@ cdef void _search_wide(void* context, int task) noexcept nogil:
 
 
 cdef void _search_wide_of_both(void* context, int task) noexcept nogil:
-    cdef:
-        job_t* job = <job_t*> context
-        int feature = job.search.wide[task]
+    cdef job_t* job = <job_t*> context
+    _search_both(job, job.search.wide[task])
+
+
+cdef inline void _search_both(job_t* job, int feature) noexcept nogil:
     _search_child(job, 0, feature)
     _search_child(job, 1, feature)
 

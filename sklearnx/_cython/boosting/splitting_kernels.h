@@ -306,8 +306,7 @@ SKX_CLONES static double skx_take_chances(
     for (int i = 0; i < n; ++i) {
         gains[i] -= skx_compute_chance(
             sum_roots[i], (double)left->hessians[i], noise, n_before + i + 1, n_levels);
-        const double gain = skx_select(skx_mask(gains[i] > 0), gains[i], 0.0);
-        const int64_t bits = (int64_t)skx_bits(gain);
+        const int64_t bits = (int64_t)skx_bits(gains[i]);
         largest = bits > largest ? bits : largest;
     }
     return skx_from_bits((skx_u64)largest);

@@ -19,8 +19,8 @@
 // finds the team at work (from another thread, or nested) runs its tasks itself.
 //
 // To put a thread to sleep and wake it takes longer than many of a tree's jobs, so that
-// whoever waits first looks again: for as long as that takes, MAX_LOOKING, without a
-// pause, then up to MAX_YIELDING between others that want the core, and no longer.
+// whoever waits first looks again for as long as that takes, MAX_LOOKING, then gives way
+// to others that want the core between looks, until MAX_YIELDING, and no longer.
 
 #pragma once
 
