@@ -49,16 +49,17 @@ void divide(
     }
 }
 
-// Fixed point: values are scaled as those before were, a word is written, and the largest
-// value is found, which tells whether that was right.
+// Fixed point: values are scaled as those before were, a word and a term of leaves are
+// written, and the largest value is found, which tells whether that was right.
 double scale_values(
     const double *restrict gradients, const double *restrict hessians, int64_t n,
-    double *restrict words) {
+    double *restrict words, double *restrict terms) {
     double largest = 0;
     for (int64_t i = 0; i < n; ++i) {
         const double larger = gradients[i] > hessians[i] ? gradients[i] : hessians[i];
         largest = larger > largest ? larger : largest;
         words[i] = 4096 * (gradients[i] + hessians[i]);
+        terms[i] = 0x1p30 * (gradients[i] + hessians[i]);
     }
     return largest;
 }
@@ -147,14 +148,12 @@ double find_largest_quotient(const int64_t *bins, int64_t n_bins) {
     return largest;
 }
 
-// Leaf sums: the number, gradient and hessian of each row are read once, and rounded.
-int64_t sum_rounded(
-    const uint32_t *restrict rows, const double *restrict gradients,
-    const double *restrict hessians, int64_t n) {
+// Leaf sums: the number, gradient and hessian of each row are read once.
+int64_t sum_terms(
+    const uint32_t *restrict rows, const int32_t *restrict terms, int64_t n) {
     int64_t sum = 0;
     for (int64_t i = 0; i < n; ++i) {
-        sum += rows[i] + (int64_t)(gradients[i] * 0x1p30) +
-               (int64_t)(hessians[i] * 0x1p30);
+        sum += rows[i] + ((int64_t)terms[2 * i] ^ terms[2 * i + 1]);
     }
     return sum;
 }

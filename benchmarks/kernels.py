@@ -120,6 +120,11 @@ class Problem:
     def quantize(self):
         self.quantized.quantize(self.gradients[0], self.hessians[0], 1)
 
+    def quantize_gradients(self):
+        losses.quantize_gradients(
+            "log_loss", self.y, self.raw, [self.quantized], has_hessians=True
+        )
+
 
 def make_stages(n_rows):
     """All stages, on `n_rows` rows of 28 columns."""
@@ -165,6 +170,8 @@ def make_gradient_stages(problem):
     y, raw, n_rows = problem.y, problem.raw[0], problem.n_rows
     first, second = np.empty(n_rows), np.empty(n_rows)
     gradients, hessians = problem.gradients[0], problem.hessians[0]
+    divide = Limit(n_rows, "divide", y, raw, first, second, n_rows)
+    scale = Limit(n_rows, "scale_values", gradients, hessians, n_rows, first, second)
     return [
         Stage(
             "gradients (log loss)",
@@ -172,15 +179,23 @@ def make_gradient_stages(problem):
             n_rows,
             problem.compute_gradients,
             "one division, 32 bytes",
-            [Limit(n_rows, "divide", y, raw, first, second, n_rows)],
+            [divide],
         ),
         Stage(
             "fixed point",
             "row",
             n_rows,
             problem.quantize,
-            "gradients read, a word written",
-            [Limit(n_rows, "scale_values", gradients, hessians, n_rows, first)],
+            "gradients read, 16 bytes written",
+            [scale],
+        ),
+        Stage(
+            "gradients in fixed point",
+            "row",
+            n_rows,
+            problem.quantize_gradients,
+            "one division, 32 bytes",
+            [divide],
         ),
     ]
 
@@ -340,15 +355,15 @@ def make_leaf_stages(problem):
     rows, offsets = np.asarray(grower.leaf_rows), grower.leaf_offsets
     values = np.linspace(-1, 1, len(grower.leaf_nodes))
     raw = problem.raw[0].copy()
-    gradients, hessians = problem.gradients[0], problem.hessians[0]
+    terms = np.zeros((n_rows, 2), dtype=np.int32)
     return [
         Stage(
             "leaf sums",
             "row",
             n_rows,
             partial(leaves.sum_gradients, quantized, rows, offsets),
-            "20 bytes read, two numbers rounded",
-            [Limit(n_rows, "sum_rounded", rows, gradients, hessians, n_rows)],
+            "12 bytes read",
+            [Limit(n_rows, "sum_terms", rows, terms, n_rows)],
         ),
         Stage(
             "score update",

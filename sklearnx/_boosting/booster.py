@@ -192,8 +192,15 @@ class Booster:
         self.grower = TreeGrower(
             matrix, edges, n_outputs=n_outputs, n_threads=n_threads, **growth
         )
-        self.gradients = np.empty_like(self.scores.raw)
-        self.hessians = None if loss.constant_hessian else np.empty_like(self.gradients)
+        # Others are rounded to integers as they are computed, and kept nowhere.
+        self.keeps_gradients = (
+            sampler is not None or self.fits_linear_leaves or len(self.batches) > 1
+        )
+        self.gradients = self.hessians = None
+        if self.keeps_gradients:
+            self.gradients = np.empty_like(self.scores.raw)
+            if not loss.constant_hessian:
+                self.hessians = np.empty_like(self.gradients)
 
     # -- what other ways of boosting override --
 
@@ -265,15 +272,14 @@ class Booster:
         y, sample_weight = self.y, self.sample_weight
         raw = self.scores_to_fit
         hessians = self.hessians
-        quantized = ()
-        # Otherwise they are quantised when their trees are grown.
-        if self.sampler is None and len(self.batches) == 1:
-            quantized = self._start_quantization(self.batches[0], hessians)
         with self.timer.measure("gradients"):
             self.loss.prepare_round(y, raw, sample_weight, self.n_threads)
-            self.loss.compute_gradients(
-                y, raw, self.gradients, hessians, self.n_threads, quantized
-            )
+            if self.keeps_gradients:
+                self.loss.compute_gradients(
+                    y, raw, self.gradients, hessians, self.n_threads
+                )
+            else:
+                self.loss.quantize_gradients(y, raw, self.quantized, self.n_threads)
         rows = None
         if self.sampler is not None:
             with self.timer.measure("sampling"):
@@ -294,14 +300,12 @@ class Booster:
                 hessians,
                 sample_weight,
                 rows,
-                is_quantized=len(quantized) > 0,
             )
         self.trees += self.round_trees
 
     def _reorder_rows(self, order):
         """Put row `order[i]` at `i` in all that belongs to rows."""
-        # The gradients are computed anew.
-        spare = self.gradients.ravel().view(np.uint8)
+        spare = np.empty(len(order)).view(np.uint8)  # no column is wider
         reorder_matrix(self.matrix, order, spare, self.n_threads)
         # Those that were given stay as they are.
         self.y = copy_reordered(self.y, order, spare, self.n_threads)
@@ -328,31 +332,20 @@ class Booster:
             sample_weight[sample.rows] *= sample.multipliers
         return hessians, sample_weight
 
-    def _start_quantization(self, batch, hessians):
-        """Begin to quantise the gradients of some trees; return what will hold them."""
-        outputs = range(batch[0].start, batch[-1].stop)
-        all_quantized = self.quantized[: len(outputs)]
-        for quantized, output in zip(all_quantized, outputs, strict=True):
-            quantized.start(
-                self.gradients[output],
-                None if hessians is None else hessians[output],
-                output,
-            )
-        return all_quantized
-
-    def _grow_batch(
-        self, first_tree, batch, hessians, sample_weight, rows, is_quantized
-    ):
+    def _grow_batch(self, first_tree, batch, hessians, sample_weight, rows):
         """Grow trees whose roots are built together."""
         first = batch[0].start
-        all_quantized = self.quantized
-        with self.timer.measure("fixed point"):
-            if not is_quantized:
-                all_quantized = self._start_quantization(batch, hessians)
-                for quantized in all_quantized:
-                    quantized.quantize_rows(self.n_threads)
-            for quantized in all_quantized:
-                quantized.finish(self.n_threads)
+        outputs = range(first, batch[-1].stop)
+        all_quantized = self.quantized[: len(outputs)]
+        if self.keeps_gradients:
+            with self.timer.measure("fixed point"):
+                for quantized, output in zip(all_quantized, outputs, strict=True):
+                    quantized.quantize(
+                        self.gradients[output],
+                        None if hessians is None else hessians[output],
+                        self.n_threads,
+                        output,
+                    )
         roots = [None] * len(batch)
         if len(batch) > 1:
             with self.timer.measure("growing"):

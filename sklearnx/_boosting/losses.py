@@ -239,7 +239,6 @@ class Loss:
         gradients: np.ndarray,
         hessians: np.ndarray | None,
         n_threads: int = 1,
-        quantized: Sequence[QuantizedGradients] = (),
     ) -> None:
         """Write the gradients and hessians of single rows, without weights.
 
@@ -255,11 +254,44 @@ class Loss:
             OUT; not written (None will do) if `constant_hessian`.
         n_threads : int, default=1
             Number of threads.
-        quantized : sequence of QuantizedGradients, default=()
-            INOUT, those of some outputs, started; their rows are quantised.
         """
         kernels.compute_gradients(
-            self.kernel, y, raw, gradients, hessians, self.param, n_threads, quantized
+            self.kernel, y, raw, gradients, hessians, self.param, n_threads
+        )
+
+    def quantize_gradients(
+        self,
+        y: np.ndarray,
+        raw: np.ndarray,
+        quantized: Sequence[QuantizedGradients],
+        n_threads: int = 1,
+        first_output: int = 0,
+    ) -> None:
+        """Round gradients and hessians to integers, and keep nothing else of them.
+
+        Parameters
+        ----------
+        y, raw, n_threads
+            As for `compute_gradients`.
+        quantized : sequence of QuantizedGradients
+            INOUT, one for each output.
+        first_output : int, default=0
+            Number of the first output among those that rounds count.
+
+        Raises
+        ------
+        FloatingPointError
+            If any of them is not finite.
+        """
+        kernels.quantize_gradients(
+            self.kernel,
+            y,
+            raw,
+            quantized,
+            has_hessians=not self.constant_hessian,
+            first_output=first_output,
+            param=self.param,
+            n_threads=n_threads,
         )
 
     def compute_losses(
@@ -677,7 +709,7 @@ class CustomLoss(Loss):
             raise ValueError(f"{self.name}.{method} returned infinity or NaN.")
         return result
 
-    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1, quantized=()):
+    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1):
         gradients[...] = self._call("gradient", y, raw).T
         hessians[...] = self._call("hessian", y, raw).T
         if not np.all(hessians >= 0):
@@ -685,8 +717,12 @@ class CustomLoss(Loss):
                 f"{self.name}.hessian returned a negative value; use an upper bound "
                 "or the Fisher information where the loss is not convex."
             )
-        for of_output in quantized:
-            of_output.quantize_rows(n_threads)
+
+    def quantize_gradients(self, y, raw, quantized, n_threads=1, first_output=0):
+        gradients, hessians = np.empty_like(raw), np.empty_like(raw)
+        self.compute_gradients(y, raw, gradients, hessians, n_threads)
+        for k, of_output in enumerate(quantized):
+            of_output.quantize(gradients[k], hessians[k], n_threads, first_output + k)
 
     def compute_init_score(self, y, sample_weight=None, n_threads=1, offset=None):
         if self.n_outputs > 1:
@@ -742,7 +778,7 @@ class ScikitLearnLoss(CustomLoss):
         if not self.loss.in_y_true_range(y):
             raise ValueError(f"Some value(s) of y are out of the range of {self.name}.")
 
-    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1, quantized=()):
+    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1):
         raw = self._transpose(raw)
         gradient, hessian = self.loss.gradient_hessian(y_true=y, raw_prediction=raw)
         gradients[...] = self._check("gradient_hessian", gradient, raw.shape).T
@@ -751,8 +787,6 @@ class ScikitLearnLoss(CustomLoss):
             raise ValueError(
                 f"{self.name}.gradient_hessian returned a negative hessian."
             )
-        for of_output in quantized:
-            of_output.quantize_rows(n_threads)
 
     def _fit_constant(self, y, sample_weight):
         return np.reshape(

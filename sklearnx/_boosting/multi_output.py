@@ -87,7 +87,7 @@ class MultiOutputLoss(Loss):
         for k, part in enumerate(self.parts):
             part.set_state(state[str(k)])
 
-    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1, quantized=()):
+    def compute_gradients(self, y, raw, gradients, hessians, n_threads=1):
         for k, part, target in self._each(y):
             row = slice(k, k + 1)
             part.compute_gradients(
@@ -96,7 +96,13 @@ class MultiOutputLoss(Loss):
                 gradients[row],
                 None if hessians is None else hessians[row],
                 n_threads,
-                quantized[row],
+            )
+
+    def quantize_gradients(self, y, raw, quantized, n_threads=1, first_output=0):
+        for k, part, target in self._each(y):
+            row = slice(k, k + 1)
+            part.quantize_gradients(
+                target, raw[row], quantized[row], n_threads, first_output + k
             )
 
     def compute_losses(self, y, raw, n_threads=1):

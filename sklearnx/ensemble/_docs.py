@@ -112,8 +112,9 @@ max_delta_step : float, default=0.0
     `l1_regularization` and `path_smoothing`, not for the leaves of 'absolute_error',
     'huber' and 'quantile', whose values come from their rows.
 path_smoothing : float, default=0.0
-    Draws the value v of a node of n rows, counted by weight, to the value p of its
-    parent: ``p + (v - p) * n / (n + path_smoothing)``; LightGBM's `path_smooth`.
+    Draws the value v of a node of n rows, one of an integer weight counted so many
+    times, to the value p of its parent: ``p + (v - p) * n / (n + path_smoothing)``;
+    LightGBM's `path_smooth`.
 extra_trees : bool, default=False
     Whether each node looks at one random split of each feature, instead of the best
     [8]_. Thresholds are drawn uniformly from the bins between the node's smallest and

@@ -166,8 +166,8 @@ def map_values(values, thresholds):
 
 Fixed = namedtuple(
     "Fixed",
-    "gradients hessians leaf_gradients leaf_hessians units weights weight_unit "
-    "row_weight repeats square_shift",
+    "gradients hessians leaf_gradients leaf_hessians units weights row_weight repeats "
+    "square_shift",
 )
 
 
@@ -199,48 +199,48 @@ def quantize(gradients, hessians=None, weights=None):
 
     gradient_scale = find_scale(gradients)
     hessian_scale = 1.0 if is_constant and is_integer else find_scale(hessians)
-    leaf_gradients = to_integers(gradients, gradient_scale)
-    leaf_hessians = to_integers(hessians, hessian_scale)
-    leaf_units = 1 / gradient_scale, 1 / hessian_scale
-    weight_scale = 1.0 if is_integer else find_scale(np.ones(n_rows))
-    fixed_weights = to_integers(np.ones(n_rows), weight_scale)
-    weight_unit = 1.0 if is_integer else n_rows / int(fixed_weights.sum())
-    row_weight = 1.0 if is_integer else 1 / (weight_unit * weight_scale)
+    fine_gradients = to_integers(gradients, gradient_scale)
+    fine_hessians = to_integers(hessians, hessian_scale)
+    fine_units = 1 / gradient_scale, 1 / hessian_scale
+    row_weight = 1.0 if is_integer else math.fsum(weights) / n_rows
     are_1 = is_constant and is_integer
     shifts = n_bits - 11, 0 if are_1 else n_bits - 12
+    leaf_shift = max(n_bits - 30, 0)
+    leaf_shifts = leaf_shift, 0 if are_1 else leaf_shift
     # Of a value whose squares are summed in 64 bits.
     n_square_bits = (62 - math.ceil(math.log2(n_terms))) // 2
     is_narrow = (
         n_terms >= 2**13
-        and int(np.abs(leaf_gradients).sum()) >= 16 * n_terms * 2 ** shifts[0]
-        and (are_1 or int(leaf_hessians.sum()) >= 16 * n_terms * 2 ** shifts[1])
+        and int(np.abs(fine_gradients).sum()) >= 16 * n_terms * 2 ** shifts[0]
+        and (are_1 or int(fine_hessians.sum()) >= 16 * n_terms * 2 ** shifts[1])
     )
     if not is_narrow:
-        fine = leaf_gradients, leaf_hessians
+        fine = fine_gradients, fine_hessians
         return Fixed(
             *fine,
             *fine,
-            leaf_units * 2,
-            fixed_weights,
-            weight_unit,
+            fine_units * 2,
+            repeats,
             row_weight,
             repeats,
             max(n_bits - n_square_bits, 0),
         )
 
-    def narrow(sums, shift, largest):
+    def coarsen(sums, shift, largest):
         once = sums // np.maximum(repeats, 1)
         rounded = (once + (1 << shift >> 1)) >> shift
         return repeats * np.clip(rounded, -largest, largest)
 
     return Fixed(
-        narrow(leaf_gradients, shifts[0], 2**11 - 1),
-        narrow(leaf_hessians, shifts[1], 2**12 - 1),
-        leaf_gradients,
-        leaf_hessians,
-        (leaf_units[0] * 2 ** shifts[0], leaf_units[1] * 2 ** shifts[1], *leaf_units),
-        fixed_weights,
-        weight_unit,
+        coarsen(fine_gradients, shifts[0], 2**11 - 1),
+        coarsen(fine_hessians, shifts[1], 2**12 - 1),
+        coarsen(fine_gradients, leaf_shifts[0], 2**30),
+        coarsen(fine_hessians, leaf_shifts[1], 2**30),
+        tuple(
+            unit * 2**shift
+            for unit, shift in zip(fine_units * 2, shifts + leaf_shifts, strict=True)
+        ),
+        repeats,
         row_weight,
         repeats,
         0,
@@ -649,7 +649,7 @@ def grow(
                 is_categorical[feature],
                 criterion,
                 node.bounds,
-                node.sum_weights * fixed.weight_unit,
+                node.sum_weights,
                 node.draws_to,
                 node_idx,
             )
@@ -666,9 +666,7 @@ def grow(
         left = make_node(node.rows[goes_left], depth=node.depth + 1, groups=groups)
         right = make_node(node.rows[~goes_left], depth=node.depth + 1, groups=groups)
         for child in (left, right):
-            share = int(child.sums[1]) * (
-                node.sum_weights * fixed.weight_unit / int(node.sums[1])
-            )
+            share = int(child.sums[1]) * (node.sum_weights / int(node.sums[1]))
             child.value = child.draws_to = criterion.compute_value(
                 child.sums, node.bounds, share, node.draws_to
             )
@@ -710,7 +708,7 @@ def grow(
         gain = criterion.compute_gain(
             left,
             node.sums,
-            node.sum_weights * fixed.weight_unit,
+            node.sum_weights,
             node.draws_to,
             node.bounds,
             cst,
@@ -729,7 +727,7 @@ def grow(
                 is_categorical[feature],
                 criterion,
                 nodes[0],
-                nodes[0].sum_weights * fixed.weight_unit,
+                nodes[0].sum_weights,
                 (seed, CUT_OF_NODE, tree_idx, key, feature),
             )
             for left_codes, chance in candidates:
@@ -794,7 +792,7 @@ def grow(
     for i, node in enumerate(nodes):
         columns = (fixed.leaf_gradients, fixed.leaf_hessians)
         sums = [column[node.rows].sum() for column in columns]
-        n_rows = node.sum_weights * fixed.weight_unit if i else math.inf
+        n_rows = node.sum_weights if i else math.inf
         value = fine.compute_value(sums, node.bounds, n_rows, values[i])
         if not node.left:
             node.value = value

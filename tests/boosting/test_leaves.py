@@ -15,13 +15,14 @@ CHUNK, TASK = 1 << 13, 1 << 16
 @pytest.mark.parametrize("has_hessians", [True, False])
 def test_sums_are_those_of_integers(n_rows, weights, has_hessians):
     rng = np.random.default_rng(n_rows)
-    hessians = rng.uniform(0, 0.25, n_rows) if has_hessians else None
+    n_all = max(n_rows, CHUNK)  # fewer have no terms of their own for leaves
+    hessians = rng.uniform(0, 0.25, n_all) if has_hessians else None
     if weights is not None:
         is_integer = weights == "integer"
-        weights = rng.integers(1, 4, n_rows) if is_integer else rng.random(n_rows) + 0.1
+        weights = rng.integers(1, 4, n_all) if is_integer else rng.random(n_all) + 0.1
         weights = weights.astype(float)
-    quantized = make_quantized(rng.normal(size=n_rows), hessians, weights)
-    leaf = rng.integers(0, 5, n_rows)
+    quantized = make_quantized(rng.normal(size=n_all), hessians, weights)
+    leaf = rng.integers(0, 5, n_all)
     leaf[leaf == 3] = 2  # one leaf has no rows
     drawn = np.flatnonzero(rng.random(n_rows) < 0.9)
     if not len(drawn):
@@ -34,6 +35,13 @@ def test_sums_are_those_of_integers(n_rows, weights, has_hessians):
     for n_threads in N_THREADS:
         sums = sum_gradients(quantized, rows, offsets.astype(np.int64), n_threads)
         np.testing.assert_array_equal(sums, expected)
+
+
+def test_rows_without_terms():
+    # Histograms sum the same integers.
+    quantized = make_quantized(np.ones(10))
+    with pytest.raises(ValueError, match="histograms"):
+        sum_gradients(quantized, np.arange(10, dtype=np.uint32), np.array([0, 10]))
 
 
 @pytest.mark.parametrize("n_leaves", [CHUNK // 4, CHUNK // 4 + 1, 30_000, 100_000])

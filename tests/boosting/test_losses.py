@@ -61,7 +61,7 @@ def _compute_gradients(loss, y, raw, n_threads=1):
 
 
 def _check_quantized(loss, y, raw):
-    """Compare gradients quantised chunk by chunk with those quantised at the end."""
+    """Compare gradients quantised as they are computed with those quantised later."""
     weight = np.random.default_rng(3).uniform(0, 2, len(y))
     for n_threads in (1, 3):
         first, second = (
@@ -70,17 +70,17 @@ def _check_quantized(loss, y, raw):
         # The second round begins with the scales of the first.
         for scale in (1, 0.9, 40):
             gradients, hessians = np.empty_like(raw), np.ones_like(raw)
-            for k, quantized in enumerate(first):
-                quantized.start(gradients[k], hessians[k])
             loss.prepare_round(y, scale * raw, weight, n_threads)
-            loss.compute_gradients(
-                y, scale * raw, gradients, hessians, n_threads, first
-            )
+            loss.quantize_gradients(y, scale * raw, first, n_threads)
+            loss.compute_gradients(y, scale * raw, gradients, hessians, n_threads)
             for k, quantized in enumerate(first):
-                quantized.finish(n_threads)
-                second[k].quantize(gradients[k], hessians[k], n_threads)
+                own_hessians = None if loss.constant_hessian else hessians[k]
+                second[k].quantize(gradients[k], own_hessians, n_threads)
                 assert quantized.units == second[k].units
-                np.testing.assert_array_equal(quantized.words, second[k].words)
+                for name in ("words", "leaf_gradients", "leaf_hessians"):
+                    np.testing.assert_array_equal(
+                        getattr(quantized, name), getattr(second[k], name)
+                    )
 
 
 def _make_sklearn_loss(name, loss):

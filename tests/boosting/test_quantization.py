@@ -45,8 +45,11 @@ def check(gradients, hessians, weights, n_threads=1):
     np.testing.assert_array_equal(quantized.leaf_gradients, fixed.leaf_gradients)
     np.testing.assert_array_equal(quantized.leaf_hessians, fixed.leaf_hessians)
     assert quantized.units == fixed.units
-    if weights is not None:
+    if weights is not None and quantized.integer_weights:
         np.testing.assert_array_equal(quantized.fixed_weights, fixed.weights)
+    else:
+        assert quantized.fixed_weights is None
+        assert (fixed.weights == 1).all()
     assert quantized.is_narrow == (fixed.gradients is not fixed.leaf_gradients)
     np.testing.assert_array_equal(quantized.gradients, fixed.gradients)
     np.testing.assert_array_equal(quantized.hessians, fixed.hessians)
@@ -84,20 +87,22 @@ def test_real_values(kind):
     weights = make_weights(kind, rng)
     quantized = make_quantized(gradients, hessians, weights)
     weights = np.ones(N_ROWS) if weights is None else weights
-    g_unit, _, fine_g_unit, fine_h_unit = quantized.units
+    g_unit, _, leaf_g_unit, leaf_h_unit = quantized.units
     steps = weights if quantized.integer_weights else np.ones(N_ROWS)
+    assert quantized.is_narrow == (kind != "decades")
+    n_bits = 30 if quantized.is_narrow else 38
     for values, integers, unit in (
-        (gradients, quantized.leaf_gradients, fine_g_unit),
-        (hessians, quantized.leaf_hessians, fine_h_unit),
+        (gradients, quantized.leaf_gradients, leaf_g_unit),
+        (hessians, quantized.leaf_hessians, leaf_h_unit),
     ):
-        assert np.abs(integers).max() <= steps.max() * 2**38
+        assert np.abs(integers).max() <= steps.max() * 2**n_bits
         assert np.abs(integers * unit - values * weights).max() <= steps.max() * unit
-        assert unit <= np.abs(values * weights).max() * 2.0**-37
+        assert unit <= np.abs(values * weights).max() * 2.0 ** (1 - n_bits)
     if kind == "none":
         narrow = quantized.gradients * g_unit
         # Half a step, and one where the largest value is clipped.
         assert np.abs(narrow - gradients).max() <= g_unit
-        assert (np.abs(narrow - gradients) <= g_unit / 2 + fine_g_unit).mean() > 0.999
+        assert (np.abs(narrow - gradients) <= g_unit / 2 + leaf_g_unit).mean() > 0.999
         assert np.abs(narrow).max() <= 2047 * g_unit
 
 

@@ -155,7 +155,7 @@ def grow_vectors(
         return [np.array([c[rows].sum() for c in parts]) for parts in columns]
 
     def weigh(rows):
-        return int(fixed[0].weights[rows].sum()) * fixed[0].weight_unit
+        return int(fixed[0].weights[rows].sum())
 
     def is_splittable(node):
         return not (

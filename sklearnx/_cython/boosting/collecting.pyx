@@ -1,7 +1,8 @@
 """Arrays of a grown tree: its leaves, the values of its nodes, the nodes themselves.
 
     grown tree --> leaves, in the order of their rows
-               --> values: of leaves, from finer sums of their rows than histograms hold
+               --> values: of leaves, from finer sums of their rows, where histograms
+                   hold less than leaves may ask for
                --> nodes and bit sets, for prediction; stats, for inspection
 """
 
@@ -105,8 +106,9 @@ cdef tuple compute_values(
     values, sum_hessians : float64 arrays of shape (n_outputs, n_nodes)
     """
     cdef:
-        int output, n_leaves = <int> leaf_nodes.shape[0]
+        int output, leaf, n_leaves = <int> leaf_nodes.shape[0]
         bint is_done
+        const totals_t* totals
         criterion_t fine
         int64_t[:, ::1] leaf_sums = np.empty((n_leaves, 2), dtype=np.int64)
     all_values = np.empty((tree.n_outputs, tree.n_nodes))
@@ -115,18 +117,24 @@ cdef tuple compute_values(
         double[:, ::1] values = all_values
         double[:, ::1] sum_hessians = all_hessians
     for output in range(tree.n_outputs):
-        with nogil:
-            is_done = sum_leaves(
-                quantized + output,
-                tree.rows,
-                &leaf_offsets[0],
-                n_leaves,
-                n_rows,
-                &leaf_sums[0, 0],
-                n_threads,
-            )
-        if not is_done:
-            raise MemoryError()
+        if quantized[output].leaf_terms == NULL:
+            for leaf in range(n_leaves):
+                totals = &get_outputs(&tree.nodes[leaf_nodes[leaf]])[output]
+                leaf_sums[leaf, 0] = totals.sum_gradients
+                leaf_sums[leaf, 1] = totals.sum_hessians
+        else:
+            with nogil:
+                is_done = sum_leaves(
+                    quantized + output,
+                    tree.rows,
+                    &leaf_offsets[0],
+                    n_leaves,
+                    n_rows,
+                    &leaf_sums[0, 0],
+                    n_threads,
+                )
+            if not is_done:
+                raise MemoryError()
         _take_grown_values(
             tree, output, &criteria[output], values[output], sum_hessians[output]
         )
@@ -183,7 +191,7 @@ cdef void _compute_leaf_values(
             fine,
             leaf_sums[leaf, 0],
             leaf_sums[leaf, 1],
-            totals.sum_weights * fine.weight_unit,
+            totals.sum_weights,
             parent_values[i],
             totals.lower_bound,
             totals.upper_bound,
@@ -224,7 +232,7 @@ cdef void _compute_parent_values(
             fine,
             sums_g[i],
             sums_h[i],
-            INFINITY if i == 0 else node.totals.sum_weights * fine.weight_unit,
+            INFINITY if i == 0 else node.totals.sum_weights,
             parent_values[i],
             node.totals.lower_bound,
             node.totals.upper_bound,

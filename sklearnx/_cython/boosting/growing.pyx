@@ -349,7 +349,6 @@ cdef class TreeGrower:
                 <QuantizedGradients?> quantized[output]
             ).quantized
         criterion.row_weight = self.quantized.row_weight
-        criterion.weight_unit = self.quantized.weight_unit
         criterion.tree_idx = tree_idx
         for output in reversed(range(self.n_outputs)):
             criterion.gradient_unit = self.quantized[output].gradient_unit

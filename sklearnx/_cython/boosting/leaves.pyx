@@ -20,8 +20,8 @@ from sklearnx._cython.boosting.quantization cimport QuantizedGradients
 from sklearnx._cython.common.dtypes cimport quantized_t
 from sklearnx._cython.common.threads cimport parallel_for
 
-cdef extern from "quantization_kernels.h" nogil:
-    void skx_sum_rows(
+cdef extern from "leaf_kernels.h" nogil:
+    void skx_sum_leaf_terms(
         const quantized_t* quantized, const uint32_t* rows, int64_t n_rows,
         int64_t* sum_gradients, int64_t* sum_hessians,
     ) noexcept
@@ -56,10 +56,10 @@ def sum_gradients(
     const int64_t[::1] offsets,
     int n_threads=1,
 ):
-    """Return the sums of the fine gradients and hessians of each leaf.
+    """Return the sums of the leaf gradients and hessians of each leaf.
 
-    IN: quantized, rows (offsets[-1],) leaf by leaf and ascending in each, offsets
-    (n_leaves + 1,).
+    IN: quantized, whose histograms sum 12-bit values, rows (offsets[-1],) leaf by leaf
+    and ascending in each, offsets (n_leaves + 1,).
 
     Returns
     -------
@@ -70,6 +70,8 @@ def sum_gradients(
         int64_t n_rows = quantized.n_rows
         int64_t[:, ::1] sums = np.empty((n_leaves, 2), dtype=np.int64)
         bint is_done
+    if quantized.quantized.leaf_terms == NULL:
+        raise ValueError("histograms sum what leaves would")
     with nogil:
         is_done = sum_leaves(
             &quantized.quantized,
@@ -94,9 +96,9 @@ cdef bint sum_leaves(
     int64_t* sums,
     int n_threads,
 ) noexcept nogil:
-    """Sum the fine gradients and hessians of each leaf.
+    """Sum the leaf gradients and hessians of each leaf.
 
-    IN: quantized, rows (offsets[n_leaves],) ascending in each leaf, offsets
+    IN: quantized, which has leaf terms, rows (offsets[n_leaves],) ascending in each leaf, offsets
     (n_leaves + 1,), n_rows of the data. OUT: sums (n_leaves, 2). Returns False if there
     is no memory left.
     """
@@ -221,7 +223,7 @@ cdef void _sum_task(void* context, int task) noexcept nogil:
         end = min(end + job.rows_per_chunk, last)
         for leaf in range(job.n_leaves):
             stop = _find_stop(job, cursors[leaf], leaf, end)
-            skx_sum_rows(
+            skx_sum_leaf_terms(
                 job.quantized,
                 job.rows + cursors[leaf],
                 stop - cursors[leaf],

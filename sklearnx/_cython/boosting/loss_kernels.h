@@ -36,8 +36,10 @@
 typedef struct {
     const double *y;       // IN (n_rows,), the class for multinomial
     const double *raw;     // IN planes
-    double *gradients;     // OUT planes
-    double *hessians;      // OUT planes, unused where the hessian is 1
+    // OUT (n_outputs, stride), of the rows from `first` on; hessians are unused where they
+    // are 1.
+    double *gradients, *hessians;
+    int64_t first, stride;
     double *losses;        // OUT (n_rows,)
     int64_t n_rows;
     int n_outputs;
@@ -198,11 +200,12 @@ SKX_INLINE double skx_tweedie_loss(double y, double raw, double power) {
         double *SKX_RESTRICT gradients = args->gradients;                              \
         double *SKX_RESTRICT hessians = args->hessians;                                \
         const double param = args->param;                                              \
+        const int64_t first = args->first;                                             \
         for (int64_t i = start; i < end; ++i) {                                        \
             double gradient, hessian;                                                  \
             skx_##NAME##_gradient(y[i], raw[i], param, &gradient, &hessian);           \
-            gradients[i] = gradient;                                                   \
-            if (WRITES_HESSIANS) hessians[i] = hessian;                                \
+            gradients[i - first] = gradient;                                           \
+            if (WRITES_HESSIANS) hessians[i - first] = hessian;                        \
         }                                                                              \
     }                                                                                  \
     SKX_CLONES static void skx_##NAME##_losses(                                        \
@@ -265,14 +268,15 @@ SKX_CLONES static void skx_multinomial_gradients(
     double largest[SKX_BLOCK_ROWS], sum[SKX_BLOCK_ROWS];
     for (int64_t first = start; first < end; first += SKX_BLOCK_ROWS) {
         const int n = skx_block_size(end - first);
+        const int64_t place = first - args->first;
         const double *SKX_RESTRICT y = args->y + first;
         skx_softmax_block(
             args->raw + first, args->n_rows, args->n_outputs, n, largest, sum,
-            args->gradients + first, args->n_rows);
+            args->gradients + place, args->stride);
         for (int i = 0; i < n; ++i) sum[i] = 1.0 / sum[i];
         for (int k = 0; k < args->n_outputs; ++k) {
-            double *SKX_RESTRICT gradients = args->gradients + k * args->n_rows + first;
-            double *SKX_RESTRICT hessians = args->hessians + k * args->n_rows + first;
+            double *SKX_RESTRICT gradients = args->gradients + k * args->stride + place;
+            double *SKX_RESTRICT hessians = args->hessians + k * args->stride + place;
             const double class_idx = (double)k;
             for (int i = 0; i < n; ++i) {
                 const double p = gradients[i] * sum[i];

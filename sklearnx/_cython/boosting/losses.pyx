@@ -2,12 +2,14 @@
 
 The formulas are in loss_kernels.h. Arrays: y (n_rows,), raw, gradients and hessians
 (n_outputs, n_rows), C-contiguous float64, finite. Gradients and hessians are those of
-single rows, without weights. Rows are worked on in chunks of a fixed size; gradients
-and hessians can be quantised chunk by chunk, while they are in the cache.
+single rows, without weights. Rows are worked on in chunks of a fixed size. Gradients
+that nothing but a tree asks for are never stored: each block of them is quantised while
+it is in the cache.
 """
 
 from libc.math cimport INFINITY, ldexp
 from libc.stdint cimport int32_t, int64_t, uint32_t, uintptr_t
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport strcmp
 
 import numpy as np
@@ -15,8 +17,10 @@ import numpy as np
 from sklearnx._cython.boosting.quantization cimport (
     ROWS_PER_QUANTIZATION,
     QuantizedGradients,
+    end_chunk,
     quantization_t,
-    quantize_chunk,
+    skx_found_t,
+    skx_quantize,
 )
 from sklearnx._cython.common.reductions cimport (
     compute_weight_scale,
@@ -37,6 +41,8 @@ cdef extern from "loss_kernels.h" nogil:
         const double* raw
         double* gradients
         double* hessians
+        int64_t first
+        int64_t stride
         double* losses
         int64_t n_rows
         int n_outputs
@@ -65,29 +71,79 @@ ctypedef fused sample_idx_t:
     int32_t
     uint32_t
 
+cdef enum:
+    ROWS_PER_BLOCK = 1 << 8  # whose gradients stay in the first cache
+
 cdef struct job_t:
     skx_loss_args_t args
     skx_loss_kernel_t kernel
-    quantization_t** quantizations  # of outputs, begun
-    int n_quantizations
+
+cdef struct quantize_job_t:
+    skx_loss_args_t args
+    skx_loss_kernel_t kernel
+    bint has_hessians
+    quantization_t** outputs  # those to be quantised; NULL: not this one
+    bint is_done  # False if a thread found no memory
 
 
 cdef void _run_chunk(void* context, int chunk) noexcept nogil:
     cdef:
         job_t* job = <job_t*> context
         int64_t start = <int64_t> chunk * ROWS_PER_QUANTIZATION
-        int i
     job.kernel(&job.args, start, min(start + ROWS_PER_QUANTIZATION, job.args.n_rows))
-    for i in range(job.n_quantizations):
-        quantize_chunk(job.quantizations[i], chunk)
+
+
+cdef int _count_chunks(int64_t n_rows) noexcept nogil:
+    return <int> ((n_rows + ROWS_PER_QUANTIZATION - 1) // ROWS_PER_QUANTIZATION)
 
 
 cdef void _run(job_t* job, int n_threads) noexcept:
-    cdef int n_chunks = <int> (
-        (job.args.n_rows + ROWS_PER_QUANTIZATION - 1) // ROWS_PER_QUANTIZATION
-    )
     with nogil:
-        parallel_for(_run_chunk, job, n_chunks, n_threads)
+        parallel_for(_run_chunk, job, _count_chunks(job.args.n_rows), n_threads)
+
+
+cdef void _quantize_chunk(void* context, int chunk) noexcept nogil:
+    """Compute gradients block by block, and round those of each."""
+    cdef:
+        quantize_job_t* job = <quantize_job_t*> context
+        skx_loss_args_t args = job.args
+        int n_outputs = args.n_outputs
+        int64_t start = <int64_t> chunk * ROWS_PER_QUANTIZATION
+        int64_t end = min(start + ROWS_PER_QUANTIZATION, args.n_rows)
+        int64_t stop
+        int k
+        skx_found_t* found = <skx_found_t*> calloc(n_outputs, sizeof(skx_found_t))
+        double* scratch = <double*> malloc(
+            2 * n_outputs * ROWS_PER_BLOCK * sizeof(double)
+        )
+    if found == NULL or scratch == NULL:
+        job.is_done = False
+        free(found)
+        free(scratch)
+        return
+    args.stride = ROWS_PER_BLOCK
+    args.gradients = scratch
+    args.hessians = scratch + n_outputs * ROWS_PER_BLOCK
+    while start < end:
+        stop = min(start + ROWS_PER_BLOCK, end)
+        args.first = start
+        job.kernel(&args, start, stop)
+        for k in range(n_outputs):
+            if job.outputs[k] != NULL:
+                skx_quantize(
+                    &job.outputs[k].args,
+                    args.gradients + k * ROWS_PER_BLOCK,
+                    &args.hessians[k * ROWS_PER_BLOCK] if job.has_hessians else NULL,
+                    start,
+                    stop,
+                    &found[k],
+                )
+        start = stop
+    for k in range(n_outputs):
+        if job.outputs[k] != NULL:
+            end_chunk(job.outputs[k], chunk, &found[k])
+    free(found)
+    free(scratch)
 
 
 cdef const skx_loss_t* _find_loss(str name) except NULL:
@@ -98,6 +154,20 @@ cdef const skx_loss_t* _find_loss(str name) except NULL:
     raise ValueError(f"there is no kernel for the loss {name!r}")
 
 
+cdef skx_loss_args_t _make_args(
+    const double* y, const double* raw, int64_t n_rows, int n_outputs, double param=0
+) noexcept:
+    """Return what all kernels read. IN: y (n_rows,) or NULL, raw planes, param."""
+    cdef skx_loss_args_t args
+    args.y = y
+    args.raw = raw
+    args.n_rows = args.stride = n_rows
+    args.first = 0
+    args.n_outputs = n_outputs
+    args.param = param
+    return args
+
+
 def compute_gradients(
     str loss,
     const double[::1] y,
@@ -106,38 +176,76 @@ def compute_gradients(
     double[:, ::1] hessians,
     double param=0.0,
     int n_threads=1,
-    quantized=(),
 ):
     """Write the gradients and hessians of all rows.
 
     IN: loss (a name in loss_kernels.h), y, raw, param (its quantile, delta or power).
-    OUT: gradients, and hessians unless they are 1 (then None will do). INOUT:
-    quantized, sequence of `QuantizedGradients` of some outputs, started; their rows are
-    quantised.
+    OUT: gradients, and hessians unless they are 1 (then None will do).
     """
-    cdef:
-        job_t job
-        double* p_hessians = NULL
-        int i = 0
-        QuantizedGradients of_output
-        uintptr_t[::1] quantizations
+    cdef job_t job
     if y.shape[0] == 0:
         return
-    if hessians is not None:
-        p_hessians = &hessians[0, 0]
     job.kernel = _find_loss(loss).gradients
-    job.args = skx_loss_args_t(
-        &y[0], &raw[0, 0], &gradients[0, 0], p_hessians, NULL, y.shape[0],
-        <int> raw.shape[0], param,
+    job.args = _make_args(
+        &y[0], &raw[0, 0], y.shape[0], <int> raw.shape[0], param
     )
-    job.n_quantizations = len(quantized)
-    if job.n_quantizations > 0:
-        quantizations = np.empty(job.n_quantizations, dtype=np.uintp)
-        for of_output in quantized:
-            quantizations[i] = <uintptr_t> &of_output.job
-            i += 1
-        job.quantizations = <quantization_t**> &quantizations[0]
+    job.args.gradients = &gradients[0, 0]
+    if hessians is not None:
+        job.args.hessians = &hessians[0, 0]
     _run(&job, n_threads)
+
+
+def quantize_gradients(
+    str loss,
+    const double[::1] y,
+    const double[:, ::1] raw,
+    quantized,
+    *,
+    bint has_hessians,
+    int first_output=0,
+    double param=0.0,
+    int n_threads=1,
+):
+    """Quantise the gradients and hessians of all rows, which are not kept.
+
+    IN: loss, y, raw and param as for `compute_gradients`, has_hessians (False if they
+    are 1). INOUT: quantized, a `QuantizedGradients` for each output, which are counted
+    from `first_output` on.
+
+    Raises
+    ------
+    FloatingPointError
+        If any gradient or hessian is not finite.
+    """
+    cdef:
+        quantize_job_t job
+        int k, n_outputs = <int> raw.shape[0]
+        bint is_finished = False
+        QuantizedGradients of_output
+        uintptr_t[::1] outputs = np.empty(n_outputs, dtype=np.uintp)
+    job.kernel = _find_loss(loss).gradients
+    job.args = _make_args(
+        &y[0], &raw[0, 0], y.shape[0], <int> raw.shape[0], param
+    )
+    job.has_hessians = has_hessians
+    job.outputs = <quantization_t**> &outputs[0]
+    for k in range(n_outputs):
+        of_output = quantized[k]
+        of_output.start(has_hessians, first_output + k)
+        outputs[k] = <uintptr_t> &of_output.job
+    while not is_finished:
+        job.is_done = is_finished = True
+        with nogil:
+            parallel_for(_quantize_chunk, &job, _count_chunks(y.shape[0]), n_threads)
+        if not job.is_done:
+            raise MemoryError("not enough memory for the gradients of some rows")
+        for k in range(n_outputs):
+            if outputs[k] != 0:
+                of_output = quantized[k]
+                if of_output.finish():
+                    outputs[k] = 0
+                else:
+                    is_finished = False
 
 
 def compute_losses(
@@ -153,11 +261,10 @@ def compute_losses(
     if y.shape[0] == 0:
         return
     job.kernel = _find_loss(loss).losses
-    job.args = skx_loss_args_t(
-        &y[0], &raw[0, 0], NULL, NULL, &losses[0], y.shape[0], <int> raw.shape[0],
-        param,
+    job.args = _make_args(
+        &y[0], &raw[0, 0], y.shape[0], <int> raw.shape[0], param
     )
-    job.n_quantizations = 0
+    job.args.losses = &losses[0]
     _run(&job, n_threads)
 
 
@@ -169,11 +276,8 @@ def map_softmax(
     if raw.shape[1] == 0:
         return
     job.kernel = skx_map_softmax
-    job.args = skx_loss_args_t(
-        NULL, &raw[0, 0], NULL, NULL, &probabilities[0, 0], raw.shape[1],
-        <int> raw.shape[0], 0.0,
-    )
-    job.n_quantizations = 0
+    job.args = _make_args(NULL, &raw[0, 0], raw.shape[1], <int> raw.shape[0])
+    job.args.losses = &probabilities[0, 0]
     _run(&job, n_threads)
 
 
@@ -185,10 +289,8 @@ def map_binary_probabilities(
     if raw.shape[0] == 0:
         return
     job.kernel = skx_map_binary_probabilities
-    job.args = skx_loss_args_t(
-        NULL, &raw[0], NULL, NULL, &probabilities[0, 0], raw.shape[0], 1, 0.0
-    )
-    job.n_quantizations = 0
+    job.args = _make_args(NULL, &raw[0], raw.shape[0], 1)
+    job.args.losses = &probabilities[0, 0]
     _run(&job, n_threads)
 
 

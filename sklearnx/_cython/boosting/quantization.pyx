@@ -2,22 +2,25 @@
 
     real gradient  --scale by a power of two, round, times the weight-->  fine values
                    (38 bits: 2^24 rows of them can be summed in 64 bits)
-    fine values    --shift, round--> 12-bit gradients and hessians
+    fine values    --shift, round--> 12-bit gradients and hessians; histograms sum them
+                   --shift, round--> 30-bit ones; leaves sum them
 
-Leaves sum the fine values. Histograms sum the 12-bit ones, a row's gradient, hessian
-and count in one word; where 12 bits would flatten the ordinary rows (heavy tails, rare
-events, few rows) they sum the fine ones, in two words. Which of the two is decided once
-a round, from order-free sums, see `MIN_STEPS`.
+In a histogram a row's gradient, hessian and count are one word. Where 12 bits would
+flatten the ordinary rows (heavy tails, rare events, few rows) histograms sum the fine
+values, in two words, and the sums of leaves are theirs. Which of the two is decided
+once a round, from order-free sums, see `MIN_STEPS`; where 12 bits will do, 30 are
+plenty.
 
 Scales follow from the largest values, which one has to read all to know. Most rounds
 have those of the round before, so that rows are quantised by them as they are read, and
-a second time where they turn out to be others. Losses that have a kernel do so chunk by
-chunk, while the gradients of the chunk are in the cache:
+again where they turn out to be others. Losses that have a kernel do so as gradients are
+computed, and store none of these:
 
-    start -> quantize_chunk for each chunk, by any thread -> finish
+    start -> skx_quantize and end_chunk for each chunk, by any thread -> finish
+      ^------- in case of other scales, or another width -----------------'
 
 Integer weights multiply the rounded values, so that a weight of 2 is the row twice.
-Other weights multiply before rounding.
+Other weights multiply before rounding, and make nothing of one row but one row.
 """
 
 import numpy as np
@@ -35,30 +38,23 @@ from sklearnx._cython.common.dtypes cimport (
     PAIR_HESSIAN_BITS,
     PAIR_HESSIAN_SHIFT,
     PAIR_MAX_ROWS,
+    leaf_term_t,
     quantized_t,
 )
 from sklearnx._cython.common.threads cimport parallel_for
 
-cdef extern from "quantization_kernels.h" nogil:
-    ctypedef struct skx_found_t:
-        int64_t sum_gradients, sum_hessians
-        int64_t max_gradient, max_hessian
+from sklearnx._cython.common.reductions import sum_exact
 
-    void skx_quantize(
-        const skx_quantize_t* args, int64_t start, int64_t stop, skx_found_t* found
-    ) noexcept
+cdef extern from "quantization_kernels.h" nogil:
     double skx_from_bits(uint64_t bits) noexcept
     void skx_sum_squares(
         const quantized_t* quantized, const uint32_t* rows, int64_t start, int64_t stop,
         int shift, int64_t* sums,
     ) noexcept
-    int64_t skx_fine(
-        double value, double scale, const double* factors, bint integer_weights,
-        int64_t i,
-    ) noexcept
 
 cdef enum:
-    MAX_LEAF_BITS = 38
+    MAX_FINE_BITS = 38
+    LEAF_BITS = 30
     NARROW_GRADIENT_BITS = 11  # and a sign
     NARROW_HESSIAN_BITS = 12
     # Below this total weight full width costs nothing, and its precision is welcome.
@@ -97,7 +93,6 @@ cdef class QuantizedGradients:
     def __init__(self, n_rows, weights=None, bint sums_squares=False):
         cdef:
             const int64_t[::1] fixed_weights
-            double weight_scale = 1, weight_unit = 1, row_weight = 1
             int n_weight_bits = 0
         self.n_rows = n_rows
         self.weights = weights
@@ -116,35 +111,31 @@ cdef class QuantizedGradients:
         # max * n_rows; and a row must fit its words.
         n_terms = self.sum_weights if self.integer_weights else n_rows
         n_bits_left = 62 - int(np.ceil(np.log2(max(n_terms, 1))))
-        self.n_leaf_bits = min(
-            MAX_LEAF_BITS,
+        self.n_fine_bits = min(
+            MAX_FINE_BITS,
             n_bits_left,
             PAIR_HESSIAN_BITS - 1 - n_weight_bits,
         )
         # Squares of so many bits less, and their sum, fit 64.
-        self.square_shift = max(self.n_leaf_bits - n_bits_left // 2, 0)
+        self.square_shift = max(self.n_fine_bits - n_bits_left // 2, 0)
         self.quantized.weights = NULL
-        self.quantized.integer_weights = self.integer_weights
         self.quantized.sum_weights = n_rows
-        if weights is not None:
-            if not self.integer_weights:
-                weight_scale = _find_scale(weights.max(), self.n_leaf_bits)
-            self.fixed_weights = np.rint(weights * weight_scale).astype(np.int64)
+        self.quantized.row_weight = 1
+        if weights is not None and self.integer_weights:
+            self.fixed_weights = weights.astype(np.int64)
             fixed_weights = self.fixed_weights
             self.quantized.weights = &fixed_weights[0]
             self.quantized.sum_weights = self.fixed_weights.sum()
-            if not self.integer_weights:
-                # In units of their mean: twice the weights are not twice the rows.
-                weight_unit = n_rows / <double> self.fixed_weights.sum()
-                row_weight = 1 / (weight_unit * weight_scale)
-        self.quantized.weight_unit = weight_unit
+        elif weights is not None:
+            # Their mean: twice the weights are not twice the rows.
+            self.quantized.row_weight = sum_exact(weights) / n_rows
         self.is_narrow = True
         self.buffer = np.empty(0, dtype=np.int64)
+        self.leaf_terms = None
         self.guesses = {}
         self.job.sums_squares = sums_squares
         self.job.squares.quantized = &self.quantized
         self.job.squares.rows = NULL
-        self.quantized.row_weight = row_weight
 
     def quantize(
         self,
@@ -154,9 +145,6 @@ cdef class QuantizedGradients:
         int output=0,
     ):
         """Quantise real gradients and hessians.
-
-        Sums of leaves are computed from the arrays themselves, which must stay as they
-        are until the tree is grown.
 
         Parameters
         ----------
@@ -172,19 +160,24 @@ cdef class QuantizedGradients:
         FloatingPointError
             If any of them is not finite.
         """
-        self.start(gradients, hessians, output)
-        self.quantize_rows(n_threads)
-        self.finish(n_threads)
+        cdef quantization_t* job = &self.job
+        self.start(hessians is not None, output)
+        job.gradients = &gradients[0]
+        job.hessians = &hessians[0] if hessians is not None else NULL
+        while True:
+            with nogil:
+                parallel_for(_quantize_chunk, job, job.n_chunks, n_threads)
+            if self.finish():
+                break
 
-    def start(self, const double[::1] gradients, const double[::1] hessians, output=0):
-        """Begin what `quantize` does; neither array need be filled yet."""
+    cdef start(self, bint has_hessians, int output):
+        """Begin what `quantize` does."""
         cdef:
             const double[::1] weights
             double[:, ::1] maxima
             int64_t[:, ::1] sums
             quantization_t* job = &self.job
-        # Of what words and leaves are computed from.
-        self.gradients_, self.hessians_ = gradients, hessians
+        self.has_hessians = has_hessians
         self.output = output
         if self.maxima is None:
             job.n_rows = self.n_rows
@@ -197,8 +190,6 @@ cdef class QuantizedGradients:
             job.squares.n_rows = self.n_rows
             job.squares.sum_squares = &sums[2, 0]
             job.squares.sum_hessians = &sums[3, 0]
-        job.args.gradients = &gradients[0]
-        job.args.hessians = &hessians[0] if hessians is not None else NULL
         job.args.factors = NULL
         if self.weights is not None:
             weights = self.weights
@@ -209,26 +200,24 @@ cdef class QuantizedGradients:
         )
         self._prepare_words(is_narrow)
 
-    def finish(self, int n_threads):
+    cdef bint finish(self) except -1:
         """End what `start` began, after each chunk was quantised.
+
+        Returns False if all of them have to be quantised again.
 
         Raises
         ------
         FloatingPointError
             If any gradient or hessian is not finite.
         """
-        while not self._is_right():
+        if not self._is_right():
             self._prepare_words(self.is_narrow)
-            self.quantize_rows(n_threads)
+            return False
         self.guesses[self.output] = (
             self.job.args.gradient_scale, self.job.args.hessian_scale, self.is_narrow
         )
         self._set_quantized(&self.job.args)
-
-    def quantize_rows(self, int n_threads):
-        """Quantise all rows, between `start` and `finish`."""
-        with nogil:
-            parallel_for(_quantize_chunk, &self.job, self.job.n_chunks, n_threads)
+        return True
 
     cdef bint _is_right(self) except -1:
         """Return whether rows were quantised as they should be.
@@ -242,7 +231,7 @@ cdef class QuantizedGradients:
             double gradient_scale = job.args.gradient_scale
             double hessian_scale = job.args.hessian_scale
             int64_t sum_gradients = 0, sum_hessians = 0
-            bint all_hessians_are_1 = job.args.hessians == NULL and self.integer_weights
+            bint all_hessians_are_1 = not self.has_hessians and self.integer_weights
             bint was_narrow = self.is_narrow, is_finite = True
             double steps
         for chunk in range(job.n_chunks):
@@ -260,8 +249,8 @@ cdef class QuantizedGradients:
                 "The gradients of the loss are not finite any more: the raw scores "
                 "have become too large. Scale the target, or lower learning_rate."
             )
-        job.args.gradient_scale = _find_scale(max_gradient, self.n_leaf_bits)
-        job.args.hessian_scale = _find_scale(max_hessian, self.n_leaf_bits)
+        job.args.gradient_scale = _find_scale(max_gradient, self.n_fine_bits)
+        job.args.hessian_scale = _find_scale(max_hessian, self.n_fine_bits)
         if all_hessians_are_1:
             job.args.hessian_scale = 1
         if (
@@ -274,10 +263,10 @@ cdef class QuantizedGradients:
         self.is_narrow = (
             n_terms >= MIN_NARROW_WEIGHT
             and sum_gradients
-            >= ldexp(steps, self.n_leaf_bits - NARROW_GRADIENT_BITS)
+            >= ldexp(steps, self.n_fine_bits - NARROW_GRADIENT_BITS)
             and (
                 all_hessians_are_1
-                or sum_hessians >= ldexp(steps, self.n_leaf_bits - NARROW_HESSIAN_BITS)
+                or sum_hessians >= ldexp(steps, self.n_fine_bits - NARROW_HESSIAN_BITS)
             )
         )
         return self.is_narrow == was_narrow
@@ -285,14 +274,24 @@ cdef class QuantizedGradients:
     cdef void _prepare_words(self, bint is_narrow):
         cdef:
             int64_t[:, ::1] words
+            int64_t[::1] leaf_terms
             quantization_t* job = &self.job
+            int leaf_shift = max(self.n_fine_bits - LEAF_BITS, 0)
         self.is_narrow = is_narrow
         job.args.gradient_shift = job.args.hessian_shift = 0
+        job.args.leaf_gradient_shift = job.args.leaf_hessian_shift = 0
+        job.args.leaf_terms = NULL
         job.args.n_words = 2
         if is_narrow:
-            job.args.gradient_shift = self.n_leaf_bits - NARROW_GRADIENT_BITS
-            if job.args.hessians != NULL or not self.integer_weights:
-                job.args.hessian_shift = self.n_leaf_bits - NARROW_HESSIAN_BITS
+            job.args.gradient_shift = self.n_fine_bits - NARROW_GRADIENT_BITS
+            job.args.leaf_gradient_shift = leaf_shift
+            if self.has_hessians or not self.integer_weights:
+                job.args.hessian_shift = self.n_fine_bits - NARROW_HESSIAN_BITS
+                job.args.leaf_hessian_shift = leaf_shift
+            if self.leaf_terms is None:
+                self.leaf_terms = np.empty(self.n_rows, dtype=np.int64)
+            leaf_terms = self.leaf_terms
+            job.args.leaf_terms = <leaf_term_t*> &leaf_terms[0]
             if self.max_weight <= MAX_WEIGHT_IN_WORD:
                 job.args.n_words = 1
         if job.args.n_words != self.quantized.n_words:
@@ -313,22 +312,20 @@ cdef class QuantizedGradients:
         else:
             rows_per_flush = min(
                 <double> PAIR_MAX_ROWS,
-                ldexp(1, PAIR_HESSIAN_BITS - 1 - self.n_leaf_bits) / self.max_weight,
+                ldexp(1, PAIR_HESSIAN_BITS - 1 - self.n_fine_bits) / self.max_weight,
             )
         self.quantized.rows_per_flush = <int64_t> max(floor(rows_per_flush), 1.0)
-        self.quantized.gradients = args.gradients
-        self.quantized.hessians = args.hessians
-        self.quantized.factors = args.factors
-        self.quantized.gradient_scale = args.gradient_scale
-        self.quantized.hessian_scale = args.hessian_scale
-        self.quantized.leaf_gradient_unit = 1 / args.gradient_scale
-        self.quantized.leaf_hessian_unit = 1 / args.hessian_scale
+        self.quantized.leaf_terms = args.leaf_terms
+        self.quantized.leaf_gradient_unit = ldexp(
+            1 / args.gradient_scale, args.leaf_gradient_shift
+        )
+        self.quantized.leaf_hessian_unit = ldexp(
+            1 / args.hessian_scale, args.leaf_hessian_shift
+        )
         self.quantized.gradient_unit = ldexp(
-            self.quantized.leaf_gradient_unit, args.gradient_shift
+            1 / args.gradient_scale, args.gradient_shift
         )
-        self.quantized.hessian_unit = ldexp(
-            self.quantized.leaf_hessian_unit, args.hessian_shift
-        )
+        self.quantized.hessian_unit = ldexp(1 / args.hessian_scale, args.hessian_shift)
 
     def reorder(self, const uint32_t[::1] order, weights):
         """Go on with rows in another order.
@@ -340,9 +337,10 @@ cdef class QuantizedGradients:
         if weights is None:
             return
         self.weights = weights
-        self.fixed_weights = self.fixed_weights[order]
-        fixed_weights = self.fixed_weights
-        self.quantized.weights = &fixed_weights[0]
+        if self.integer_weights:
+            self.fixed_weights = self.fixed_weights[order]
+            fixed_weights = self.fixed_weights
+            self.quantized.weights = &fixed_weights[0]
 
     def compute_noise(self, const uint32_t[::1] rows, int n_threads):
         """Return the sum of squared gradients of some rows over that of hessians.
@@ -409,27 +407,17 @@ cdef class QuantizedGradients:
     @property
     def leaf_gradients(self):
         """What leaves sum, of each row."""
-        return self._make_fine(self.gradients_, self.quantized.gradient_scale)
+        return self._weigh_leaf_terms(0) if self.is_narrow else self.gradients
 
     @property
     def leaf_hessians(self):
         """What leaves sum, of each row."""
-        hessians = np.ones(self.n_rows) if self.hessians_ is None else self.hessians_
-        return self._make_fine(hessians, self.quantized.hessian_scale)
+        return self._weigh_leaf_terms(1) if self.is_narrow else self.hessians
 
-    def _make_fine(self, const double[::1] values, double scale):
-        cdef:
-            int64_t[::1] fine = np.empty(self.n_rows, dtype=np.int64)
-            int64_t i
-        for i in range(fine.shape[0]):
-            fine[i] = skx_fine(
-                values[i],
-                scale,
-                self.quantized.factors,
-                self.quantized.integer_weights,
-                i,
-            )
-        return np.asarray(fine)
+    def _weigh_leaf_terms(self, int column):
+        terms = self.leaf_terms.view(np.int32).reshape(-1, 2)[:, column]
+        weights = self.fixed_weights if self.integer_weights else None
+        return terms.astype(np.int64) * (1 if weights is None else weights)
 
     @property
     def units(self):
@@ -468,16 +456,25 @@ cdef void _sum_squares_of_chunk(void* context, int chunk) noexcept nogil:
 
 
 cdef void _quantize_chunk(void* context, int chunk) noexcept nogil:
-    quantize_chunk(<quantization_t*> context, chunk)
-
-
-cdef void quantize_chunk(quantization_t* job, int chunk) noexcept nogil:
-    """Quantise `ROWS_PER_QUANTIZATION` rows, of the last chunk what is left of them."""
     cdef:
+        quantization_t* job = <quantization_t*> context
         int64_t start = <int64_t> chunk * ROWS_PER_QUANTIZATION
         int64_t stop = min(start + ROWS_PER_QUANTIZATION, job.n_rows)
-    cdef skx_found_t found
-    skx_quantize(&job.args, start, stop, &found)
+        const double* hessians = NULL
+        skx_found_t found = skx_found_t(0, 0, 0, 0)
+    if job.hessians != NULL:
+        hessians = job.hessians + start
+    skx_quantize(&job.args, job.gradients + start, hessians, start, stop, &found)
+    end_chunk(job, chunk, &found)
+
+
+cdef void end_chunk(
+    quantization_t* job, int chunk, const skx_found_t* found
+) noexcept nogil:
+    """Note what was found in the rows of a chunk, once they are quantised.
+
+    These are `ROWS_PER_QUANTIZATION` rows, of the last chunk what is left of them.
+    """
     job.sum_gradients[chunk] = found.sum_gradients
     job.sum_hessians[chunk] = found.sum_hessians
     job.max_gradients[chunk] = skx_from_bits(found.max_gradient)

@@ -6,28 +6,19 @@
 #include "fixed_point.h"
 #include "skx_math.h"
 
-// One call over the rows from start to stop.
+// How all rows are rounded, and where to.
 typedef struct {
-    const double *gradients;
-    const double *hessians;  // NULL: all are 1
     const double *factors;   // NULL: all are 1
     int integer_weights;
     double gradient_scale, hessian_scale;
     int gradient_shift, hessian_shift;  // from fine to 12 bits; 0: fine values go to words
+    int leaf_gradient_shift, leaf_hessian_shift;  // from fine to what leaves sum
     int n_words;
     int64_t *words;
+    leaf_term_t *leaf_terms;  // NULL: fine values go to words
 } skx_quantize_t;
 
-// The integer that a real number stands for. Integer weights multiply it, others have
-// multiplied the number.
-static inline int64_t skx_fine(
-    double value, double scale, const double *factors, int integer_weights, int64_t i) {
-    if (factors == NULL) return skx_round(value * scale);
-    if (!integer_weights) return skx_round(value * factors[i] * scale);
-    return factors[i] > 0 ? (int64_t)factors[i] * skx_round(value * scale) : 0;
-}
-
-// What is found on the way, of the rows of a call.
+// What is found on the way, of the rows of some calls.
 typedef struct {
     int64_t sum_gradients, sum_hessians;  // of absolute fine values
     // Largest absolute values, of rows whose weight is not zero; infinite or NaN if any
@@ -42,14 +33,24 @@ SKX_INLINE int64_t skx_magnitude(double value) {
 
 SKX_INLINE int64_t skx_larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// Round to a grid of 2^shift, ties up, and clip. The bias makes what is shifted positive,
-// since few machines can shift 64 signed bits in vectors.
-SKX_INLINE int64_t skx_narrow(int64_t fine, int shift, int64_t largest) {
+// Round to a grid of 2^shift, ties up. The bias makes what is shifted positive, since few
+// machines can shift 64 signed bits in vectors.
+SKX_INLINE int64_t skx_coarsen(int64_t fine, int shift) {
     const int64_t bias = INT64_C(1) << 52;
     const uint64_t biased = (uint64_t)(fine + bias + ((INT64_C(1) << shift) >> 1));
-    int64_t value = (int64_t)(biased >> shift) - (bias >> shift);
-    value = value > largest ? largest : value;
-    return value < -largest ? -largest : value;
+    return (int64_t)(biased >> shift) - (bias >> shift);
+}
+
+SKX_INLINE int64_t skx_narrow(int64_t fine, int shift, int64_t largest) {
+    const int64_t value = skx_coarsen(fine, shift);
+    return value > largest ? largest : value < -largest ? -largest : value;
+}
+
+SKX_INLINE leaf_term_t
+skx_make_leaf_term(const skx_quantize_t *args, int64_t gradient, int64_t hessian) {
+    return {
+        (int32_t)skx_coarsen(gradient, args->leaf_gradient_shift),
+        (int32_t)skx_coarsen(hessian, args->leaf_hessian_shift)};
 }
 
 SKX_INLINE int64_t skx_pack(int64_t gradient, int64_t hessian) {
@@ -57,15 +58,23 @@ SKX_INLINE int64_t skx_pack(int64_t gradient, int64_t hessian) {
            (hessian << PACKED_HESSIAN_SHIFT) + 1;
 }
 
-// Write words of rows. The flags are constants where it is called, so that each case is a
-// loop of its own.
+SKX_INLINE void skx_note_found(
+    int64_t sum_g, int64_t sum_h, int64_t max_g, int64_t max_h, skx_found_t *found) {
+    found->sum_gradients += sum_g;
+    found->sum_hessians += sum_h;
+    found->max_gradient = skx_larger(found->max_gradient, max_g);
+    found->max_hessian = skx_larger(found->max_hessian, max_h);
+}
+
+// Write words of the rows from start to stop, whose gradients these are. The flags are
+// constants where it is called, so that each case is a loop of its own.
 SKX_INLINE void skx_quantize_rows(
-    const skx_quantize_t *args, int64_t start, int64_t stop, skx_found_t *found,
+    const skx_quantize_t *args, const double *SKX_RESTRICT gradients,
+    const double *SKX_RESTRICT hessians, int64_t start, int64_t stop, skx_found_t *found,
     int has_hessians, int has_factors, int is_narrow) {
-    const double *SKX_RESTRICT gradients = args->gradients;
-    const double *SKX_RESTRICT hessians = args->hessians;
     const double *SKX_RESTRICT factors = args->factors;
     int64_t *SKX_RESTRICT words = args->words;
+    leaf_term_t *SKX_RESTRICT leaf_terms = args->leaf_terms;
     const double gradient_scale = args->gradient_scale;
     const double hessian_scale = args->hessian_scale;
     const int gradient_shift = args->gradient_shift;
@@ -73,7 +82,8 @@ SKX_INLINE void skx_quantize_rows(
     // Locals, lest threads write to neighbouring sums with every row.
     int64_t sum_g = 0, sum_h = 0, max_g = 0, max_h = 0;
     for (int64_t i = start; i < stop; ++i) {
-        double gradient = gradients[i], hessian = has_hessians ? hessians[i] : 1.0;
+        double gradient = gradients[i - start];
+        double hessian = has_hessians ? hessians[i - start] : 1.0;
         if (has_factors) {
             gradient *= factors[i];
             hessian *= factors[i];
@@ -88,19 +98,22 @@ SKX_INLINE void skx_quantize_rows(
             words[i] = skx_pack(
                 skx_narrow(g, gradient_shift, PACKED_MAX_GRADIENT),
                 skx_narrow(h, hessian_shift, PACKED_MAX_HESSIAN));
+            leaf_terms[i] = skx_make_leaf_term(args, g, h);
         } else {
             words[2 * i] = g;
             words[2 * i + 1] = h * (INT64_C(1) << PAIR_HESSIAN_SHIFT) + 1;
         }
     }
-    *found = {sum_g, sum_h, max_g, max_h};
+    skx_note_found(sum_g, sum_h, max_g, max_h, found);
 }
 
 #define SKX_DEFINE_QUANTIZE(NAME, HAS_HESSIANS, HAS_FACTORS, IS_NARROW)                \
     SKX_CLONES static void skx_quantize_##NAME(                                        \
-        const skx_quantize_t *args, int64_t start, int64_t stop, skx_found_t *found) { \
+        const skx_quantize_t *args, const double *gradients, const double *hessians,   \
+        int64_t start, int64_t stop, skx_found_t *found) {                             \
         skx_quantize_rows(                                                             \
-            args, start, stop, found, HAS_HESSIANS, HAS_FACTORS, IS_NARROW);           \
+            args, gradients, hessians, start, stop, found, HAS_HESSIANS, HAS_FACTORS,  \
+            IS_NARROW);                                                                \
     }
 
 SKX_DEFINE_QUANTIZE(wide, 0, 0, 0)
@@ -115,20 +128,23 @@ SKX_DEFINE_QUANTIZE(narrow_hessians_weighted, 1, 1, 1)
 // Integer weights multiply what has been rounded, once to fine values, and again to 12
 // bits.
 static void skx_quantize_repeated(
-    const skx_quantize_t *args, int64_t start, int64_t stop, skx_found_t *found) {
+    const skx_quantize_t *args, const double *gradients, const double *hessians,
+    int64_t start, int64_t stop, skx_found_t *found) {
     int64_t sum_g = 0, sum_h = 0, max_g = 0, max_h = 0;
     for (int64_t i = start; i < stop; ++i) {
         const int64_t repetitions = args->factors[i] > 0 ? (int64_t)args->factors[i] : 0;
-        const double hessian = args->hessians == NULL ? 1.0 : args->hessians[i];
+        const double gradient = gradients[i - start];
+        const double hessian = hessians == NULL ? 1.0 : hessians[i - start];
         if (repetitions > 0) {
-            max_g = skx_larger(max_g, skx_magnitude(args->gradients[i]));
+            max_g = skx_larger(max_g, skx_magnitude(gradient));
             max_h = skx_larger(max_h, skx_magnitude(hessian));
         }
-        int64_t g = skx_round(args->gradients[i] * args->gradient_scale);
+        int64_t g = skx_round(gradient * args->gradient_scale);
         int64_t h = skx_round(hessian * args->hessian_scale);
         sum_g += repetitions * (g < 0 ? -g : g);
         sum_h += repetitions * h;
-        if (args->gradient_shift > 0) {
+        if (args->leaf_terms != NULL) {
+            args->leaf_terms[i] = skx_make_leaf_term(args, g, h);
             g = skx_narrow(g, args->gradient_shift, PACKED_MAX_GRADIENT);
             h = skx_narrow(h, args->hessian_shift, PACKED_MAX_HESSIAN);
         }
@@ -141,12 +157,17 @@ static void skx_quantize_repeated(
             args->words[2 * i + 1] = h * (INT64_C(1) << PAIR_HESSIAN_SHIFT) + 1;
         }
     }
-    *found = {sum_g, sum_h, max_g, max_h};
+    skx_note_found(sum_g, sum_h, max_g, max_h, found);
 }
 
+// Quantise the rows from start to stop. IN: gradients (stop - start,), and hessians, NULL
+// if all are 1.
 static inline void skx_quantize(
-    const skx_quantize_t *args, int64_t start, int64_t stop, skx_found_t *found) {
-    typedef void (*kernel_t)(const skx_quantize_t *, int64_t, int64_t, skx_found_t *);
+    const skx_quantize_t *args, const double *gradients, const double *hessians,
+    int64_t start, int64_t stop, skx_found_t *found) {
+    typedef void (*kernel_t)(
+        const skx_quantize_t *, const double *, const double *, int64_t, int64_t,
+        skx_found_t *);
     static const kernel_t kernels[2][2][2] = {
         {{skx_quantize_wide, skx_quantize_narrow},
          {skx_quantize_wide_weighted, skx_quantize_narrow_weighted}},
@@ -155,9 +176,9 @@ static inline void skx_quantize(
     };
     kernel_t kernel = skx_quantize_repeated;
     if (args->factors == NULL || !args->integer_weights) {
-        kernel = kernels[args->hessians != NULL][args->factors != NULL][args->n_words == 1];
+        kernel = kernels[hessians != NULL][args->factors != NULL][args->n_words == 1];
     }
-    kernel(args, start, stop, found);
+    kernel(args, gradients, hessians, start, stop, found);
 }
 
 // The usual case of what follows: all rows from start to stop, without integer weights.
@@ -190,8 +211,7 @@ SKX_CLONES static void skx_sum_squares_of_words(
 static inline void skx_sum_squares(
     const quantized_t *quantized, const uint32_t *rows, int64_t start, int64_t stop,
     int shift, int64_t *sums) {
-    const int64_t *words = quantized->words;
-    const int64_t *weights = quantized->integer_weights ? quantized->weights : NULL;
+    const int64_t *words = quantized->words, *weights = quantized->weights;
     if (rows == NULL && weights == NULL) {
         skx_sum_squares_of_words(words, quantized->n_words, start, stop, shift, sums);
         return;
@@ -217,32 +237,4 @@ static inline void skx_sum_squares(
     }
     sums[0] = sum_s;
     sums[1] = sum_h;
-}
-
-// Add the fine values of some rows.
-static inline void skx_sum_rows(
-    const quantized_t *quantized, const uint32_t *rows, int64_t n_rows,
-    int64_t *sum_gradients, int64_t *sum_hessians) {
-    const double *gradients = quantized->gradients, *hessians = quantized->hessians;
-    const double *factors = quantized->factors;
-    const double gradient_scale = quantized->gradient_scale;
-    const double hessian_scale = quantized->hessian_scale;
-    const int integer_weights = quantized->integer_weights;
-    int64_t sum_g = 0, sum_h = 0;
-    if (factors == NULL && hessians != NULL) {
-        for (int64_t i = 0; i < n_rows; ++i) {
-            sum_g += skx_round(gradients[rows[i]] * gradient_scale);
-            sum_h += skx_round(hessians[rows[i]] * hessian_scale);
-        }
-    } else {
-        for (int64_t i = 0; i < n_rows; ++i) {
-            const uint32_t row = rows[i];
-            const double hessian = hessians == NULL ? 1.0 : hessians[row];
-            sum_g += skx_fine(
-                gradients[row], gradient_scale, factors, integer_weights, row);
-            sum_h += skx_fine(hessian, hessian_scale, factors, integer_weights, row);
-        }
-    }
-    *sum_gradients += sum_g;
-    *sum_hessians += sum_h;
 }

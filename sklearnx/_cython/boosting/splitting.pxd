@@ -8,7 +8,6 @@ from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
 cdef struct criterion_t:
     double gradient_unit
     double hessian_unit
-    double weight_unit
     double row_weight  # real weight that counts as one row
     double noise  # variance of gradients by hessian, for splits of categories
     double l1_regularization

@@ -205,7 +205,6 @@ def find(
         constraints = monotonic_cst
     criterion.gradient_unit = gradient_unit
     criterion.hessian_unit = hessian_unit
-    criterion.weight_unit = 1
     criterion.row_weight = row_weight
     criterion.noise = noise
     criterion.is_constrained = monotonic_cst is not None
@@ -555,7 +554,7 @@ cdef void describe_parent(
         criterion,
         totals.sum_gradients,
         totals.sum_hessians,
-        totals.sum_weights * criterion.weight_unit,
+        totals.sum_weights,
         totals.value,
         totals.lower_bound,
         totals.upper_bound,
@@ -695,7 +694,7 @@ cdef double _compute_rows_per_hessian(
     """
     if totals.sum_hessians <= 0:
         return 0
-    return totals.sum_weights * criterion.weight_unit / totals.sum_hessians
+    return totals.sum_weights / <double> totals.sum_hessians
 
 
 cdef bint node_has_missing(

@@ -139,21 +139,22 @@ static inline int skx_translate_codes(
     return MAX_NARROW_BINS;
 }
 
-// Fixed-point gradients and hessians of one tree, weights included: words for the sums
-// of histograms, and what finer values for the sums of leaves are computed from.
+// What leaves sum of a row, where histograms sum less precise values.
 typedef struct {
-    const int64_t *words;      // (n_rows, n_words)
+    int32_t gradient, hessian;
+} leaf_term_t;
+
+// Fixed-point gradients and hessians of one tree: words for the sums of histograms, and
+// finer values for the sums of leaves.
+typedef struct {
+    const int64_t *words;      // (n_rows, n_words), weights included
     int n_words;
     int64_t rows_per_flush;    // no field of a word overflows in so many rows
-    const double *gradients;   // (n_rows,), as the loss has them
-    const double *hessians;    // NULL: all are 1
-    const double *factors;     // NULL: all are 1
-    int integer_weights;       // whether factors multiply after rounding
-    double gradient_scale, hessian_scale;
-    const int64_t *weights;    // (n_rows,) of the rows, or NULL when all are 1
+    const leaf_term_t *leaf_terms;    // (n_rows,) of weight 1; NULL: histograms are as precise
+    const int64_t *weights;    // (n_rows,) how many rows each stands for; NULL: for one
     int64_t sum_weights;       // of all rows
     double gradient_unit, hessian_unit;  // real value of 1 in a histogram
-    double leaf_gradient_unit, leaf_hessian_unit, weight_unit;
+    double leaf_gradient_unit, leaf_hessian_unit;
     double row_weight;         // real weight that counts as one row
 } quantized_t;
 

@@ -96,23 +96,21 @@ cdef extern from "dtypes.h" nogil:
         const binned_t* binned, int feature, const uint8_t* by_code, uint8_t* by_column
     ) noexcept
 
+    ctypedef struct leaf_term_t:
+        int32_t gradient
+        int32_t hessian
+
     ctypedef struct quantized_t:
         const int64_t* words
         int n_words
         int64_t rows_per_flush
-        const double* gradients
-        const double* hessians
-        const double* factors
-        bint integer_weights
-        double gradient_scale
-        double hessian_scale
+        const leaf_term_t* leaf_terms
         const int64_t* weights
         int64_t sum_weights
         double gradient_unit
         double hessian_unit
         double leaf_gradient_unit
         double leaf_hessian_unit
-        double weight_unit
         double row_weight
 
     ctypedef struct split_t:
