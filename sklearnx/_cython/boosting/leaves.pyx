@@ -98,9 +98,9 @@ cdef bint sum_leaves(
 ) noexcept nogil:
     """Sum the leaf gradients and hessians of each leaf.
 
-    IN: quantized, which has leaf terms, rows (offsets[n_leaves],) ascending in each leaf, offsets
-    (n_leaves + 1,), n_rows of the data. OUT: sums (n_leaves, 2). Returns False if there
-    is no memory left.
+    IN: quantized, which has leaf terms, rows (offsets[n_leaves],) ascending in each
+    leaf, offsets (n_leaves + 1,), n_rows of the data. OUT: sums (n_leaves, 2). Returns
+    False if there is no memory left.
     """
     cdef:
         job_t job
