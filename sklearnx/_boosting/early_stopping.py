@@ -27,6 +27,22 @@ def should_stop(scores, n_iter_no_change, tol):
     return not any(score > reference for score in scores[-n_iter_no_change:])
 
 
+def find_best_iteration(scores, n_iter):
+    """Return after how many iterations the score was best, the fewest of them.
+
+    Parameters
+    ----------
+    scores : list of float
+        Larger is better; the last is that after `n_iter` iterations. Those that are
+        NaN are never best; without any other the answer is `n_iter`.
+    n_iter : int
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    if np.isnan(scores).all():
+        return n_iter
+    return int(n_iter + 1 - len(scores) + np.nanargmax(scores))
+
+
 def split_rows(X, y, groups, *, validation_fraction, stratify, seed):
     """Choose the rows that judge when to stop.
 

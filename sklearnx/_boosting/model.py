@@ -426,13 +426,21 @@ class BoostedTrees:
     def truncated(self, n_iter):
         """Return the model of the first iterations."""
         model = BoostedTrees(self.init_score, self.is_average)
-        model.offsets = self.offsets[: n_iter * self.n_trees_per_iteration + 1]
-        model.nodes = self.nodes[: model.offsets[-1]].copy()
-        model.stats = self.stats[: model.offsets[-1]]
+        model.offsets = self.offsets[: n_iter * self.n_trees_per_iteration + 1].copy()
+        n_nodes = model.offsets[-1]
+        model.nodes = self.nodes[:n_nodes].copy()
+        model.stats = self.stats[:n_nodes].copy()
         if self.has_vector_leaves:
-            model.vectors = self.vectors[: model.offsets[-1]]
-        model.bitsets = self.bitsets
-        model._set_linear_models(self.linear_leaves, self.linear_terms)
+            model.vectors = self.vectors[:n_nodes].copy()
+        # What belongs to later trees comes after what belongs to these.
+        later = self.nodes[n_nodes:]
+        first_words = later["bitset"][later["bitset"] >= 0]
+        n_words = first_words.min(initial=len(self.bitsets))
+        model.bitsets = self.bitsets[:n_words].copy()
+        kept = model.nodes["left"][model.nodes["feature"] < 0]
+        linear_leaves = self.linear_leaves[: kept.max(initial=0)].copy()
+        n_terms = (linear_leaves["start"] + linear_leaves["n_terms"]).max(initial=0)
+        model._set_linear_models(linear_leaves, self.linear_terms[:n_terms].copy())
         if self.is_average:
             model._divide_values(n_iter)
         return model

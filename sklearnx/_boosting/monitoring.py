@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearnx._boosting.early_stopping import should_stop
+from sklearnx._boosting.early_stopping import find_best_iteration, should_stop
 
 
 class ScoredRows:
@@ -121,8 +121,18 @@ class History:
         """Whether the scores so far say that boosting is to end."""
         if self.stopping_scorer is None:
             return False
-        judge = "validation" if "validation" in self._scored else "train"
-        return should_stop(self.stopping_scores[judge], self.n_iter_no_change, self.tol)
+        return should_stop(self._judging_scores, self.n_iter_no_change, self.tol)
+
+    def find_best_iteration(self, n_iter):
+        """Return which of `n_iter` iterations to keep; all if nothing stops early."""
+        if self.stopping_scorer is None:
+            return n_iter
+        return find_best_iteration(self._judging_scores, n_iter)
+
+    @property
+    def _judging_scores(self):
+        name = "validation" if "validation" in self._scored else "train"
+        return self.stopping_scores[name]
 
     def describe(self):
         """Return the last scores as a piece of a message."""

@@ -67,6 +67,7 @@ FITTED_ATTRIBUTES = (
 FREE_PARAMETERS = {
     "max_iter",
     "n_jobs",
+    "restore_best",
     "snapshot",
     "snapshot_interval",
     "verbose",
@@ -130,6 +131,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         "snapshot": [str, os.PathLike, None],
         "snapshot_interval": [Interval(Integral, 1, None, closed="left")],
         "grow_policy": [StrOptions(set(GROW_POLICIES))],
+        "restore_best": ["boolean"],
     }
 
     # -- fit --
@@ -309,9 +311,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         if snapshot.is_resumed:
             history.continue_from(**snapshot.recall("scores"))
         elif is_warm:
-            history.continue_from(
-                self.train_score_, self.validation_score_, self.evals_result_
-            )
+            history.continue_from(*self._get_scores_of_model())
         else:
             history.append()
         if snapshot.is_resumed:
@@ -329,7 +329,24 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         self.train_score_ = scores["train"]
         self.validation_score_ = scores["validation"]
         self.evals_result_ = scores["evals"]
+        self.best_iteration_ = history.find_best_iteration(self._model.n_iter)
+        self._n_iter_cut = 0
+        if self.restore_best:
+            self._n_iter_cut = self._model.n_iter - self.best_iteration_
+            self._model = self._model.truncated(self.best_iteration_)
         return self
+
+    def _get_scores_of_model(self):
+        """Return the scores of the last fit without those of iterations cut off."""
+
+        def cut(scores):
+            return scores[: len(scores) - self._n_iter_cut]
+
+        evals = {
+            name: {metric: cut(scores) for metric, scores in of_set.items()}
+            for name, of_set in self.evals_result_.items()
+        }
+        return cut(self.train_score_), cut(self.validation_score_), evals
 
     def _make_attributes(self, model):
         """Return what an estimator with this model is made of, for callbacks."""
@@ -511,6 +528,11 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                 f"With warm_start=True, boosting={self.boosting!r} cannot go on with "
                 "the model of the previous fit: a random forest averages its trees, "
                 "other models add them up."
+            )
+        if self.boosting == "dart" and self.restore_best:
+            raise ValueError(
+                "restore_best=True is not supported with boosting='dart': later "
+                "iterations change the trees of those before them."
             )
 
     def _check_outputs(self):
@@ -752,9 +774,9 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             yield raw.T.copy(order="F")
 
     def _check_n_iter(self, n_iter):
-        if not isinstance(n_iter, Integral) or not 1 <= n_iter <= self._model.n_iter:
+        if not isinstance(n_iter, Integral) or not 0 <= n_iter <= self._model.n_iter:
             raise ValueError(
-                f"n_iter must be an int in [1, n_iter_] = [1, {self._model.n_iter}], "
+                f"n_iter must be an int in [0, n_iter_] = [0, {self._model.n_iter}], "
                 f"got {n_iter!r}."
             )
 

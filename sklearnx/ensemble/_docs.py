@@ -189,6 +189,11 @@ grow_policy : {{'leafwise', 'depthwise', 'symmetric'}}, default='leafwise'
       There are at most `max_depth` levels and ``floor(log2(max_leaf_nodes))``: 4 by
       default, 6 with ``max_leaf_nodes=64``. With `max_features` below 1, features are
       drawn for each level, and with `extra_trees` the random splits are.
+restore_best : bool, default=False
+    Whether the model ends with the iteration that early stopping scored best, see
+    `best_iteration_`; those after it, `n_iter_no_change` or more, are cut off. Not for
+    'dart', whose later iterations change the trees of those before them. Without early
+    stopping nothing is cut.
 """
 
 _ATTRIBUTES = """
@@ -198,9 +203,14 @@ n_iter_ : int
     Number of iterations.
 n_trees_per_iteration_ : int
     Number of trees of an iteration{trees_attribute}.
+best_iteration_ : int
+    Number of iterations with the best score of the validation rows, or of the training
+    rows where there are no others; the fewest of several. 0 where no tree made it
+    better; `n_iter_` without early stopping. For `n_iter` of `predict`.
 train_score_ : ndarray of shape (`n_iter_ + 1`,)
     Scores of the training rows, the first before any tree, larger is better; empty
     without early stopping. Of other scores than the loss, at most 10,000 rows are used.
+    Of iterations that `restore_best` has cut off the scores are kept.
 validation_score_ : ndarray of shape (`n_iter_ + 1`,)
     The same of the validation rows.
 evals_result_ : dict of dicts of ndarrays

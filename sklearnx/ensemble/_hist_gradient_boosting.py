@@ -95,6 +95,7 @@ class HistGradientBoostingRegressor(
         snapshot=None,
         snapshot_interval=10,
         grow_policy="leafwise",
+        restore_best=False,
     ):
         self.loss = loss
         self.quantile = quantile
@@ -140,6 +141,7 @@ class HistGradientBoostingRegressor(
         self.snapshot = snapshot
         self.snapshot_interval = snapshot_interval
         self.grow_policy = grow_policy
+        self.restore_best = restore_best
 
     def _check_y(self, y):
         return check_y(y, estimator=self, multi_output=has_columns(y))
@@ -180,7 +182,7 @@ class HistGradientBoostingRegressor(
                 default=None
             Raw scores that the model is added to, see `fit`.
         n_iter : int, default=None
-            Use the first `n_iter` iterations only.
+            Use the first `n_iter` iterations only, at least 0.
 
         Returns
         -------
@@ -277,6 +279,7 @@ class HistGradientBoostingClassifier(
         snapshot=None,
         snapshot_interval=10,
         grow_policy="leafwise",
+        restore_best=False,
     ):
         self.loss = loss
         self.learning_rate = learning_rate
@@ -321,6 +324,7 @@ class HistGradientBoostingClassifier(
         self.snapshot = snapshot
         self.snapshot_interval = snapshot_interval
         self.grow_policy = grow_policy
+        self.restore_best = restore_best
 
     def _finalize_sample_weight(self, sample_weight, y):
         """Multiply the weights of rows by those of their classes."""
@@ -376,7 +380,7 @@ class HistGradientBoostingClassifier(
                 default=None
             Raw scores that the model is added to, see `fit`.
         n_iter : int, default=None
-            Use the first `n_iter` iterations only.
+            Use the first `n_iter` iterations only, at least 0.
 
         Returns
         -------

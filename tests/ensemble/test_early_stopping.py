@@ -114,6 +114,149 @@ def test_training_rows_may_judge():
     assert_same_bits(model.predict(X), plain.predict(X))
 
 
+# -- the best iteration ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_iter_no_change", [3, 20])
+def test_best_iteration(n_iter_no_change):
+    X, y = make_regression_data()
+    settings = {**SETTINGS, "n_iter_no_change": n_iter_no_change}
+    model = HistGradientBoostingRegressor(**settings).fit(X, y)
+    scores = model.validation_score_
+    assert model.best_iteration_ == np.argmax(scores) < model.n_iter_
+    best = HistGradientBoostingRegressor(**settings, restore_best=True).fit(X, y)
+    assert best.n_iter_ == best.best_iteration_ == model.best_iteration_
+    assert_same_bits(best.predict(X), model.predict(X, n_iter=model.best_iteration_))
+    # The curve shows why.
+    assert_same_bits(best.validation_score_, scores)
+    assert_same_bits(best.train_score_, model.train_score_)
+
+
+def test_best_iteration_of_the_training_rows():
+    X, y = make_regression_data()
+    model = HistGradientBoostingRegressor(
+        **{**SETTINGS, "max_iter": 20}, validation_fraction=None
+    ).fit(X, y)
+    assert model.best_iteration_ == np.argmax(model.train_score_) == 20
+
+
+def test_best_iteration_without_early_stopping():
+    X, y = make_regression_data()
+    model = HistGradientBoostingRegressor(max_iter=5, restore_best=True).fit(X, y)
+    assert model.best_iteration_ == model.n_iter_ == 5
+
+
+@pytest.mark.parametrize("boosting", ["plain", "random_forest"])
+def test_no_tree_is_best(boosting):
+    # A target that no column says anything about.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 3)), rng.integers(3, size=300)
+    model = HistGradientBoostingClassifier(
+        early_stopping=True,
+        restore_best=True,
+        learning_rate=5.0,
+        boosting=boosting,
+        subsample=0.5,
+        min_samples_leaf=1,
+        random_state=0,
+    ).fit(X, y)
+    assert model.best_iteration_ == model.n_iter_ == 0
+    assert len(model.validation_score_) > 10
+    proba = model.predict_proba(X)
+    assert_same_bits(proba, np.tile(proba[:1], (300, 1)))
+    assert_allclose(proba[0], np.bincount(y) / 300, atol=0.02)
+    assert_same_bits(model.predict_proba(X, n_iter=0), proba)
+    assert not model.feature_importances_.any()
+    assert list(model.staged_predict(X)) == []
+    # There is something to go on from.
+    model.set_params(warm_start=True, early_stopping=False, max_iter=3)
+    assert model.fit(X, y).n_iter_ == 3
+
+
+def make_mixed_frame(n_rows=400):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {
+            "x": rng.normal(size=n_rows),
+            "z": rng.normal(size=n_rows),
+            "level": rng.choice(list("abcdefghij"), n_rows),
+        }
+    )
+    y = X.x + X.x * X.z + X.level.isin(list("acf")) + rng.normal(size=n_rows)
+    return X, y.to_numpy()
+
+
+@pytest.mark.parametrize("settings", [{}, {"linear_leaves": True}])
+def test_what_the_best_iterations_need_is_all_that_is_kept(settings):
+    X, y = make_mixed_frame()
+    settings = {**SETTINGS, **settings, "n_iter_no_change": 30}
+    model = HistGradientBoostingRegressor(**settings).fit(X, y)
+    best = HistGradientBoostingRegressor(**settings, restore_best=True).fit(X, y)
+    assert_same_bits(best.predict(X), model.predict(X, n_iter=model.best_iteration_))
+    names = ["nodes", "bitsets"]
+    if "linear_leaves" in settings:
+        names += ["linear_leaves", "linear_terms"]
+    for name in names:
+        assert 0 < len(getattr(best._model, name)) < len(getattr(model._model, name))
+
+
+def test_outputs_of_the_best_iteration():
+    X, y = make_mixed_frame()
+    targets = np.column_stack([y, X.z])
+    model, best = (
+        HistGradientBoostingRegressor(**SETTINGS, restore_best=restore_best).fit(
+            X, targets
+        )
+        for restore_best in (False, True)
+    )
+    assert best.n_iter_ < model.n_iter_
+    assert_same_bits(best.predict(X), model.predict(X, n_iter=best.n_iter_))
+
+
+def test_warm_start_goes_on_from_the_best_iteration():
+    X, y = make_regression_data()
+    model = HistGradientBoostingRegressor(
+        **SETTINGS, restore_best=True, warm_start=True, eval_metrics=["r2"]
+    ).fit(X, y)
+    n_iter, scores = model.n_iter_, model.validation_score_
+    model.set_params(early_stopping=False, max_iter=n_iter + 4).fit(X, y)
+    assert model.n_iter_ == model.best_iteration_ == n_iter + 4
+    assert_same_bits(model.validation_score_, scores[: n_iter + 1])
+    assert len(model.evals_result_["validation"]["r2"]) == n_iter + 1
+
+
+def test_best_iteration_of_a_fit_that_goes_on_with_early_stopping():
+    X, y = make_regression_data()
+    model = HistGradientBoostingRegressor(max_iter=7, warm_start=True, random_state=0)
+    model.fit(X, y)
+    model.set_params(max_iter=200, early_stopping=True).fit(X, y)
+    # There are no scores of the first seven.
+    scores = model.validation_score_
+    assert len(scores) == model.n_iter_ - 7
+    assert model.best_iteration_ == 8 + np.argmax(scores)
+
+
+def test_best_iteration_by_a_scorer_that_fails_at_times():
+    X, y = make_regression_data()
+    values = iter([0.1, np.nan, 0.4, 0.3, np.nan, 0.4, *[np.nan] * 200])
+    nans = iter([np.nan] * 1000)
+
+    def score(estimator, X, y):
+        return next(values if len(y) < 100 else nans)
+
+    model = HistGradientBoostingRegressor(**SETTINGS, scoring=score).fit(X, y)
+    assert model.best_iteration_ == 2
+    model.set_params(scoring=lambda estimator, X, y: np.nan).fit(X, y)
+    assert model.best_iteration_ == model.n_iter_
+
+
+def test_dart_cannot_go_back():
+    X, y = make_regression_data()
+    model = HistGradientBoostingRegressor(boosting="dart", restore_best=True)
+    with pytest.raises(ValueError, match="restore_best=True is not supported with"):
+        model.fit(X, y)
+
+
 # -- which rows ------------------------------------------------------------------------
 
 

@@ -413,6 +413,17 @@ def test_early_stopped_stays_stopped(path, no_rounds):
     assert_same_model(fit("binary", snapshot=path, **settings), expected)
 
 
+def test_best_iteration_of_a_resumed_fit(path, no_rounds):
+    X, y = make_regression_data()
+    model = Regressor(**{**SMALL, "max_iter": 500}, **EARLY, snapshot=path).fit(X, y)
+    no_rounds()
+    best = clone(model).set_params(restore_best=True).fit(X, y)
+    assert best.n_iter_ == model.best_iteration_ < model.n_iter_
+    assert_same_bits(best.predict(X), model.predict(X, n_iter=best.n_iter_))
+    # The file has all of them.
+    assert clone(model).fit(X, y).n_iter_ == model.n_iter_
+
+
 def test_warm_start_of_an_early_stopped_model(path):
     """It goes on for a round before it stops again, with a snapshot as without."""
     X, y = make_regression_data()

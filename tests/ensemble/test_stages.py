@@ -80,7 +80,7 @@ def test_stages_do_not_share_memory(case):
 
 
 @over_cases
-@pytest.mark.parametrize("n_iter", [0, -1, N_ITER + 1, 1.5, "all"])
+@pytest.mark.parametrize("n_iter", [-1, N_ITER + 1, 1.5, "all"])
 def test_wrong_number_of_iterations(case, n_iter):
     model, X = fit_case(case)
     for method in get_methods(model):
