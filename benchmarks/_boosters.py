@@ -282,21 +282,22 @@ def find_categories(frame):
     ]
 
 
-def group_rare_levels(X_train, X_test):
+def group_rare_levels(X_train, *others):
     """Put the levels of `X_train` beyond the most frequent ones into one."""
+    frames = [X_train, *others]
     if not find_categories(X_train):
-        return X_train, X_test
-    X_train, X_test = X_train.copy(), X_test.copy()
+        return tuple(frames)
+    frames = [frame.copy() for frame in frames]
     for name in find_categories(X_train):
         counts = X_train[name].value_counts()
         rare = counts.index[MAX_LEVELS:]
         if np.count_nonzero(counts) > MAX_LEVELS + 1:
-            for frame in (X_train, X_test):
+            for frame in frames:
                 levels = frame[name].astype(object)
                 frame[name] = levels.where(~levels.isin(rare), "other levels").astype(
                     "category"
                 )
-    return X_train, X_test
+    return tuple(frames)
 
 
 def keep_known_levels(X_train, X_test):
