@@ -27,6 +27,9 @@ from sklearnx._boosting.frames import (
 from sklearnx._compat import check_n_features, check_names
 from sklearnx._cython.boosting.levels import count_levels, replace_codes
 
+# Codes of what is no level of fit.
+MISSING, UNKNOWN = -1, -2
+
 
 class Table:
     """The input as the engine sees it: one array, one sparse matrix, or columns.
@@ -150,11 +153,14 @@ class TableEncoder:
 
     Parameters
     ----------
-    categorical_features : 'from_dtype', array-like of bool, int or str, or None
+    categorical_features : 'from_dtype', 'all', array-like of bool, int or str, or None
         As in scikit-learn's `HistGradientBoostingClassifier`, save that
         ``'from_dtype'`` also takes a frame's columns of strings.
-    handle_unknown : {'missing', 'error'}
-        What a level that fit did not see is in `transform`.
+    handle_unknown : {'missing', 'unknown', 'error'}
+        What a level that fit did not see is in `transform`: -1 as a missing value, -2,
+        or an error.
+    may_be_negative : bool, default=False
+        Whether negative numbers are levels; if not, they are missing values.
 
     Attributes
     ----------
@@ -165,10 +171,14 @@ class TableEncoder:
     """
 
     def __init__(
-        self, categorical_features: Any = "from_dtype", handle_unknown: str = "missing"
+        self,
+        categorical_features: Any = "from_dtype",
+        handle_unknown: str = "missing",
+        may_be_negative: bool = False,
     ):
         self.categorical_features = categorical_features
         self.handle_unknown = handle_unknown
+        self.may_be_negative = may_be_negative
 
     def fit_transform(
         self,
@@ -183,7 +193,7 @@ class TableEncoder:
         ----------
         X : array-like, sparse matrix or frame of shape (n_rows, n_features)
         estimator : estimator instance
-            Gets ``n_features_in_``, ``feature_names_in_`` and ``is_categorical_``.
+            Gets ``n_features_in_`` and ``feature_names_in_``.
         sample_weight : ndarray of shape (n_rows,) or None, default=None
             Weights of the rows in the counts by which levels are numbered. A row of
             weight zero is as good as absent.
@@ -193,7 +203,7 @@ class TableEncoder:
         -------
         table : Table
         """
-        estimator.is_categorical_ = self.is_categorical_ = None
+        self.is_categorical_ = None
         self.levels_ = None
         if _is_plain(X) and self._reads_no_array_as_levels():
             check_names(estimator, X, None, reset=True)
@@ -213,7 +223,7 @@ class TableEncoder:
             mask = _find_categorical(
                 self.categorical_features, frame.shape[1], frame.names, frame.columns
             )
-        estimator.is_categorical_ = self.is_categorical_ = mask
+        self.is_categorical_ = mask
         self.levels_ = [None] * estimator.n_features_in_
         self._codes = [None] * estimator.n_features_in_
         if mask is None:
@@ -227,6 +237,7 @@ class TableEncoder:
             [arrays[j] for j in categorical],
             sample_weight,
             n_threads,
+            self.may_be_negative,
         )
         for i, j in enumerate(categorical):
             arrays[j] = codes[i]
@@ -360,14 +371,18 @@ class TableEncoder:
         known : dict
             The code of fit by value.
         """
-        table = np.full(len(values) + 1, -1, dtype=np.int32)
-        table[:-1] = [known.get(value, -1) for value in values]
-        if self.handle_unknown == "error":
+        table = np.full(len(values) + 1, MISSING, dtype=np.int32)
+        table[:-1] = [known.get(value, MISSING) for value in values]
+        if self.handle_unknown != "missing":
             is_unknown = np.zeros(len(table), dtype=bool)
             for i in np.flatnonzero(table[:-1] < 0).tolist():
                 value = _to_python(values[i])
-                is_unknown[i] = not is_missing(value) and not _is_negative(value)
-            if is_unknown.any():
+                is_unknown[i] = not is_missing(value) and (
+                    self.may_be_negative or not _is_negative(value)
+                )
+            if self.handle_unknown == "unknown":
+                table[is_unknown] = UNKNOWN
+            elif is_unknown.any():
                 # A dtype may list levels that no row has.
                 rows = np.flatnonzero(is_unknown[found])
                 if len(rows):
@@ -390,7 +405,7 @@ def _find_categorical(categorical_features, n_features, names, columns):
 
     Parameters
     ----------
-    categorical_features : 'from_dtype', array-like of bool, int or str, or None
+    categorical_features : 'from_dtype', 'all', array-like of bool, int or str, or None
     n_features : int
     names : list or None
         Column names; None for an array.
@@ -399,6 +414,8 @@ def _find_categorical(categorical_features, n_features, names, columns):
     """
     if categorical_features is None:
         return None
+    if isinstance(categorical_features, str) and categorical_features == "all":
+        return np.ones(n_features, dtype=bool)
     if isinstance(categorical_features, str) and categorical_features == "from_dtype":
         if columns is None:
             return None
@@ -456,7 +473,7 @@ def _find_categorical(categorical_features, n_features, names, columns):
     return mask if mask.any() else None
 
 
-def _number_levels(columns, levels, sample_weight, n_threads):
+def _number_levels(columns, levels, sample_weight, n_threads, may_be_negative):
     """Number the levels of columns: the most frequent first, ties by first row.
 
     Parameters
@@ -466,6 +483,8 @@ def _number_levels(columns, levels, sample_weight, n_threads):
         What their `to_levels` returned.
     sample_weight : ndarray of shape (n_rows,) or None
     n_threads : int
+    may_be_negative : bool
+        Whether negative numbers are levels.
 
     Returns
     -------
@@ -477,7 +496,9 @@ def _number_levels(columns, levels, sample_weight, n_threads):
     found = [np.ascontiguousarray(codes) for codes, _ in levels]
     distinct, tables = [], []
     for column, (_, values) in zip(columns, levels):
-        positions, table = _merge_values(values, column.declares_levels)
+        positions, table = _merge_values(
+            values, may_be_negative or column.declares_levels
+        )
         distinct.append(list(positions))
         tables.append(table)
     if sample_weight is not None:

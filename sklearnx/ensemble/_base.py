@@ -389,6 +389,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         else:
             self._encoder = TableEncoder(self.categorical_features, self.handle_unknown)
             table = self._encoder.fit_transform(X, self, sample_weight, n_threads)
+            self.is_categorical_ = self._encoder.is_categorical_
         labels = self._check_y(y)
         classes = getattr(self, "classes_", None)
         n_outputs = getattr(self, "n_outputs_", 1)

@@ -35,6 +35,7 @@ class Reader(BaseEstimator):
     def fit(self, X, sample_weight=None):
         self.encoder_ = TableEncoder(self.categorical_features, self.handle_unknown)
         self.table_ = self.encoder_.fit_transform(X, self, sample_weight)
+        self.is_categorical_ = self.encoder_.is_categorical_
         return self
 
     def read(self, X):

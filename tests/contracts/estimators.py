@@ -13,6 +13,7 @@ from sklearnx.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
+from sklearnx.preprocessing import OrderedTargetEncoder
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class EstimatorCase:
     checked : tuple of str
         The variants that scikit-learn's own checks run on as well.
     search_grid : dict
-        Two or three parameter values to search over.
+        Two or three parameter values to search over; of a predictor only.
     draws_rows : callable
         ``draws_rows(settings)`` tells whether fit draws rows at random with these
         settings, so that a weight of 2 cannot be exactly the row twice.
@@ -38,20 +39,27 @@ class EstimatorCase:
         Whether columns of categories, strings and booleans are taken as they are.
     has_recursion : bool
         Whether ``partial_dependence(method="recursion")`` works.
+    expected_failures : dict
+        Checks of scikit-learn's that are not for this estimator, and why.
     """
 
     estimator_class: type
     small_settings: dict
-    search_grid: dict
+    search_grid: dict = field(default_factory=dict)
     variants: dict = field(default_factory=dict)
     checked: tuple = ()
     draws_rows: Callable = lambda settings: False
     accepts_categories: bool = False
     has_recursion: bool = False
+    expected_failures: dict = field(default_factory=dict)
 
     @property
     def name(self):
         return self.estimator_class.__name__
+
+    @property
+    def is_predictor(self):
+        return hasattr(self.estimator_class, "predict")
 
     def make_estimator(self, **settings) -> BaseEstimator:
         """An instance with the small settings, then `settings`."""
@@ -140,6 +148,21 @@ CASES = [
         accepts_categories=True,
         has_recursion=True,
     ),
+    EstimatorCase(
+        OrderedTargetEncoder,
+        small_settings={"random_state": 0},
+        variants={
+            "numbers": {"target_type": "continuous", "smooth": 5.0},
+            "in order": {"shuffle": False},
+        },
+        expected_failures=dict.fromkeys(
+            [
+                "check_transformer_data_not_an_array",
+                "check_transformer_general",
+            ],
+            "training rows are encoded without their own target, other rows are not",
+        ),
+    ),
 ]
 
 
@@ -147,6 +170,11 @@ def over_cases(keep=lambda case: True):
     """Parametrize a test over the estimators that `keep` keeps."""
     cases = [pytest.param(case, id=case.name) for case in CASES if keep(case)]
     return pytest.mark.parametrize("case", cases)
+
+
+def over_predictors(keep=lambda case: True):
+    """Parametrize a test over the estimators that predict and that `keep` keeps."""
+    return over_cases(lambda case: case.is_predictor and keep(case))
 
 
 def over_variants(keep=lambda case: True, keep_settings=lambda case, settings: True):

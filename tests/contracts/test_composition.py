@@ -32,7 +32,7 @@ from tests.contracts._helpers import (
     fit_and_compute,
     make_data,
 )
-from tests.contracts.estimators import over_cases
+from tests.contracts.estimators import over_cases, over_predictors
 
 
 @over_cases()
@@ -45,7 +45,7 @@ def test_pipeline(case):
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
-@over_cases()
+@over_predictors()
 def test_set_output(case, library):
     pytest.importorskip(library)
     pandas = pytest.importorskip("pandas")
@@ -57,7 +57,7 @@ def test_set_output(case, library):
     assert len(pipeline.predict(frame)) == len(y)
 
 
-@over_cases()
+@over_predictors()
 def test_grid_search(case):
     X, y = make_data(case)
     scores = []
@@ -75,7 +75,7 @@ def test_grid_search(case):
     assert len(set(scores[0])) > 1
 
 
-@over_cases()
+@over_predictors()
 def test_halving_random_search(case):
     X, y = make_data(case)
     search = HalvingRandomSearchCV(
@@ -104,7 +104,7 @@ def test_calibration(case):
         (VotingClassifier, VotingRegressor),
     ],
 )
-@over_cases()
+@over_predictors()
 def test_ensembles(case, classifier_class, regressor_class):
     X, y = make_data(case)
     is_class = is_classifier(case.estimator_class())
@@ -114,7 +114,7 @@ def test_ensembles(case, classifier_class, regressor_class):
     assert ensemble.fit(X, y).score(X, y) > 0.5
 
 
-@over_cases()
+@over_predictors()
 def test_bagging(case):
     X, y = make_data(case)
     is_class = is_classifier(case.estimator_class())
@@ -123,7 +123,7 @@ def test_bagging(case):
     assert bagging.fit(X, y).score(X, y) > 0.5
 
 
-@over_cases()
+@over_predictors()
 def test_multioutput(case):
     X, y = make_data(case)
     is_class = is_classifier(case.estimator_class())
@@ -134,7 +134,7 @@ def test_multioutput(case):
     assert predicted[:, 0].tolist() == alone.tolist()
 
 
-@over_cases()
+@over_predictors()
 def test_permutation_importance(case):
     X, y = make_data(case)
     estimator = case.make_estimator().fit(X, y)
@@ -168,7 +168,7 @@ def test_partial_dependence_recursion_is_brute(case, features):
     assert_allclose(curves["recursion"], curves["brute"], atol=1e-9)
 
 
-@over_cases()
+@over_predictors()
 def test_metadata_routing(case):
     X, y = make_data(case)
     weight = np.random.default_rng(0).integers(0, 4, size=len(y))

@@ -6,9 +6,10 @@ import re
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import has_fit_parameter
 
 from tests.contracts._helpers import COLUMN_NAMES, compute_outputs, make_data
-from tests.contracts.estimators import CASES, over_cases
+from tests.contracts.estimators import CASES, over_cases, over_predictors
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_unknown_data_keyword_is_named(case):
 def test_not_fitted(case):
     X, _ = make_data(case)
     with pytest.raises(NotFittedError, match=case.name):
-        case.make_estimator().predict(X)
+        compute_outputs(case.make_estimator(), X)
 
 
 @over_cases()
@@ -68,7 +69,7 @@ def test_wrong_number_of_columns(case):
     ],
     ids=["list", "dict", "datetime", "complex"],
 )
-@over_cases()
+@over_predictors()
 def test_wrong_column_is_named(case, values, word):
     pandas = pytest.importorskip("pandas")
     X, y = make_data(case)
@@ -79,7 +80,7 @@ def test_wrong_column_is_named(case, values, word):
     assert re.search(word, str(caught.value))
 
 
-@over_cases()
+@over_predictors()
 def test_text_in_place_of_numbers_is_named(case):
     pandas = pytest.importorskip("pandas")
     X, y = make_data(case)
@@ -121,7 +122,9 @@ def test_wrong_data(case, change, message):
     ],
     ids=["shape", "NaN", "infinity", "zero", "text"],
 )
-@over_cases()
+@over_cases(
+    keep=lambda case: has_fit_parameter(case.estimator_class(), "sample_weight")
+)
 def test_wrong_weights(case, weight, message):
     X, y = make_data(case, 300)
     with pytest.raises(ValueError, match=message):

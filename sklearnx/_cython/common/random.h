@@ -23,6 +23,7 @@ enum {
     SKX_DROPPED_ROUNDS = 4,
     SKX_DROPS_ANY_ROUND = 5,
     SKX_CUT_OF_NODE = 6,
+    SKX_ORDER_OF_ROWS = 7,
 };
 
 static inline uint64_t skx_random(uint64_t seed, uint64_t purpose, uint64_t tree,

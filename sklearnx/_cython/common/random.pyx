@@ -11,9 +11,11 @@ cdef extern from "random.h" nogil:
     double skx_uniform(uint64_t bits)
     uint64_t SKX_DROPPED_ROUNDS
     uint64_t SKX_DROPS_ANY_ROUND
+    uint64_t SKX_ORDER_OF_ROWS
 
 DROPPED_ROUNDS = SKX_DROPPED_ROUNDS
 DROPS_ANY_ROUND = SKX_DROPS_ANY_ROUND
+ORDER_OF_ROWS = SKX_ORDER_OF_ROWS
 
 
 def draw_uniform(uint64_t seed, uint64_t purpose, uint64_t tree, int64_t n_items):
