@@ -50,9 +50,13 @@ html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2}
 SKLEARN_URL = "https://scikit-learn.org/stable/"
 SKLEARN_PAGES = {
     "accuracy_score": "modules/model_evaluation.html#accuracy-score",
+    "df_output_transform": "modules/df_output_transform.html",
     "histogram_based_gradient_boosting": "modules/ensemble.html",
     "metadata_routing": "metadata_routing.html",
     "r2_score": "modules/model_evaluation.html#r2-score",
+    "sphx_glr_auto_examples_miscellaneous_plot_set_output.py": (
+        "auto_examples/miscellaneous/plot_set_output.html"
+    ),
 }
 
 

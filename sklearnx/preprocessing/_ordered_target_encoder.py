@@ -69,7 +69,7 @@ class OrderedTargetEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         the second.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if all are strings.
 
     See Also
