@@ -74,6 +74,10 @@ class Library:
                 continue
         return None
 
+    def find_obstacle(self, mode):
+        """Why the library cannot be measured in a mode, None if it can."""
+        return "not installed" if self.find_version() is None else None
+
     def prepare(self, X_train, *others):
         """The frames as the library needs them; as they are if it can take them."""
         return X_train, *others
@@ -135,6 +139,15 @@ class Ours(_HistGradientBoosting):
 
 class ScikitLearn(_HistGradientBoosting):
     distributions = ("scikit-learn",)
+
+    def find_obstacle(self, mode):
+        from sklearn.ensemble import HistGradientBoostingRegressor
+        from sklearn.utils.validation import has_fit_parameter
+
+        takes_rows = has_fit_parameter(HistGradientBoostingRegressor(), "X_val")
+        if mode.patience is not None and not takes_rows:
+            return "this version takes no rows to stop by"
+        return super().find_obstacle(mode)
 
     def prepare(self, X_train, *others):
         return group_rare_levels(X_train, *others)

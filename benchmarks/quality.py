@@ -348,12 +348,13 @@ def parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
-def find_libraries(options):
-    """The libraries that are installed, ours first; a note for each that is not."""
+def find_libraries(options, mode):
+    """The libraries that can run, ours first; a note for each that cannot."""
     libraries = {OURS: LIBRARIES[OURS], **dict(options.variant)}
     for name in options.peers:
-        if LIBRARIES[name].find_version() is None:
-            print(f"{name}: not installed, skipped")
+        obstacle = LIBRARIES[name].find_obstacle(mode)
+        if obstacle is not None:
+            print(f"{name}: {obstacle}, skipped")
         else:
             libraries[name] = LIBRARIES[name]
     return libraries
@@ -365,12 +366,12 @@ def main(arguments):
     cache = FigureCache(None if options.fresh or options.quick else options.cache)
     versions = find_versions(DISTRIBUTIONS)
     print(format_versions(versions))
-    libraries = find_libraries(options)
     figures = {"versions": versions, "threads": options.threads}
     for name in options.modes:
         mode = MODES[name]
         if options.quick:
             mode = mode.shortened(N_QUICK_ROUNDS)
+        libraries = find_libraries(options, mode)
         rows_of_sets = []
         for quality_set in QUALITY_SETS:
             if quality_set.name not in options.tables:

@@ -89,8 +89,8 @@ def test_real_sets(quality_set):
 @pytest.mark.parametrize("task", ["classification", "regression", "poisson"])
 def test_libraries_stop_early_and_keep_the_best_round(name, task):
     library = LIBRARIES[name]
-    if library.find_version() is None:
-        pytest.skip(f"{name} is not installed")
+    if obstacle := library.find_obstacle(STOPPED):
+        pytest.skip(f"{name}: {obstacle}")
     (split,) = make_set(task).draw_splits(1, has_validation=True)
     split = split.with_frames(library.prepare)
     fitted = library.fit(task, STOPPED, split, 1)
