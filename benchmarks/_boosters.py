@@ -83,7 +83,11 @@ class Ours(Booster):
         import sklearnx.ensemble
 
         return make_hist_gradient_boosting(
-            sklearnx.ensemble, settings, n_jobs=settings.n_threads, **self.options
+            sklearnx.ensemble,
+            settings.task,
+            **translate_settings(settings),
+            n_jobs=settings.n_threads,
+            **self.options,
         )
 
 
@@ -93,7 +97,9 @@ class ScikitLearn(Booster):
     def make_model(self, settings, frame=None):
         import sklearn.ensemble
 
-        return make_hist_gradient_boosting(sklearn.ensemble, settings)
+        return make_hist_gradient_boosting(
+            sklearn.ensemble, settings.task, **translate_settings(settings)
+        )
 
     def find_obstacle(self, X):
         return "takes no sparse matrix" if sparse.issparse(X) else None
@@ -117,17 +123,13 @@ class LightGBM(Booster):
         self.options = options
 
     def make_model(self, settings, frame=None):
-        import lightgbm
-
-        is_class = settings.is_classification
-        return (lightgbm.LGBMClassifier if is_class else lightgbm.LGBMRegressor)(
+        return make_lightgbm(
+            settings.task,
             n_estimators=settings.n_rounds,
             num_leaves=settings.n_leaves,
             learning_rate=settings.learning_rate,
             max_bin=settings.max_bins,
             n_jobs=settings.n_threads,
-            verbosity=-1,
-            **({"objective": "poisson"} if settings.task == "poisson" else {}),
             **self.options,
         )
 
@@ -136,10 +138,8 @@ class XGBoost(Booster):
     package = "xgboost"
 
     def make_model(self, settings, frame=None):
-        import xgboost
-
-        is_class = settings.is_classification
-        return (xgboost.XGBClassifier if is_class else xgboost.XGBRegressor)(
+        return make_xgboost(
+            settings.task,
             n_estimators=settings.n_rounds,
             max_leaves=settings.n_leaves,
             max_depth=0,
@@ -148,9 +148,6 @@ class XGBoost(Booster):
             learning_rate=settings.learning_rate,
             max_bin=settings.max_bins + 1,
             n_jobs=settings.n_threads,
-            enable_categorical=True,
-            verbosity=0,
-            **({"objective": "count:poisson"} if settings.task == "poisson" else {}),
         )
 
     def prepare(self, X_train, X_test):
@@ -165,8 +162,6 @@ class CatBoost(Booster):
         self.grow_policy = grow_policy
 
     def make_model(self, settings, frame=None):
-        import catboost
-
         options = {"grow_policy": self.grow_policy}
         if self.grow_policy == "Lossguide":
             options["max_leaves"] = settings.n_leaves
@@ -174,19 +169,12 @@ class CatBoost(Booster):
             options["depth"] = int(np.ceil(np.log2(settings.n_leaves)))
         if frame is not None:
             options["cat_features"] = find_categories(frame)
-        if settings.task == "poisson":
-            options["loss_function"] = "Poisson"
-        is_class = settings.is_classification
-        model_class = (
-            catboost.CatBoostClassifier if is_class else catboost.CatBoostRegressor
-        )
-        return model_class(
+        return make_catboost(
+            settings.task,
             n_estimators=settings.n_rounds,
             learning_rate=settings.learning_rate,
             border_count=min(settings.max_bins - 1, 254),
             thread_count=settings.n_threads,
-            allow_writing_files=False,
-            verbose=False,
             **options,
         )
 
@@ -227,23 +215,57 @@ def is_ours(name):
     return isinstance(BOOSTERS.get(name), Ours)
 
 
-def make_hist_gradient_boosting(module, settings, **more):
+def translate_settings(settings):
+    """The settings as scikit-learn and we call them."""
+    return {
+        "max_iter": settings.n_rounds,
+        "max_leaf_nodes": settings.n_leaves,
+        "learning_rate": settings.learning_rate,
+        "max_bins": settings.max_bins,
+        "early_stopping": False,
+    }
+
+
+def make_hist_gradient_boosting(module, task, **options):
     """An estimator of the pair that scikit-learn and we have by the same name."""
-    is_class = settings.is_classification
-    if settings.task == "poisson":
-        more["loss"] = "poisson"
-    return (
-        module.HistGradientBoostingClassifier
-        if is_class
-        else module.HistGradientBoostingRegressor
-    )(
-        max_iter=settings.n_rounds,
-        max_leaf_nodes=settings.n_leaves,
-        learning_rate=settings.learning_rate,
-        max_bins=settings.max_bins,
-        early_stopping=False,
-        **more,
-    )
+    if task == "classification":
+        return module.HistGradientBoostingClassifier(**options)
+    if task == "poisson":
+        options["loss"] = "poisson"
+    return module.HistGradientBoostingRegressor(**options)
+
+
+def make_lightgbm(task, **options):
+    import lightgbm
+
+    options["verbosity"] = -1
+    if task == "classification":
+        return lightgbm.LGBMClassifier(**options)
+    if task == "poisson":
+        options["objective"] = "poisson"
+    return lightgbm.LGBMRegressor(**options)
+
+
+def make_xgboost(task, **options):
+    import xgboost
+
+    options.update(enable_categorical=True, verbosity=0)
+    if task == "classification":
+        return xgboost.XGBClassifier(**options)
+    if task == "poisson":
+        options["objective"] = "count:poisson"
+    return xgboost.XGBRegressor(**options)
+
+
+def make_catboost(task, **options):
+    import catboost
+
+    options.update(allow_writing_files=False, verbose=False)
+    if task == "classification":
+        return catboost.CatBoostClassifier(**options)
+    if task == "poisson":
+        options["loss_function"] = "Poisson"
+    return catboost.CatBoostRegressor(**options)
 
 
 def find_boosters(prefixes):

@@ -18,6 +18,10 @@ from benchmarks._boosters import (
     find_categories,
     group_rare_levels,
     keep_known_levels,
+    make_catboost,
+    make_hist_gradient_boosting,
+    make_lightgbm,
+    make_xgboost,
 )
 
 
@@ -95,18 +99,12 @@ class _HistGradientBoosting(Library):
     """What ours and scikit-learn's have in common."""
 
     def _make(self, module, task, mode, **more):
-        is_class = task == "classification"
-        if task == "poisson":
-            more["loss"] = "poisson"
+        more["early_stopping"] = mode.patience is not None
         if mode.patience is not None:
-            more.update(early_stopping=True, n_iter_no_change=mode.patience)
-        else:
-            more["early_stopping"] = False
-        return (
-            module.HistGradientBoostingClassifier
-            if is_class
-            else module.HistGradientBoostingRegressor
-        )(
+            more["n_iter_no_change"] = mode.patience
+        return make_hist_gradient_boosting(
+            module,
+            task,
             max_iter=mode.n_rounds,
             learning_rate=mode.learning_rate,
             random_state=0,
@@ -179,13 +177,11 @@ class LightGBM(Library):
     def fit(self, task, mode, split, n_threads):
         import lightgbm
 
-        is_class = task == "classification"
-        model = (lightgbm.LGBMClassifier if is_class else lightgbm.LGBMRegressor)(
+        model = make_lightgbm(
+            task,
             n_estimators=mode.n_rounds,
             learning_rate=mode.learning_rate,
             n_jobs=n_threads,
-            verbosity=-1,
-            **({"objective": "poisson"} if task == "poisson" else {}),
             **self.options,
         )
         more = {}
@@ -212,17 +208,12 @@ class XGBoost(Library):
         return X_train, *(keep_known_levels(X_train, X) for X in others)
 
     def fit(self, task, mode, split, n_threads):
-        import xgboost
-
-        is_class = task == "classification"
-        model = (xgboost.XGBClassifier if is_class else xgboost.XGBRegressor)(
+        model = make_xgboost(
+            task,
             n_estimators=mode.n_rounds,
             learning_rate=mode.learning_rate,
             n_jobs=n_threads,
-            enable_categorical=True,
-            verbosity=0,
             early_stopping_rounds=mode.patience,
-            **({"objective": "count:poisson"} if task == "poisson" else {}),
             **self.options,
         )
         more = {}
@@ -246,16 +237,11 @@ class CatBoost(Library):
     def fit(self, task, mode, split, n_threads):
         import catboost
 
-        is_class = task == "classification"
-        model = (
-            catboost.CatBoostClassifier if is_class else catboost.CatBoostRegressor
-        )(
+        model = make_catboost(
+            task,
             n_estimators=mode.n_rounds,
             learning_rate=mode.learning_rate,
             thread_count=n_threads,
-            allow_writing_files=False,
-            verbose=False,
-            **({"loss_function": "Poisson"} if task == "poisson" else {}),
             **self.options,
         )
 

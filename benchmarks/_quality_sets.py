@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks._accuracy import split_rows
 from benchmarks._cases import load_claims, load_flights, load_hotel
-from benchmarks._data import TABLES, Table, find_folder, has_table, read_table
+from benchmarks._data import TABLES, Table, find_folder, has_table
 
 MAX_TRAIN_ROWS = 100_000
 MAX_TEST_ROWS = 100_000
@@ -94,22 +94,18 @@ def _load_table(table):
     return (*table.load(), None)
 
 
-def _load_covtype():
-    frame = read_table("covtype")
-    y = np.unique(frame.pop("Cover_Type").to_numpy(), return_inverse=True)[1]
-    return frame, y, None
-
-
-_AMAZON = Table("amazon_employee_access", "ACTION", "classification")
+_MORE_TABLES = [
+    Table("amazon_employee_access", "ACTION", "classification"),
+    Table("covtype", "Cover_Type", "classification"),
+]
 # What other parts measure with other targets or columns comes from there.
 _LOADERS = {
     "hotel_bookings": ("classification", load_hotel),
     "nycflights13": ("classification", load_flights),
     "freMTPL2freq": ("poisson", load_claims),
-    "covtype": ("classification", _load_covtype),
     **{
         table.name: (table.task, partial(_load_table, table))
-        for table in [*TABLES, _AMAZON]
+        for table in [*TABLES, *_MORE_TABLES]
         if table.name != "hotel_bookings"
     },
 }

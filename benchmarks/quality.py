@@ -184,17 +184,15 @@ def judge(mode, rows_of_sets, name):
             for without, bar in ((None, MATCHED_BAR), (WITHOUT, MATCHED_BAR_WITHOUT)):
                 ratio = compute_ratio(rows_of_sets, name, peer, without)
                 if ratio is not None:
-                    what = f"loss over {peer}'s" + f", without {without}" * bool(
-                        without
-                    )
+                    what = f"loss over {peer}'s"
+                    if without is not None:
+                        what += f", without {without}"
                     verdicts.append((what, ratio, bar, ratio <= bar))
         return verdicts
-    (own,) = (row for row in summarize(rows_of_sets) if row["library"] == name)
-    best = min(
-        (r for r in summarize(rows_of_sets) if is_peer(r["library"])),
-        key=lambda row: row["mean rank"],
-        default=None,
-    )
+    # Ordered by rank.
+    summary = summarize(rows_of_sets)
+    (own,) = (row for row in summary if row["library"] == name)
+    best = next((row for row in summary if is_peer(row["library"])), None)
     if best is None:
         return verdicts
     share = own["best or close"] / own["of"]
@@ -234,13 +232,12 @@ def print_mode(mode, rows_of_sets, names_of_ours):
 
 
 def describe(mode):
-    text = (
-        f"{mode.n_rounds} rounds at most"
-        if mode.patience
-        else f"{mode.n_rounds} rounds"
+    if mode.patience is None:
+        return f"{mode.n_rounds} rounds, rate {mode.learning_rate}"
+    return (
+        f"{mode.n_rounds} rounds at most, rate {mode.learning_rate}, "
+        f"patience {mode.patience}"
     )
-    text += f", rate {mode.learning_rate}"
-    return text + (f", patience {mode.patience}" if mode.patience else "")
 
 
 def draw(figures):
