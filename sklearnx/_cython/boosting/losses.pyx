@@ -17,6 +17,7 @@ import numpy as np
 from sklearnx._cython.boosting.quantization cimport (
     ROWS_PER_QUANTIZATION,
     QuantizedGradients,
+    count_chunks,
     end_chunk,
     quantization_t,
     skx_found_t,
@@ -93,13 +94,9 @@ cdef void _run_chunk(void* context, int chunk) noexcept nogil:
     job.kernel(&job.args, start, min(start + ROWS_PER_QUANTIZATION, job.args.n_rows))
 
 
-cdef int _count_chunks(int64_t n_rows) noexcept nogil:
-    return <int> ((n_rows + ROWS_PER_QUANTIZATION - 1) // ROWS_PER_QUANTIZATION)
-
-
 cdef void _run(job_t* job, int n_threads) noexcept:
     with nogil:
-        parallel_for(_run_chunk, job, _count_chunks(job.args.n_rows), n_threads)
+        parallel_for(_run_chunk, job, count_chunks(job.args.n_rows), n_threads)
 
 
 cdef void _quantize_chunk(void* context, int chunk) noexcept nogil:
@@ -236,7 +233,7 @@ def quantize_gradients(
     while not is_finished:
         job.is_done = is_finished = True
         with nogil:
-            parallel_for(_quantize_chunk, &job, _count_chunks(y.shape[0]), n_threads)
+            parallel_for(_quantize_chunk, &job, count_chunks(y.shape[0]), n_threads)
         if not job.is_done:
             raise MemoryError("not enough memory for the gradients of some rows")
         for k in range(n_outputs):

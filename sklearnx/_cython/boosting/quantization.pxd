@@ -55,6 +55,8 @@ cdef enum:
     ROWS_PER_QUANTIZATION = 1 << 12
 
 
+cdef int count_chunks(int64_t n_rows) noexcept nogil
+
 cdef void end_chunk(
     quantization_t* job, int chunk, const skx_found_t* found
 ) noexcept nogil

@@ -181,7 +181,7 @@ cdef class QuantizedGradients:
         self.output = output
         if self.maxima is None:
             job.n_rows = self.n_rows
-            job.n_chunks = _count_chunks(self.n_rows)
+            job.n_chunks = count_chunks(self.n_rows)
             self.maxima = np.empty((2, job.n_chunks))
             self.sums = np.empty((4, job.n_chunks), dtype=np.int64)
             maxima, sums = self.maxima, self.sums
@@ -365,7 +365,7 @@ cdef class QuantizedGradients:
             if rows is not None:
                 job.rows = &rows[0]
                 job.n_rows = rows.shape[0]
-            n_chunks = _count_chunks(job.n_rows)
+            n_chunks = count_chunks(job.n_rows)
             sums = np.empty((2, n_chunks), dtype=np.int64)
             job.sum_squares, job.sum_hessians = &sums[0, 0], &sums[1, 0]
             with nogil:
@@ -430,7 +430,7 @@ cdef class QuantizedGradients:
         )
 
 
-cdef int _count_chunks(int64_t n_rows):
+cdef int count_chunks(int64_t n_rows) noexcept nogil:
     return <int> ((n_rows + ROWS_PER_QUANTIZATION - 1) // ROWS_PER_QUANTIZATION)
 
 
