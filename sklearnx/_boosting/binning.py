@@ -34,6 +34,8 @@ MAX_QUANTILE_ROWS = 200_000
 MAX_GATHERED_VALUES = 1 << 23
 # Of values beside one that most rows have, as LightGBM's min_data_in_bin.
 MIN_ROWS_OF_BIN = 3
+# Of columns derived from others: what they tell is too noisy for more.
+MAX_DERIVED_BINS = 64
 
 
 class BinMapper:
@@ -87,11 +89,27 @@ class BinMapper:
         matrix : BinnedMatrix
         """
         self._find_bins(table, rows, sample_weight, n_threads, min_samples)
+        return self.transform(table, rows, sample_weight, n_threads, min_samples)
+
+    def transform(
+        self, table, rows=None, sample_weight=None, n_threads=1, min_samples=1
+    ):
+        """Return the codes of some rows of `table` by the bins that were found.
+
+        Parameters are those of `fit_transform`. Tables that differ in derived columns
+        alone get matrices of one layout.
+        """
+        self.is_stored_ = np.ones(table.n_features, dtype=bool)
         matrix, entries = self._map(table, rows, n_threads)
         for column, codes in enumerate(matrix.wide):
             matrix.wide_max_counts[column] = np.bincount(codes).max()
         counts = count_codes(matrix, n_threads)
-        entries = entries.merge(find_entries(matrix, counts, n_threads))
+        found = find_entries(matrix, counts, n_threads)
+        if table.n_derived > 0:
+            # The same layout whatever codes they have.
+            n_given = table.n_features - table.n_derived
+            found = found.take(np.flatnonzero(found.features < n_given))
+        entries = entries.merge(found)
         if len(entries.features) == 0:
             fill_rows(matrix, counts, n_threads)
             return matrix
@@ -112,21 +130,26 @@ class BinMapper:
                 table.csc, rows, weights, n_threads, min_weight
             )
         elif table.columns is not None:
-            numeric = np.flatnonzero(~table.is_categorical).tolist()
+            numeric = np.flatnonzero(~table.is_categorical)
+            is_given = numeric < table.n_features - table.n_derived
             edges = [np.empty(0)] * table.n_features
-            if numeric:
-                columns = [table.columns[j] for j in numeric]
+            for some, max_bins in (
+                (numeric[is_given], self.max_bins),
+                (numeric[~is_given], min(self.max_bins, MAX_DERIVED_BINS)),
+            ):
+                if len(some) == 0:
+                    continue
+                columns = [table.columns[j] for j in some]
                 found = find_column_edges(
-                    columns, rows, weights, self.max_bins, n_threads, min_weight
+                    columns, rows, weights, max_bins, n_threads, min_weight
                 )
-                for j, column_edges in zip(numeric, found, strict=True):
+                for j, column_edges in zip(some, found, strict=True):
                     edges[j] = column_edges
         else:
             edges = self._find_gathered_edges(
                 table, rows, weights, n_threads, min_weight
             )
         self.thresholds_ = edges
-        self.is_stored_ = np.ones(table.n_features, dtype=bool)
         self.n_bins_non_missing_ = np.array(
             [len(thresholds) + 1 for thresholds in self.thresholds_], dtype=np.int32
         )

@@ -93,6 +93,10 @@ class Booster:
         Their features; it is the booster's from now on.
     edges : float64 array
         Upper edges of the bins, in the order of a histogram.
+    variants : sequence of BinnedMatrix, default=()
+        The same rows and bins with other codes of derived columns, by which rounds
+        find their splits in turn; leaves have the values of the rows that reach them by
+        the codes of `matrix`.
     model : BoostedTrees
         The model that trees are added to.
     learning_rate : float
@@ -129,6 +133,7 @@ class Booster:
         edges,
         model,
         *,
+        variants=(),
         learning_rate,
         linear_l2_regularization=None,
         growth,
@@ -141,6 +146,7 @@ class Booster:
         self.y = train.y
         self.sample_weight = train.sample_weight
         self.matrix = matrix
+        self.matrices = [matrix, *variants]
         self.model = model
         self.learning_rate = self.factor = learning_rate
         self.sampler = sampler
@@ -168,7 +174,9 @@ class Booster:
         ]
         self.root_histograms = None
         if n_together > 1:
-            self.root_histograms = ClassHistograms(matrix, n_threads)
+            self.root_histograms = [
+                ClassHistograms(each, n_threads) for each in self.matrices
+            ]
         self.fits_linear_leaves = linear_l2_regularization is not None
         self.linear = LinearLeaves(
             train,
@@ -189,9 +197,10 @@ class Booster:
         # A limit of the user's is kept while the tree grows.
         is_limited = np.isfinite(growth["max_delta_step"])
         self.max_leaf_value = np.inf if is_limited else loss.max_leaf_value
-        self.grower = TreeGrower(
-            matrix, edges, n_outputs=n_outputs, n_threads=n_threads, **growth
-        )
+        self.growers = [
+            TreeGrower(each, edges, n_outputs=n_outputs, n_threads=n_threads, **growth)
+            for each in self.matrices
+        ]
         # Others are rounded to integers as they are computed, and kept nowhere.
         self.keeps_gradients = (
             sampler is not None or self.fits_linear_leaves or len(self.batches) > 1
@@ -293,20 +302,16 @@ class Booster:
                     )
         self.round_trees = []
         for batch in self.batches:
-            first_tree = iteration * len(self.tree_outputs) + len(self.round_trees)
             self.round_trees += self._grow_batch(
-                first_tree,
-                batch,
-                hessians,
-                sample_weight,
-                rows,
+                iteration, batch, hessians, sample_weight, rows
             )
         self.trees += self.round_trees
 
     def _reorder_rows(self, order):
         """Put row `order[i]` at `i` in all that belongs to rows."""
         spare = np.empty(len(order)).view(np.uint8)  # no column is wider
-        reorder_matrix(self.matrix, order, spare, self.n_threads)
+        for matrix in self.matrices:
+            reorder_matrix(matrix, order, spare, self.n_threads)
         # Those that were given stay as they are.
         self.y = copy_reordered(self.y, order, spare, self.n_threads)
         if self.sample_weight is not None:
@@ -332,8 +337,10 @@ class Booster:
             sample_weight[sample.rows] *= sample.multipliers
         return hessians, sample_weight
 
-    def _grow_batch(self, first_tree, batch, hessians, sample_weight, rows):
+    def _grow_batch(self, iteration, batch, hessians, sample_weight, rows):
         """Grow trees whose roots are built together."""
+        variant = iteration % len(self.matrices)
+        first_tree = iteration * len(self.tree_outputs) + len(self.round_trees)
         first = batch[0].start
         outputs = range(first, batch[-1].stop)
         all_quantized = self.quantized[: len(outputs)]
@@ -349,11 +356,12 @@ class Booster:
         roots = [None] * len(batch)
         if len(batch) > 1:
             with self.timer.measure("growing"):
-                roots = self.root_histograms.build(
-                    all_quantized, self.grower.all_rows if rows is None else rows
+                roots = self.root_histograms[variant].build(
+                    all_quantized, self.growers[0].all_rows if rows is None else rows
                 )
         return [
             self._grow_tree(
+                variant,
                 first_tree + position,
                 outputs,
                 all_quantized[outputs.start - first : outputs.stop - first],
@@ -366,20 +374,22 @@ class Booster:
         ]
 
     def _grow_tree(
-        self, tree_idx, outputs, quantized, root, hessians, sample_weight, rows
+        self, variant, tree_idx, outputs, quantized, root, hessians, sample_weight, rows
     ):
+        grower = self.growers[variant]
         with self.timer.measure("growing"):
-            tree = Tree(*self.grower.grow(quantized, tree_idx, rows, root))
-            tree.vectors = self.grower.vectors
+            reached = None if variant == 0 else self.matrix
+            tree = Tree(*grower.grow(quantized, tree_idx, rows, root, reached))
+            tree.vectors = grower.vectors
         with self.timer.measure("leaf values"):
-            leaves = self.grower.leaf_nodes
+            leaves = grower.leaf_nodes
             if self.loss.refits_leaves:
                 values = self.loss.compute_leaf_values(
                     self.y,
                     self.scores_to_fit[outputs],
                     sample_weight,
-                    self.grower.leaf_rows,
-                    self.grower.leaf_offsets,
+                    grower.leaf_rows,
+                    grower.leaf_offsets,
                     self.n_threads,
                 )
                 if self.monotonic_cst.any():
@@ -400,23 +410,23 @@ class Booster:
             tree.set_leaf_values(leaves, values)
         if self.fits_linear_leaves:
             with self.timer.measure("linear leaves"):
-                self._fit_linear_leaves(tree, outputs.start, hessians)
+                self._fit_linear_leaves(tree, grower, outputs.start, hessians)
         with self.timer.measure("leaf values"):
             raw = self.scores.sums[outputs]
             if rows is None and not tree.has_linear_leaves:
                 for plane, column in zip(raw, _to_columns(values), strict=True):
-                    self.grower.add_leaf_values(column, plane)
+                    grower.add_leaf_values(column, plane)
             else:
                 reached = tree.find_binned_leaves(self.matrix, self.n_threads)
                 self._add_values(tree, reached, raw)
         return tree
 
-    def _fit_linear_leaves(self, tree, output, hessians):
+    def _fit_linear_leaves(self, tree, grower, output, hessians):
         self.linear.fit(
             tree,
-            self.grower.leaf_nodes,
-            self.grower.leaf_rows,
-            self.grower.leaf_offsets,
+            grower.leaf_nodes,
+            grower.leaf_rows,
+            grower.leaf_offsets,
             self.gradients[output],
             None if hessians is None else hessians[output],
         )

@@ -53,6 +53,8 @@ class Table:
         means no categorical feature.
     is_categorical : ndarray of shape (n_features,) or None
         Boolean mask. None means no categorical feature.
+    n_derived : int, default=0
+        How many of the last columns were derived from others, see `extended`.
     """
 
     def __init__(
@@ -65,12 +67,14 @@ class Table:
         columns: list[np.ndarray] | None = None,
         is_categorical: np.ndarray | None = None,
         n_levels: np.ndarray | None = None,
+        n_derived: int = 0,
     ):
         self.n_rows = n_rows
         self.n_features = n_features
         self.dense = dense
         self._matrix = matrix
         self.columns = columns
+        self.n_derived = n_derived
         if is_categorical is None:
             is_categorical = np.zeros(n_features, dtype=bool)
             n_levels = np.zeros(n_features, dtype=np.int64)
@@ -113,6 +117,31 @@ class Table:
         stored = slice(csc.indptr[j], csc.indptr[j + 1])
         values[csc.indices[stored]] = csc.data[stored]
         return values
+
+    def extended(self, derived: list[np.ndarray], replaced: np.ndarray) -> Table:
+        """Return a table with further columns, which stand for some of its own.
+
+        Parameters
+        ----------
+        derived : list of ndarray of shape (n_rows,)
+            float32 columns.
+        replaced : int array
+            Categorical columns, which become zeros.
+        """
+        columns = [*self.columns, *derived]
+        for j in replaced:
+            columns[j] = np.broadcast_to(np.float32(0), self.n_rows)
+        is_numeric = np.zeros(len(derived), dtype=bool)
+        is_categorical = np.concatenate([self.is_categorical, is_numeric])
+        is_categorical[replaced] = False
+        return Table(
+            self.n_rows,
+            len(columns),
+            columns=columns,
+            is_categorical=is_categorical,
+            n_levels=np.append(self.n_levels, np.zeros(len(derived), dtype=np.int64)),
+            n_derived=len(derived),
+        )
 
     @property
     def is_contiguous(self) -> bool:

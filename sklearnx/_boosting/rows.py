@@ -42,6 +42,18 @@ class Rows:
         """The features as the user gave them."""
         return self._X if self.index is None else select_rows(self._X, self.index)
 
+    def with_table(self, table):
+        """Return the same rows with their features in another table."""
+        return Rows(
+            table,
+            self._X,
+            self.y,
+            self.labels,
+            self.sample_weight,
+            self.offset,
+            self.index,
+        )
+
     def take(self, positions):
         """Return some of these rows; None means all."""
         if positions is None:

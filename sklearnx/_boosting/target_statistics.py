@@ -29,6 +29,8 @@ class TargetStatistics:
     Attributes
     ----------
     priors_ : float64 array of shape (n_outputs,)
+    weights_ : list of float64 arrays of shape (n_levels + 2,)
+        Rows of each level of a column, or the sum of their weights.
     means_ : list of float64 arrays of shape (n_levels + 2, n_outputs)
         Of each column. The last row but one is that of unknown levels, the last that of
         missing values, so that their codes, -2 and -1, find them.
@@ -37,7 +39,7 @@ class TargetStatistics:
     def __init__(self, smooth):
         self.smooth = smooth
 
-    def fit(self, columns, n_levels, targets, n_threads=1):
+    def fit(self, columns, n_levels, targets, n_threads=1, weights=None):
         """Compute the means of all rows.
 
         Parameters
@@ -47,27 +49,33 @@ class TargetStatistics:
         n_levels : list of int
         targets : float64 array of shape (n_rows, n_outputs)
         n_threads : int, default=1
+        weights : float64 array of shape (n_rows,) or None, default=None
+            A row of weight 2 counts as two.
 
         Returns
         -------
         self
         """
-        self.priors_ = np.array(
-            [
-                sum_exact(np.ascontiguousarray(target), n_threads=n_threads)
-                for target in targets.T
-            ]
-        ) / len(targets)
+        sums = [
+            sum_exact(np.ascontiguousarray(target), weights, n_threads=n_threads)
+            for target in targets.T
+        ]
+        total = len(targets) if weights is None else sum_exact(weights)
+        self.priors_ = np.array(sums) / total
         means = compute_level_means(
-            columns, n_levels, targets, self.priors_, self.smooth, n_threads
+            columns, n_levels, targets, self.priors_, self.smooth, n_threads, weights
         )
+        self.weights_ = [
+            _sum_weights(codes, n, weights)
+            for codes, n in zip(columns, n_levels, strict=True)
+        ]
         self.means_ = [
             np.concatenate([of_column[:-1], [self.priors_], of_column[-1:]])
             for of_column in means
         ]
         return self
 
-    def order(self, columns, targets, seed, n_threads=1):
+    def order(self, columns, targets, seed, n_threads=1, weights=None, permutation=0):
         """Return what training rows get: means over the rows before them.
 
         Parameters
@@ -77,6 +85,9 @@ class TargetStatistics:
         seed : int or None
             Of the order of the rows; None means the order that they are in.
         n_threads : int, default=1
+        weights : float64 array of shape (n_rows,) or None, default=None
+        permutation : int, default=0
+            Which of the orders of a seed.
 
         Returns
         -------
@@ -84,11 +95,18 @@ class TargetStatistics:
         """
         order = np.arange(len(targets))
         if seed is not None:
-            keys = draw_uniform(seed, ORDER_OF_ROWS, 0, len(targets))
+            keys = draw_uniform(seed, ORDER_OF_ROWS, permutation, len(targets))
             order = np.argsort(keys, kind="stable")
         n_levels = [len(means) - 2 for means in self.means_]
         return compute_ordered_means(
-            columns, n_levels, targets, self.priors_, self.smooth, order, n_threads
+            columns,
+            n_levels,
+            targets,
+            self.priors_,
+            self.smooth,
+            order,
+            n_threads,
+            weights,
         )
 
     def look_up(self, columns):
@@ -106,3 +124,9 @@ class TargetStatistics:
         return np.stack(
             [means[codes].T for means, codes in zip(self.means_, columns, strict=True)]
         )
+
+
+def _sum_weights(codes, n_levels, weights):
+    """Return the weight of the rows of each level, of unknown and of missing values."""
+    places = np.where(codes < 0, n_levels + 1, codes)
+    return np.bincount(places, weights, minlength=n_levels + 2).astype(np.float64)

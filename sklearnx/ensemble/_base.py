@@ -17,8 +17,15 @@ from sklearnx import __version__
 from sklearnx._boosting.binning import BinMapper
 from sklearnx._boosting.booster import Booster
 from sklearnx._boosting.callbacks import RoundCallbacks
+from sklearnx._boosting.category_encoding import (
+    ENCODINGS,
+    choose_encodings,
+    mark_one_hot,
+    read_encodings,
+)
 from sklearnx._boosting.constraints import encode_interactions, encode_monotonic
 from sklearnx._boosting.dart import DartBooster
+from sklearnx._boosting.derived_columns import N_PERMUTATIONS, DerivedColumns
 from sklearnx._boosting.early_stopping import choose_scored_rows, split_rows
 from sklearnx._boosting.encoding import TableEncoder
 from sklearnx._boosting.fingerprints import describe, fingerprint_data
@@ -53,6 +60,7 @@ MAX_BINS = 2**16 - 1
 BOOSTERS = {"plain": Booster, "dart": DartBooster, "random_forest": ForestBooster}
 # What a fitted estimator is made of, besides what monitoring leaves behind.
 FITTED_ATTRIBUTES = (
+    "_derived",
     "_encoder",
     "_loss",
     "_model",
@@ -132,6 +140,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         "snapshot_interval": [Interval(Integral, 1, None, closed="left")],
         "grow_policy": [StrOptions(set(GROW_POLICIES))],
         "restore_best": ["boolean"],
+        "categorical_encoding": [StrOptions(set(ENCODINGS)), dict],
     }
 
     # -- fit --
@@ -262,7 +271,12 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             snapshot.require({"classes of y": describe(self.classes_)})
         self._set_seeds(is_warm, snapshot)
         self._check_outputs()
-        growth = self._make_growth_parameters()
+        encodings = read_encodings(
+            self.categorical_encoding,
+            self.n_features_in_,
+            getattr(self, "feature_names_in_", None),
+        )
+        growth = self._make_growth_parameters(encodings)
         self._check_linear_leaves(growth["monotonic_cst"])
 
         if self.early_stopping == "auto":
@@ -278,17 +292,22 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         ):
             train, validation = self._split_rows(rows, X, groups, snapshot)
         train = train.drop_weightless()
+        with timer.measure("categories"):
+            if not is_warm:
+                self._derived = self._choose_derived_columns(
+                    encodings, train, n_threads
+                )
+            tables = self._order_rows(train, n_threads)
+            train = train.with_table(next(tables))
+            if self._derived is not None:
+                growth = self._derived.extend_rules(growth)
         followed = self._read_followed_rows(validation, eval_sets)
 
         with timer.measure("binning"):
             self._bin_mapper = BinMapper(self.max_bins, seed=self._random_seed)
-            matrix = self._bin_mapper.fit_transform(
-                train.table,
-                train.index,
-                train.sample_weight,
-                n_threads,
-                self.min_samples_leaf,
-            )
+            how = (train.index, train.sample_weight, n_threads, self.min_samples_leaf)
+            matrix = self._bin_mapper.fit_transform(train.table, *how)
+            variants = [self._bin_mapper.transform(table, *how) for table in tables]
         with timer.measure("init score"):
             model = self._make_start_model(train, is_warm, n_threads)
         if self.snapshot is not None:
@@ -302,10 +321,15 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                     [self._random_seed, self._feature_subsample_seed],
                     reads_values=self.linear_leaves,
                 )
-                names = getattr(self, "feature_names_in_", range(self.n_features_in_))
-                model = snapshot.resume(model, data, names)
+                model = snapshot.resume(model, data, self._name_columns("{}"))
         booster = self._make_booster(
-            train, matrix, model, growth=growth, timer=timer, n_threads=n_threads
+            train,
+            matrix,
+            model,
+            variants=variants,
+            growth=growth,
+            timer=timer,
+            n_threads=n_threads,
         )
         history = self._make_history(booster, train, followed)
         if snapshot.is_resumed:
@@ -488,7 +512,52 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         followed = {} if validation is None else {"validation": validation}
         for name, eval_set in (eval_sets or {}).items():
             followed[name] = self._read_eval_set(name, eval_set)
+        if self._derived is not None:
+            followed = {
+                name: rows.with_table(self._derived.extend(rows.table))
+                for name, rows in followed.items()
+            }
         return {name: (rows, rows.to_matrix()) for name, rows in followed.items()}
+
+    def _choose_derived_columns(self, encodings, train, n_threads):
+        """Return the columns that stand for categorical ones, None if none do."""
+        if not train.table.is_categorical.any():
+            return None
+        targets = self._make_level_targets(train.y)
+        options = {
+            "rows": train.index,
+            "weights": train.sample_weight,
+            "n_threads": n_threads,
+        }
+        features = choose_encodings(
+            encodings, train.table, targets, seed=self._random_seed, **options
+        )
+        if len(features) == 0:
+            return None
+        return DerivedColumns(features, self._random_seed).fit(
+            train.table, targets, **options
+        )
+
+    def _order_rows(self, train, n_threads):
+        """Yield the table of the training rows with derived columns by each order."""
+        if self._derived is None:
+            yield train.table
+            return
+        # Such losses need rows in each leaf that splits were found for.
+        n_permutations = 1 if self._loss.refits_leaves else N_PERMUTATIONS
+        for permutation in range(n_permutations):
+            yield self._derived.order(
+                train.table,
+                self._make_level_targets(train.y),
+                permutation,
+                rows=train.index,
+                weights=train.sample_weight,
+                n_threads=n_threads,
+            )
+
+    def _make_level_targets(self, y):
+        """Return what means by level are taken of, float64 (n_rows, n_targets)."""
+        return np.ascontiguousarray(y.reshape(len(y), -1))
 
     def _check_y(self, y):
         return check_y(y, estimator=self)
@@ -565,7 +634,9 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                 "model of a leaf may rise where the constraint says that it must not."
             )
 
-    def _make_booster(self, train, matrix, model, *, growth, timer, n_threads):
+    def _make_booster(
+        self, train, matrix, model, *, variants, growth, timer, n_threads
+    ):
         """Return what makes the rounds."""
         options = {}
         if self.boosting == "dart":
@@ -581,6 +652,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             matrix,
             self._bin_mapper.edges_,
             model,
+            variants=variants,
             learning_rate=self.learning_rate,
             linear_l2_regularization=(
                 self.linear_l2_regularization if self.linear_leaves else None
@@ -665,7 +737,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         snapshot.keep("seeds", seeds)
         self._random_seed, self._feature_subsample_seed = seeds
 
-    def _make_growth_parameters(self):
+    def _make_growth_parameters(self, encodings):
         """Return the keyword arguments of `TreeGrower`, all checked."""
         if self.monotonic_cst is not None and self.n_trees_per_iteration_ != 1:
             raise ValueError(
@@ -691,6 +763,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             "monotonic_cst": encode_monotonic(
                 check_monotonic_cst(self, self.monotonic_cst), self.is_categorical_
             ),
+            "one_level_splits": mark_one_hot(encodings),
             "interaction_groups": encode_interactions(groups, self.n_features_in_),
             "seed": self._feature_subsample_seed,
         }
@@ -750,13 +823,18 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
 
     # -- predict --
 
+    def _read_table(self, X, n_threads):
+        """Return the columns that trees ask for."""
+        table = self._encoder.transform(X, self, n_threads)
+        return table if self._derived is None else self._derived.extend(table)
+
     def _raw_predict(self, X, n_threads=None, *, init_score=None, n_iter=None):
         """Return the raw scores, of shape (n_samples, n_outputs)."""
         check_is_fitted(self)
         if n_iter is not None:
             self._check_n_iter(n_iter)
         n_threads = effective_n_threads(self.n_jobs)
-        table = self._encoder.transform(X, self, n_threads)
+        table = self._read_table(X, n_threads)
         raw = self._model.predict_raw(
             table,
             n_iter,
@@ -769,7 +847,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         """Yield the raw scores after each iteration."""
         check_is_fitted(self)
         n_threads = effective_n_threads(self.n_jobs)
-        matrix = self._encoder.transform(X, self, n_threads).to_matrix()
+        matrix = self._read_table(X, n_threads).to_matrix()
         offset = self._check_init_score(init_score, matrix.shape[0])
         for raw in self._model.predict_stages(matrix, offset, n_threads):
             yield raw.T.copy(order="F")
@@ -796,7 +874,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         """
         check_is_fitted(self)
         n_threads = effective_n_threads(self.n_jobs)
-        matrix = self._encoder.transform(X, self, n_threads).to_matrix()
+        matrix = self._read_table(X, n_threads).to_matrix()
         return self._model.find_leaves(matrix, n_threads)
 
     def _compute_partial_dependence_recursion(self, grid, target_features):
@@ -810,6 +888,15 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             raise NotImplementedError(
                 f"{type(self).__name__} does not support partial dependence plots with "
                 "the 'recursion' method when leaves are linear; use method='brute'."
+            )
+        if (
+            self._derived is not None
+            and np.isin(target_features, self._derived.features).any()
+        ):
+            raise NotImplementedError(
+                f"{type(self).__name__} does not support partial dependence plots with "
+                "the 'recursion' method of columns whose categorical_encoding is "
+                "'ordered_target'; use method='brute'."
             )
         target_features = np.ascontiguousarray(target_features, dtype=np.int32)
         columns = [
@@ -841,17 +928,39 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
 
     @property
     def feature_importances_(self) -> np.ndarray:
-        """Total gain of the splits on each feature, scaled to sum to 1."""
+        """Total gain of the splits on each feature, scaled to sum to 1.
+
+        Of splits on what stands for two categorical columns each gets half.
+        """
         check_is_fitted(self)
-        gains, _ = self._model.sum_gains(self.n_features_in_)
+        gains, _ = self._sum_gains()
         total = gains.sum()
         return gains / total if total > 0 else gains
 
     @property
     def feature_split_counts_(self) -> np.ndarray:
-        """Number of splits on each feature."""
+        """Number of splits on each feature, and on what stands for it."""
         check_is_fitted(self)
-        return self._model.sum_gains(self.n_features_in_)[1]
+        return self._sum_gains()[1]
+
+    def _sum_gains(self):
+        """Return the total gain and the number of the splits on each column of X."""
+        if self._derived is None:
+            return self._model.sum_gains(self.n_features_in_)
+        gains, counts = self._model.sum_gains(self._derived.n_columns)
+        return (
+            self._derived.share_out(gains, splits_evenly=True),
+            self._derived.share_out(counts, splits_evenly=False),
+        )
+
+    def _name_columns(self, unnamed="x{}"):
+        """Return the names of the columns that trees ask for."""
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            names = [unnamed.format(j) for j in range(self.n_features_in_)]
+        names = [str(name) for name in names]
+        derived = [] if self._derived is None else self._derived.name_columns(names)
+        return [*names, *derived]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -194,6 +194,23 @@ restore_best : bool, default=False
     `best_iteration_`; those after it, `n_iter_no_change` or more, are cut off. Not for
     'dart', whose later iterations change the trees of those before them. Without early
     stopping nothing is cut.
+categorical_encoding : {{'auto', 'partition', 'ordered_target', 'onehot'}} or dict, \
+        default='partition'
+    What trees split a categorical feature by. A dictionary has the encodings of some
+    features by name (by position, if features have no names); others are 'auto'.
+
+    - 'partition': any set of levels goes to the left, found by sorting the levels by
+      their gradients. What this gains by chance is taken off.
+    - 'ordered_target': means of the target by level and the number of its rows, each
+      a number that is split as others are; of pairs of such features as well. In
+      training a row has the mean of the rows before it in a random order, so that it
+      does not know its own target; rows to be predicted have the mean over all training
+      rows [10]_.
+    - 'onehot': one level goes to the left, all others to the right.
+    - 'auto': 'ordered_target' for features with fewer than 16 training rows for a
+      level; if there are any, also for others of whose means less than half of what
+      they explain in the rows that they are taken of holds for other rows; else
+      'partition'.
 """
 
 _ATTRIBUTES = """

@@ -96,6 +96,7 @@ class HistGradientBoostingRegressor(
         snapshot_interval=10,
         grow_policy="leafwise",
         restore_best=False,
+        categorical_encoding="partition",
     ):
         self.loss = loss
         self.quantile = quantile
@@ -142,6 +143,7 @@ class HistGradientBoostingRegressor(
         self.snapshot_interval = snapshot_interval
         self.grow_policy = grow_policy
         self.restore_best = restore_best
+        self.categorical_encoding = categorical_encoding
 
     def _check_y(self, y):
         return check_y(y, estimator=self, multi_output=has_columns(y))
@@ -280,6 +282,7 @@ class HistGradientBoostingClassifier(
         snapshot_interval=10,
         grow_policy="leafwise",
         restore_best=False,
+        categorical_encoding="partition",
     ):
         self.loss = loss
         self.learning_rate = learning_rate
@@ -325,6 +328,7 @@ class HistGradientBoostingClassifier(
         self.snapshot_interval = snapshot_interval
         self.grow_policy = grow_policy
         self.restore_best = restore_best
+        self.categorical_encoding = categorical_encoding
 
     def _finalize_sample_weight(self, sample_weight, y):
         """Multiply the weights of rows by those of their classes."""
@@ -353,6 +357,12 @@ class HistGradientBoostingClassifier(
 
     def _encode_y_val(self, y):
         return self._label_encoder.transform(y).astype(np.float64)
+
+    def _make_level_targets(self, y):
+        n_classes = len(self.classes_)
+        if n_classes <= 2:
+            return super()._make_level_targets(y)
+        return (y[:, np.newaxis] == np.arange(n_classes)).astype(np.float64)
 
     def _make_loss(self, y):
         return make_loss(self.loss, n_classes=max(2, len(self.classes_)))

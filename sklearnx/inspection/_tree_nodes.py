@@ -83,12 +83,12 @@ def read_tree(estimator: Any, iteration: int, output: int) -> TreeNodes:
 
     tree = estimator._model.tree(iteration, output)
     nodes, stats = tree.nodes, tree.stats
-    names = getattr(estimator, "feature_names_in_", None)
+    names = estimator._name_columns()
     is_leaf = nodes["feature"] < 0
     feature, left_levels, n_levels = [], [], []
     for node in nodes:
         is_split = node["feature"] >= 0
-        feature.append(_get_name(names, node["feature"]) if is_split else None)
+        feature.append(names[node["feature"]] if is_split else None)
         if node["bitset"] < 0:
             left_levels.append(None)
             n_levels.append(None)
@@ -123,10 +123,6 @@ def read_tree(estimator: Any, iteration: int, output: int) -> TreeNodes:
     )
 
 
-def _get_name(names, feature):
-    return f"x{feature}" if names is None else names[feature]
-
-
 def _read_linear_models(tree, names):
     """Return the intercept and the coefficients of each node."""
     intercept, coefficients = np.full(len(tree.nodes), np.nan), [None] * len(tree.nodes)
@@ -135,8 +131,7 @@ def _read_linear_models(tree, names):
         terms = tree.linear_terms[model["start"] : model["start"] + model["n_terms"]]
         intercept[node] = model["intercept"] - terms["coefficient"] @ terms["centre"]
         coefficients[node] = {
-            _get_name(names, term["feature"]): float(term["coefficient"])
-            for term in terms
+            names[term["feature"]]: float(term["coefficient"]) for term in terms
         }
     return intercept, coefficients
 

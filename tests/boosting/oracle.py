@@ -299,6 +299,7 @@ class Criterion:
     max_delta_step: float = math.inf
     path_smoothing: float = 0.0
     monotonic_cst: np.ndarray | None = None
+    one_level_splits: np.ndarray | None = None
     row_weight: float = 1.0
     noise: float = 0.0
     extra_trees: bool = False
@@ -448,7 +449,7 @@ def find_split(
     levels = []
     if is_categorical:
         levels = _sort_levels(histogram, node, criterion, sum_weights)
-        candidates = list_sides(levels, criterion, draw_cut)
+        candidates = list_sides(levels, criterion, draw_cut, feature)
         cst = 0
     else:
         # The codes on the left; those of an empty last bin were tried without it.
@@ -485,7 +486,9 @@ def find_split(
     return best
 
 
-def list_shared_candidates(root, is_categorical, criterion, node, sum_weights, keys):
+def list_shared_candidates(
+    root, feature, is_categorical, criterion, node, sum_weights, keys
+):
     """Return the codes on the left of all splits of a level, each with its chance.
 
     `root` is the histogram of the root and the feature, `node` the root; `keys` are
@@ -496,7 +499,9 @@ def list_shared_candidates(root, is_categorical, criterion, node, sum_weights, k
         levels = _sort_levels(root, node.sums, criterion, sum_weights)
         return [
             (codes, criterion.compute_chance(root[codes, 1], len(levels)))
-            for codes in list_sides(levels, criterion, lambda n: draw(*keys) * n >> 64)
+            for codes in list_sides(
+                levels, criterion, lambda n: draw(*keys) * n >> 64, feature
+            )
         ]
     used = np.flatnonzero(root[:-1, 2])
     lasts = range(int(used[0]), n_bins) if len(used) else []
@@ -511,9 +516,13 @@ def list_shared_candidates(root, is_categorical, criterion, node, sum_weights, k
     ]
 
 
-def list_sides(levels, criterion, draw_cut):
-    """Return the prefixes and suffixes of sorted levels, each from its end on."""
+def list_sides(levels, criterion, draw_cut, feature):
+    """Return the prefixes and suffixes of sorted levels, or each level alone."""
     n = len(levels)
+    if criterion.one_level_splits is not None and criterion.one_level_splits[feature]:
+        if criterion.extra_trees and n:
+            return [[levels[draw_cut(n)]]]
+        return [[level] for level in levels]
     half = range(1, (n + 1) // 2 + 1)
     candidates = [levels[:k] for k in half] + [levels[::-1][:k] for k in half]
     if criterion.extra_trees and n:
@@ -724,6 +733,7 @@ def grow(
             members = [node for node in level if feature in list_own_features(node)]
             candidates = list_shared_candidates(
                 roots[feature],
+                feature,
                 is_categorical[feature],
                 criterion,
                 nodes[0],

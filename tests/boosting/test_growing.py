@@ -192,6 +192,9 @@ def test_random_trees(problem, options, is_monotonic, data):
         signs = [data.draw(st.sampled_from([-1, 0, 1])) for _ in range(n_features)]
         options["monotonic_cst"] = np.array(signs, dtype=np.int8)
         options["monotonic_cst"][problem["categorical"]] = 0
+    if problem["categorical"] and data.draw(st.booleans()):
+        chosen = [data.draw(st.booleans()) for _ in range(n_features)]
+        options["one_level_splits"] = np.array(chosen, dtype=np.uint8)
     groups = data.draw(st.lists(st.sets(features, min_size=1), max_size=3))
     if groups:
         mask = [[f in group for f in range(n_features)] for group in groups]
@@ -512,3 +515,102 @@ def test_many_rows(n_threads):
     problem.matrix = make_matrix(problem.codes, [60, 255, 7])
     problem.gradients = problem.gradients + (problem.codes[:, 0] % 9 == 0)
     problem.check(max_leaf_nodes=12, n_threads=n_threads)
+
+
+# ---- rows that reach leaves by other codes -------------------------------------------
+
+
+def count_by_node(nodes, leaves):
+    """Return which rows are in each node, (n_nodes, n_rows), from the leaf of each."""
+    is_in = leaves == np.arange(len(nodes))[:, np.newaxis]
+    for i in reversed(range(len(nodes))):
+        if nodes[i]["feature"] >= 0:
+            left = nodes[i]["left"]
+            is_in[i] = is_in[left] | is_in[left + 1]
+    return is_in
+
+
+@pytest.mark.parametrize("n_rows", [300, 9000])  # wide and narrow integers
+@pytest.mark.parametrize("weights", ["none", "integer", "decades"])
+@pytest.mark.parametrize("grow_policy", sorted(GROW_POLICIES))
+@pytest.mark.parametrize("is_sampled", [False, True])
+def test_values_of_rows_with_other_codes(n_rows, weights, grow_policy, is_sampled):
+    problem = Problem(n_rows, (8, 12, 30), [1], weights=weights)
+    others = Problem(n_rows, (8, 12, 30), [1], weights=weights, seed=1)
+    # Most rows go where they went before: leaves of any size.
+    is_same = np.random.default_rng(0).random(problem.codes.shape) < 0.8
+    others.codes = np.where(is_same, problem.codes, others.codes)
+    others.matrix = make_matrix(others.codes, problem.n_bins, problem.is_categorical)
+    rows = None
+    if is_sampled:
+        rows = np.flatnonzero(np.arange(n_rows) % 3).astype(np.uint32)
+    limits = {"min_samples_leaf": 12, "min_child_weight": 0.5}
+    options = {**limits, "grow_policy": grow_policy, "l2_regularization": 0.5}
+    nodes, stats, bitsets = problem.grow_arrays(rows=rows, **options)
+    quantized = problem.make_quantized()
+    results = [
+        TreeGrower(
+            problem.matrix,
+            problem.edges,
+            n_threads=n_threads,
+            **{**options, "grow_policy": GROW_POLICIES[grow_policy]},
+        ).grow(quantized, 0, rows, None, others.matrix)
+        for n_threads in N_THREADS
+    ]
+    for arrays in results[1:]:
+        for one, other in zip(results[0], arrays, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    new_nodes, new_stats, new_bitsets = results[0]
+    assert len(new_nodes) > 5
+    is_split = nodes["feature"] >= 0
+    for name in ("feature", "left", "bitset", "missing_left"):
+        np.testing.assert_array_equal(new_nodes[name], nodes[name])
+    np.testing.assert_array_equal(
+        new_nodes["value"][is_split], nodes["value"][is_split]
+    )
+    np.testing.assert_array_equal(new_bitsets, bitsets)
+    np.testing.assert_array_equal(new_stats["gain"], stats["gain"])
+
+    missing = others.codes == np.array(problem.n_bins)
+    values = np.where(missing, np.nan, others.codes)
+    leaves = np.array([oracle.find_leaf(nodes, bitsets, x) for x in values])
+    is_in = count_by_node(nodes, leaves)
+    if rows is not None:
+        is_in &= np.isin(np.arange(n_rows), rows)
+    n_samples = is_in.sum(axis=1)
+    np.testing.assert_array_equal(new_stats["n_samples"], n_samples)
+    units = quantized.units[2:]
+    sums_g = is_in @ quantized.leaf_gradients * units[0]
+    sums_h = is_in @ quantized.leaf_hessians * units[1]
+    np.testing.assert_allclose(new_stats["sum_hessians"], sums_h, rtol=1e-12)
+    is_large = (n_samples >= 12) & (sums_h >= 0.5)
+    parents = np.zeros(len(nodes), dtype=int)
+    for i in np.flatnonzero(is_split):
+        parents[nodes["left"][i]] = parents[nodes["left"][i] + 1] = i
+    n_small = 0
+    for i in np.flatnonzero(~is_split):
+        source = i
+        while source > 0 and not is_large[source]:
+            source = parents[source]
+        n_small += source != i
+        expected = -sums_g[source] / (sums_h[source] + 0.5)
+        np.testing.assert_allclose(new_nodes["value"][i], expected, rtol=1e-9)
+    assert n_small > 0 or n_rows > 300 or grow_policy == "symmetric"
+
+
+def test_leaves_that_other_codes_lead_no_row_to():
+    # All rows go left; the right leaf, without rows, has the value of the root.
+    codes = np.repeat([[0], [1]], 20, axis=0)
+    matrix, reached = (make_matrix(some, [2]) for some in (codes, np.zeros((40, 1))))
+    quantized = make_quantized(np.repeat([1.0, -1.0], 20), np.ones(40))
+    grower = TreeGrower(matrix, make_edges([2]), min_samples_leaf=1)
+    nodes, stats, _ = grower.grow(quantized, 0, None, None, reached)
+    assert nodes["feature"].tolist() == [0, -1, -1]
+    assert stats["n_samples"].tolist() == [40, 40, 0]
+    assert nodes["value"][1:].tolist() == [0, 0]
+    assert sorted(grower.leaf_offsets.tolist()) == [0, 40, 40]
+    # A tree that found nothing says nothing, whatever rows lead to it.
+    quantized = make_quantized(np.ones(40), np.ones(40))
+    nodes, _, _ = grower.grow(quantized, 0, None, None, reached)
+    assert nodes["value"].tolist() == [0]

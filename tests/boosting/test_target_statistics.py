@@ -42,6 +42,31 @@ def test_means_of_all_rows(n_rows, smooth):
                 assert of_column[level].tolist() == expected
 
 
+@pytest.mark.parametrize("smooth", [0.0, 1.0])
+def test_a_row_of_weight_two_counts_as_two(smooth):
+    columns, n_levels, targets, priors = make_problem(200)
+    weights = np.random.default_rng(1).integers(1, 4, 200)
+    repeated = [np.repeat(codes, weights) for codes in columns]
+    options = (n_levels, np.repeat(targets, weights, axis=0), priors, smooth)
+    expected = compute_level_means(repeated, *options)
+    means = compute_level_means(
+        columns, n_levels, targets, priors, smooth, weights=weights.astype(float)
+    )
+    for one, other in zip(means, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-13)
+    # Of the rows before a row, the first of its repetitions knows as much.
+    order = np.random.default_rng(0).permutation(200)
+    firsts = np.cumsum(weights) - weights
+    order_of_repeated = np.concatenate(
+        [np.arange(firsts[row], firsts[row] + weights[row]) for row in order]
+    )
+    before = compute_ordered_means(
+        columns, n_levels, targets, priors, smooth, order, weights=weights.astype(float)
+    )
+    expected = compute_ordered_means(repeated, *options, order_of_repeated)
+    np.testing.assert_allclose(before, expected[:, :, firsts], rtol=1e-13)
+
+
 @pytest.mark.parametrize("smooth", [0.0, 1.0, 7.5])
 @pytest.mark.parametrize("n_rows", [1, 2, 300])
 def test_means_of_the_rows_before(n_rows, smooth):

@@ -159,6 +159,9 @@ def draw_case(seed):
         "tree_idx": choose(0, 1, 1000),
         "histogram_budget": choose(0, 2**29),
     }
+    if choose(False, True):
+        mask = rng.random(n_features) < 0.5
+        options["one_level_splits"] = mask.astype(np.uint8)
     return problem, options
 
 

@@ -206,7 +206,7 @@ def grow_vectors(
                     ],
                 )
                 for side in list_sides(
-                    levels, criterion, lambda n: draw(*keys) * n >> 64
+                    levels, criterion, lambda n: draw(*keys) * n >> 64, feature
                 )
             ]
         used = np.flatnonzero(counts[:-1])

@@ -92,6 +92,14 @@ _BOOSTING_VARIANTS = {
     },
     "level by level": {"grow_policy": "depthwise", "max_leaf_nodes": 6},
     "symmetric trees": {"grow_policy": "symmetric"},
+    "means of levels": {
+        "categorical_encoding": "ordered_target",
+        "categorical_features": [0],
+    },
+    "level by level of categories": {
+        "categorical_encoding": "onehot",
+        "categorical_features": [0],
+    },
     "linear leaves": {"linear_leaves": True, "linear_l2_regularization": 0.1},
     "random forest": {"boosting": "random_forest", "max_features": 0.5},
     "random forest of drawn rows": {"boosting": "random_forest", "subsample": 0.5},
@@ -100,7 +108,9 @@ _BOOSTING_VARIANTS = {
 
 def _draws_rows(settings):
     draws_validation_rows = settings.get("early_stopping") is True
-    return settings.get("subsample", 1.0) < 1 or draws_validation_rows
+    orders_rows = settings.get("categorical_encoding") == "ordered_target"
+    is_sampled = settings.get("subsample", 1.0) < 1
+    return is_sampled or draws_validation_rows or orders_rows
 
 
 CASES = [

@@ -117,7 +117,7 @@ cdef tuple compute_values(
         double[:, ::1] values = all_values
         double[:, ::1] sum_hessians = all_hessians
     for output in range(tree.n_outputs):
-        if quantized[output].leaf_terms == NULL:
+        if quantized[output].leaf_terms == NULL and not tree.is_rerouted:
             for leaf in range(n_leaves):
                 totals = &get_outputs(&tree.nodes[leaf_nodes[leaf]])[output]
                 leaf_sums[leaf, 0] = totals.sum_gradients
@@ -178,62 +178,108 @@ cdef void _compute_leaf_values(
     (n_nodes,), those of leaves.
     """
     cdef:
-        int i, leaf
+        int i, leaf, source
         const totals_t* totals
         double[::1] parent_values = np.zeros(tree.n_nodes)
-    if fine.path_smoothing > 0:
-        _compute_parent_values(tree, fine, leaf_nodes, leaf_sums, parent_values)
+        # Of inner nodes only where they are asked for.
+        int64_t[:, ::1] sums = np.zeros((tree.n_nodes, 2), dtype=np.int64)
+        int32_t[::1] sources = np.arange(tree.n_nodes, dtype=np.int32)
     for leaf in range(leaf_nodes.shape[0]):
         i = leaf_nodes[leaf]
+        sums[i, 0], sums[i, 1] = leaf_sums[leaf, 0], leaf_sums[leaf, 1]
+    if fine.path_smoothing > 0 or tree.is_rerouted:
+        _add_up(tree, sums)
+    if tree.is_rerouted:
+        _find_sources(tree, fine, sums, sources)
+    if fine.path_smoothing > 0:
+        _compute_parent_values(tree, fine, sums, sources, parent_values)
+    for leaf in range(leaf_nodes.shape[0]):
+        i = leaf_nodes[leaf]
+        source = sources[i]
         totals = &tree.nodes[i].totals
         # A tree of a single node found nothing to say about the data.
         values[i] = 0 if tree.n_nodes == 1 else compute_node_value(
             fine,
-            leaf_sums[leaf, 0],
-            leaf_sums[leaf, 1],
-            totals.sum_weights,
-            parent_values[i],
+            sums[source, 0],
+            sums[source, 1],
+            tree.nodes[source].totals.sum_weights,
+            parent_values[source],
             totals.lower_bound,
             totals.upper_bound,
         )
         sum_hessians[i] = leaf_sums[leaf, 1] * fine.hessian_unit
+    if tree.is_rerouted:
+        for i in range(tree.n_nodes):
+            sum_hessians[i] = sums[i, 1] * fine.hessian_unit
+
+
+cdef void _add_up(const grown_tree_t* tree, int64_t[:, ::1] sums):
+    """Write the sums of inner nodes. INOUT: sums (n_nodes, 2), those of leaves first.
+
+    Children come after their parents.
+    """
+    cdef int i, left
+    for i in reversed(range(tree.n_nodes)):
+        left = tree.nodes[i].left
+        if left >= 0:
+            sums[i, 0] = sums[left, 0] + sums[left + 1, 0]
+            sums[i, 1] = sums[left, 1] + sums[left + 1, 1]
+
+
+cdef void _find_sources(
+    const grown_tree_t* tree,
+    const criterion_t* fine,
+    const int64_t[:, ::1] sums,
+    int32_t[::1] sources,
+):
+    """Write whose sums a node's value comes from: its own, or those of a node above.
+
+    Of the rows that reach a node by other codes than splits were found for, there can
+    be too few. IN: fine, with the units of sums (n_nodes, 2). OUT: sources
+    (n_nodes,), which are themselves before.
+    """
+    cdef:
+        int i, k, child
+        const grown_node_t* node
+    for i in range(tree.n_nodes):
+        node = &tree.nodes[i]
+        if node.left < 0:
+            continue
+        for k in range(2):
+            child = node.left + k
+            if (
+                tree.nodes[child].totals.n_samples < fine.min_samples_leaf
+                or sums[child, 1] * fine.hessian_unit < fine.min_child_weight
+            ):
+                sources[child] = sources[i]
 
 
 cdef void _compute_parent_values(
     const grown_tree_t* tree,
     const criterion_t* fine,
-    const int32_t[::1] leaf_nodes,
-    const int64_t[:, ::1] leaf_sums,
+    const int64_t[:, ::1] sums,
+    const int32_t[::1] sources,
     double[::1] parent_values,
 ):
     """Write the value of each node's parent, from the root down.
 
-    IN: fine, with the units of leaf_sums (n_leaves, 2). OUT: parent_values (n_nodes,).
-    Inner nodes get their sums from their children's, which come after them.
+    IN: fine, with the units of sums (n_nodes, 2); sources (n_nodes,). OUT:
+    parent_values (n_nodes,).
     """
     cdef:
-        int i, leaf
+        int i, source
         const grown_node_t* node
-        int64_t[::1] sums_g = np.zeros(tree.n_nodes, dtype=np.int64)
-        int64_t[::1] sums_h = np.zeros(tree.n_nodes, dtype=np.int64)
-    for leaf in range(leaf_nodes.shape[0]):
-        sums_g[leaf_nodes[leaf]] = leaf_sums[leaf, 0]
-        sums_h[leaf_nodes[leaf]] = leaf_sums[leaf, 1]
-    for i in reversed(range(tree.n_nodes)):
-        node = &tree.nodes[i]
-        if node.left >= 0:
-            sums_g[i] = sums_g[node.left] + sums_g[node.left + 1]
-            sums_h[i] = sums_h[node.left] + sums_h[node.left + 1]
     for i in range(tree.n_nodes):
         node = &tree.nodes[i]
         if node.left < 0:
             continue
+        source = sources[i]
         parent_values[node.left] = parent_values[node.left + 1] = compute_node_value(
             fine,
-            sums_g[i],
-            sums_h[i],
-            INFINITY if i == 0 else node.totals.sum_weights,
-            parent_values[i],
+            sums[source, 0],
+            sums[source, 1],
+            INFINITY if source == 0 else tree.nodes[source].totals.sum_weights,
+            parent_values[source],
             node.totals.lower_bound,
             node.totals.upper_bound,
         )

@@ -61,6 +61,7 @@ from sklearnx._cython.boosting.nodes cimport (
     free_nodes,
     grown_node_t,
     grown_tree_t,
+    move_children,
     pass_on_live,
 )
 from sklearnx._cython.boosting.partition cimport partition_rows
@@ -112,6 +113,8 @@ cdef class TreeGrower:
         How likely features are to be drawn; None means all alike.
     extra_trees : bool
     monotonic_cst : int8 array of shape (n_features,)
+    one_level_splits : uint8 array of shape (n_features,) or None
+        Of which categories a split parts one level from all others; None: of none.
     interaction_groups : uint8 array of shape (n_groups, n_features) or None
         Which features may meet on a path.
     seed : int
@@ -141,7 +144,7 @@ cdef class TreeGrower:
         Frontier frontier
         int n_batches  # popped so far
         object _all_rows, _rows, _left_buffer, _right_buffer
-        object _thresholds, _monotonic_cst, _interaction_groups
+        object _thresholds, _monotonic_cst, _one_level_splits, _interaction_groups
         object _quantized, _keys, _tree_features, _feature_weights, _allowed
         # The same arrays, for code without the GIL.
         quantized_t* quantized  # (n_outputs,) of the tree that grows
@@ -173,6 +176,7 @@ cdef class TreeGrower:
         feature_weights=None,
         extra_trees=False,
         monotonic_cst=None,
+        one_level_splits=None,
         interaction_groups=None,
         seed=0,
         n_outputs=1,
@@ -275,6 +279,11 @@ cdef class TreeGrower:
         self._monotonic_cst = monotonic_cst
         criterion.monotonic_cst = &monotonic[0]
         criterion.is_constrained = bool(np.any(monotonic_cst))
+        criterion.takes_one_level = NULL
+        self._one_level_splits = one_level_splits
+        if one_level_splits is not None:
+            mask_view = one_level_splits
+            criterion.takes_one_level = &mask_view[0]
         set_restraints(
             criterion,
             l1_regularization,
@@ -294,7 +303,14 @@ cdef class TreeGrower:
         empty_pool(&self.histograms)
         empty_splitter(&self.splitter)
 
-    def grow(self, quantized, int64_t tree_idx, rows=None, root=None):
+    def grow(
+        self,
+        quantized,
+        int64_t tree_idx,
+        rows=None,
+        root=None,
+        BinnedMatrix reached=None,
+    ):
         """Grow a tree.
 
         Parameters
@@ -307,6 +323,11 @@ cdef class TreeGrower:
         root : HIST_BIN_DTYPE array of shape (matrix.offsets[-1],) or None
             Histogram of these rows, of a tree of one output; None means that it is
             still to be built.
+        reached : BinnedMatrix or None
+            The same rows and bins with other codes, by which rows find their leaf once
+            splits are found: leaves have the values of these rows. A leaf too small
+            for its limits has the value of the node above that is not. None means the
+            matrix of the grower.
 
         Returns
         -------
@@ -333,7 +354,9 @@ cdef class TreeGrower:
         self.n_rows = given_rows.shape[0]
         with nogil:
             clear_nodes(&self.tree, &self.histograms)
-            is_done = self._grow(&given_rows[0], root_bins)
+            is_done = self._grow(&given_rows[0], root_bins) and (
+                reached is None or self._reroute(&reached.binned)
+            )
         if not is_done:
             clear_nodes(&self.tree, &self.histograms)
             raise MemoryError("not enough memory to grow a tree")
@@ -556,6 +579,38 @@ cdef class TreeGrower:
     cdef void _send_missing(self, grown_node_t* node, bint goes_left) noexcept nogil:
         """Say which way missing values of a node go, or would go."""
         node.goes_left[self.matrix.binned.n_bins[node.split.feature]] = goes_left
+
+    cdef bint _reroute(self, const binned_t* binned) noexcept nogil:
+        """Send the rows down the grown tree by other codes; False without memory."""
+        cdef:
+            int i
+            int64_t n_left, left_weight
+            const grown_node_t* node
+        self.tree.is_rerouted = self.tree.n_nodes > 1
+        for i in range(self.tree.n_nodes):
+            node = &self.tree.nodes[i]
+            if node.left < 0:
+                continue
+            n_left = left_weight = 0
+            if node.stop > node.start:
+                n_left = partition_rows(
+                    binned,
+                    node.split.feature,
+                    node.goes_left,
+                    self.quantized.weights,
+                    node.rows,
+                    self.tree.rows + node.start,
+                    node.stop - node.start,
+                    self.left_buffer + node.start,
+                    self.right_buffer + node.start,
+                    True,
+                    &left_weight,
+                    self.n_threads,
+                )
+            if n_left < 0:
+                return False
+            move_children(&self.tree, i, n_left, left_weight)
+        return True
 
     # -- a batch that shares its split --
 

@@ -21,7 +21,7 @@ from sklearnx._cython.common.dtypes cimport quantized_t
 from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "leaf_kernels.h" nogil:
-    void skx_sum_leaf_terms(
+    void skx_sum_leaf_rows(
         const quantized_t* quantized, const uint32_t* rows, int64_t n_rows,
         int64_t* sum_gradients, int64_t* sum_hessians,
     ) noexcept
@@ -58,8 +58,8 @@ def sum_gradients(
 ):
     """Return the sums of the leaf gradients and hessians of each leaf.
 
-    IN: quantized, whose histograms sum 12-bit values, rows (offsets[-1],) leaf by leaf
-    and ascending in each, offsets (n_leaves + 1,).
+    IN: quantized, rows (offsets[-1],) leaf by leaf and ascending in each, offsets
+    (n_leaves + 1,).
 
     Returns
     -------
@@ -70,8 +70,6 @@ def sum_gradients(
         int64_t n_rows = quantized.n_rows
         int64_t[:, ::1] sums = np.empty((n_leaves, 2), dtype=np.int64)
         bint is_done
-    if quantized.quantized.leaf_terms == NULL:
-        raise ValueError("histograms sum what leaves would")
     with nogil:
         is_done = sum_leaves(
             &quantized.quantized,
@@ -98,9 +96,9 @@ cdef bint sum_leaves(
 ) noexcept nogil:
     """Sum the leaf gradients and hessians of each leaf.
 
-    IN: quantized, which has leaf terms, rows (offsets[n_leaves],) ascending in each
-    leaf, offsets (n_leaves + 1,), n_rows of the data. OUT: sums (n_leaves, 2). Returns
-    False if there is no memory left.
+    IN: quantized, rows (offsets[n_leaves],) ascending in each leaf, offsets (n_leaves +
+    1,), n_rows of the data. OUT: sums (n_leaves, 2). Returns False if there is no
+    memory left.
     """
     cdef:
         job_t job
@@ -223,7 +221,7 @@ cdef void _sum_task(void* context, int task) noexcept nogil:
         end = min(end + job.rows_per_chunk, last)
         for leaf in range(job.n_leaves):
             stop = _find_stop(job, cursors[leaf], leaf, end)
-            skx_sum_leaf_terms(
+            skx_sum_leaf_rows(
                 job.quantized,
                 job.rows + cursors[leaf],
                 stop - cursors[leaf],

@@ -32,6 +32,8 @@ cdef struct grown_tree_t:
     # Lengths of what nodes carry by output, group and feature. With length 0, and for a
     # single output, they carry NULL.
     int n_outputs, n_groups, n_live
+    # Whether the rows of nodes are no longer those that splits were found for.
+    bint is_rerouted
 
 
 cdef grown_node_t* add_root(
@@ -44,6 +46,10 @@ cdef grown_node_t* add_children(
     int64_t n_left,
     int64_t left_weight,
     int monotonic_cst,
+) noexcept nogil
+
+cdef void move_children(
+    grown_tree_t* tree, int32_t node_idx, int64_t n_left, int64_t left_weight
 ) noexcept nogil
 
 cdef bint pass_on_live(grown_tree_t* tree, const grown_node_t* node) noexcept nogil

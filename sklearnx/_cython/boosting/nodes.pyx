@@ -88,6 +88,29 @@ cdef grown_node_t* add_children(
     return left
 
 
+cdef void move_children(
+    grown_tree_t* tree, int32_t node_idx, int64_t n_left, int64_t left_weight
+) noexcept nogil:
+    """Give the children of a node other rows, and the number and weight of these.
+
+    `n_left` of the node's rows, of `left_weight` in all, are the left child's. What
+    follows from gradients stays as it was.
+    """
+    cdef:
+        int i
+        const grown_node_t* node = &tree.nodes[node_idx]
+        grown_node_t* left = &tree.nodes[node.left]
+        grown_node_t* right = left + 1
+    left.start = node.start
+    left.stop = right.start = node.start + n_left
+    right.stop = node.stop
+    left.totals.sum_weights = left_weight
+    right.totals.sum_weights = node.totals.sum_weights - left_weight
+    for i in range(2):
+        left[i].rows = tree.rows + left[i].start
+        left[i].totals.n_samples = left[i].stop - left[i].start
+
+
 cdef void _take_side(
     totals_t* child, const totals_t* node, const split_t* split, bint is_left
 ) noexcept nogil:
@@ -210,6 +233,7 @@ cdef void clear_nodes(grown_tree_t* tree, histogram_pool_t* histograms) noexcept
         free(node.groups)
         free(node.live)
     tree.n_nodes = 0
+    tree.is_rerouted = False
 
 
 cdef void free_nodes(grown_tree_t* tree, histogram_pool_t* histograms) noexcept nogil:

@@ -84,6 +84,7 @@ cdef void note_cuts(
 
 cdef void note_chances(
     const criterion_t* criterion,
+    int feature,
     const hist_bin_t* bins,
     const skx_level_t* levels,
     int n_levels,
@@ -91,7 +92,7 @@ cdef void note_chances(
 ) noexcept nogil
 
 cdef int find_place_of_levels(
-    const shared_search_t* search, int feature, int n_left
+    const shared_search_t* search, const split_t* split
 ) noexcept nogil
 
 cdef void add_feature_gains(

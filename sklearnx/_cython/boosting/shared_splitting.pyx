@@ -23,6 +23,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from sklearnx._cython.boosting.splitting cimport (
+    OF_LEVELS,
+    OF_ONE_LEVEL,
     criterion_t,
     describe_parent,
     draw_cut,
@@ -39,6 +41,7 @@ from sklearnx._cython.boosting.splitting cimport (
     skx_level_t,
     skx_side_t,
     sort_levels,
+    takes_one_level,
     totals_t,
 )
 from sklearnx._cython.common.dtypes cimport binned_t, hist_bin_t, split_t
@@ -111,6 +114,7 @@ cdef void start_shared_search(
             )
             note_chances(
                 criterion,
+                feature,
                 bins,
                 search.levels + binned.offsets[feature],
                 search.n_levels[feature],
@@ -138,12 +142,13 @@ cdef void note_cuts(
 
 cdef void note_chances(
     const criterion_t* criterion,
+    int feature,
     const hist_bin_t* bins,
     const skx_level_t* levels,
     int n_levels,
     double* chances,
 ) noexcept nogil:
-    """Write what prefixes and suffixes of sorted levels gain by chance.
+    """Write what prefixes and suffixes of sorted levels, or each alone, gain by chance.
 
     IN: bins of their feature, levels (n_levels,). OUT: chances (n_levels,), one more if
     that is odd.
@@ -151,6 +156,12 @@ cdef void note_chances(
     cdef:
         int i, direction
         skx_side_t side
+    if takes_one_level(criterion, feature):
+        for i in range(n_levels):
+            memset(&side, 0, sizeof(skx_side_t))
+            skx_add_level(&side, bins + levels[i].level)
+            chances[i] = skx_find_chance(&side, criterion.noise, n_levels)
+        return
     for direction in range(2):
         memset(&side, 0, sizeof(skx_side_t))
         for i in range((n_levels + 1) // 2):
@@ -213,6 +224,7 @@ cdef void add_feature_gains(
             totals,
             &parent,
             bins,
+            feature,
             search.levels + binned.offsets[feature],
             search.n_levels[feature],
             chances,
@@ -300,6 +312,7 @@ cdef void _add_categorical_gains(
     const totals_t* totals,
     const parent_t* parent,
     const hist_bin_t* bins,
+    int feature,
     const skx_level_t* levels,
     int n_levels,
     const double* chances,
@@ -311,6 +324,20 @@ cdef void _add_categorical_gains(
         int i, direction
         int64_t sum_gradients, sum_hessians, n_samples
         const hist_bin_t* bin_
+    if takes_one_level(criterion, feature):
+        for i in range(n_levels):
+            bin_ = bins + levels[i].level
+            gains[i] += measure(
+                criterion,
+                totals,
+                parent,
+                0,
+                chances[i] * share,
+                bin_.sum_gradients,
+                bin_.sum_hessians,
+                bin_.n_samples,
+            )
+        return
     for direction in range(2):
         sum_gradients = sum_hessians = n_samples = 0
         for i in range((n_levels + 1) // 2):
@@ -376,6 +403,8 @@ cdef void take_best_place(
         const double* gains = search.gains + 2 * binned.offsets[feature]
     if binned.is_categorical[feature]:
         first, last = 0, 2 * half
+        if takes_one_level(criterion, feature):
+            last = search.n_levels[feature]
     else:
         first, last = 2 * search.first_cuts[feature], 2 * binned.n_bins[feature]
     if criterion.extra_trees and first < last:
@@ -385,11 +414,15 @@ cdef void take_best_place(
         if split.gain < gains[place] < INFINITY:
             split.gain = gains[place]
             split.feature = feature
-            split.is_categorical = binned.is_categorical[feature]
+            split.is_categorical = OF_LEVELS
             split.bin = split.n_left_levels = split.missing_left = 0
-            if not split.is_categorical:
+            if not binned.is_categorical[feature]:
+                split.is_categorical = 0
                 split.bin = place // 2
                 split.missing_left = place % 2
+            elif takes_one_level(criterion, feature):
+                split.is_categorical = OF_ONE_LEVEL
+                split.bin = place
             elif place < half:
                 split.n_left_levels = place + 1
             else:
@@ -410,17 +443,26 @@ cdef int _draw_place(
             search.first_cuts[feature]
             + draw_cut(criterion, level, feature, search.n_cuts[feature])
         )
+    if takes_one_level(criterion, feature):
+        return draw_cut(criterion, level, feature, search.n_levels[feature])
     n_left = draw_left_levels(criterion, level, feature, search.n_levels[feature])
-    return find_place_of_levels(search, feature, n_left)
+    return _find_place(search.n_levels[feature], n_left)
 
 
-cdef int find_place_of_levels(
-    const shared_search_t* search, int feature, int n_left
-) noexcept nogil:
+cdef int _find_place(int n_levels, int n_left) noexcept nogil:
     """Return the place of a prefix of the sorted levels, a suffix if `n_left` < 0."""
     if n_left > 0:
         return n_left - 1
-    return (search.n_levels[feature] + 1) // 2 - n_left - 1
+    return (n_levels + 1) // 2 - n_left - 1
+
+
+cdef int find_place_of_levels(
+    const shared_search_t* search, const split_t* split
+) noexcept nogil:
+    """Return the place of a split of a category."""
+    if split.is_categorical == OF_ONE_LEVEL:
+        return split.bin
+    return _find_place(search.n_levels[split.feature], split.n_left_levels)
 
 
 cdef void mark_shared_left_codes(
@@ -466,7 +508,7 @@ cdef bint take_shared_split(
         split,
     )
     if split.is_categorical:
-        place = find_place_of_levels(search, feature, split.n_left_levels)
+        place = find_place_of_levels(search, split)
         chance = search.chances[2 * binned.offsets[feature] + place] * (
             totals.sum_hessians / <double> search.sum_hessians
         )

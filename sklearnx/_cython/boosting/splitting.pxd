@@ -19,6 +19,8 @@ cdef struct criterion_t:
     double path_smoothing
     bint is_constrained
     const int8_t* monotonic_cst
+    # Of which features a split has a single level on the left; NULL: of none.
+    const uint8_t* takes_one_level
     # Values are restrained by l2_regularization alone, so that gains are of the short
     # form: see `set_restraints`.
     bint is_plain
@@ -27,6 +29,11 @@ cdef struct criterion_t:
     uint64_t seed
     uint64_t tree_idx
 
+
+# What `is_categorical` of a split says.
+cdef enum:
+    OF_LEVELS = 1  # `n_left_levels` of the sorted levels go left
+    OF_ONE_LEVEL = 2  # the one at the place `bin` of them does
 
 # What the search must know of a node.
 cdef struct totals_t:
@@ -141,6 +148,8 @@ ctypedef double (*measure_t)(
     int64_t left_hessians,
     int64_t left_n_samples,
 ) noexcept nogil
+
+cdef bint takes_one_level(const criterion_t* criterion, int feature) noexcept nogil
 
 cdef void describe_parent(
     const criterion_t* criterion, const totals_t* totals, parent_t* parent

@@ -132,6 +132,7 @@ def find(
     double max_delta_step=INFINITY,
     double path_smoothing=0.0,
     monotonic_cst=None,
+    one_level_splits=None,
     double lower_bound=-INFINITY,
     double upper_bound=INFINITY,
     double value=0.0,
@@ -162,6 +163,8 @@ def find(
         What makes a split good and allowed. `min_child_weight` must be positive.
     monotonic_cst : int8 array of shape (n_features,), default=None
         None means that no feature of the tree is constrained.
+    one_level_splits : uint8 array of shape (n_features,), default=None
+        Of which categories a split parts one level from the others.
     lower_bound, upper_bound : float
         Of the values of the children, if any feature is constrained.
     value : float, default=0.0
@@ -193,6 +196,7 @@ def find(
         const int64_t[::1] sums = histogram.view(np.int64)
         const hist_bin_t* bins = <const hist_bin_t*> &sums[0]
         const int8_t[::1] constraints = np.zeros(matrix.n_features, dtype=np.int8)
+        const uint8_t[::1] one_level
         uint8_t[::1] goes_left = np.empty(matrix.n_bins[feature] + 1, dtype=np.uint8)
         criterion_t criterion
         totals_t totals
@@ -209,6 +213,10 @@ def find(
     criterion.noise = noise
     criterion.is_constrained = monotonic_cst is not None
     criterion.monotonic_cst = &constraints[0]
+    criterion.takes_one_level = NULL
+    if one_level_splits is not None:
+        one_level = one_level_splits
+        criterion.takes_one_level = &one_level[0]
     set_restraints(
         &criterion,
         l1_regularization,
@@ -1014,7 +1022,8 @@ cdef void _find_categorical_split(
         from the end       D | A B C E     C D | A B E
 
     Levels without support stay with at least half of the others. With `extra_trees` one
-    cut of the sorted levels, each as likely, is tried.
+    cut of the sorted levels, each as likely, is tried. Where the feature takes one
+    level, each is tried alone.
     """
     cdef:
         int n_levels, n_drawn = 0
@@ -1026,6 +1035,12 @@ cdef void _find_categorical_split(
         split.feature = -1
         return
     n_levels = sort_levels(binned, criterion, totals, bins, feature, levels)
+    if takes_one_level(criterion, feature):
+        _try_single_levels(
+            criterion, totals, parent, bins, feature, levels, n_levels, split
+        )
+        free(levels)
+        return
     if criterion.extra_trees and n_levels > 0:
         n_drawn = draw_left_levels(criterion, totals.node_idx, feature, n_levels)
     describe_plain(criterion, totals, parent, &node)
@@ -1082,10 +1097,57 @@ cdef void _try_levels(
                 while gains[i] != best:
                     i += 1
                 split.gain = best
-                split.is_categorical = True
+                split.is_categorical = OF_LEVELS
                 split.n_left_levels = step * (start + i + 1)
                 _take_cut(&left, i, False, split)
         start += n
+
+
+cdef bint takes_one_level(const criterion_t* criterion, int feature) noexcept nogil:
+    """Return whether splits of a category part one level from all others."""
+    return criterion.takes_one_level != NULL and criterion.takes_one_level[feature]
+
+
+cdef void _try_single_levels(
+    const criterion_t* criterion,
+    const totals_t* totals,
+    const parent_t* parent,
+    const hist_bin_t* bins,
+    int feature,
+    const skx_level_t* levels,
+    int n_levels,
+    split_t* split,
+) noexcept nogil:
+    """Try each of the sorted levels as the left child; at random, one of them."""
+    cdef:
+        int i, first = 0, last = n_levels
+        double gain
+        skx_side_t side
+        const hist_bin_t* level
+    if criterion.extra_trees and n_levels > 0:
+        first = draw_cut(criterion, totals.node_idx, feature, n_levels)
+        last = first + 1
+    for i in range(first, last):
+        level = bins + levels[i].level
+        memset(&side, 0, sizeof(skx_side_t))
+        skx_add_level(&side, level)
+        gain = measure_split(
+            criterion,
+            totals,
+            parent,
+            0,
+            skx_find_chance(&side, criterion.noise, n_levels),
+            level.sum_gradients,
+            level.sum_hessians,
+            level.n_samples,
+        )
+        if split.gain < gain < INFINITY:
+            split.gain = gain
+            split.is_categorical = OF_ONE_LEVEL
+            split.bin = i
+            split.left_gradients = level.sum_gradients
+            split.left_hessians = level.sum_hessians
+            split.left_n_samples = level.n_samples
 
 
 cdef bint _compute_gains(
@@ -1167,6 +1229,8 @@ cdef void mark_left_codes(
         for code in range(split.bin + 1):
             goes_left[code] = 1
         goes_left[n_bins] = split.missing_left
+    elif split.is_categorical == OF_ONE_LEVEL:
+        goes_left[levels[split.bin].level] = 1
     elif split.n_left_levels > 0:
         for i in range(split.n_left_levels):
             goes_left[levels[i].level] = 1

@@ -16,6 +16,7 @@ cdef extern from "target_statistics_kernels.h" nogil:
         const int32_t* codes
         int64_t n_rows, n_levels
         const double* targets
+        const double* weights
         const double* priors
         int n_outputs
         double smooth
@@ -56,6 +57,7 @@ cdef _run(
     list columns,
     list n_levels,
     const double[:, ::1] targets,
+    const double[::1] weights,
     const double[::1] priors,
     double smooth,
     const int64_t[::1] order,
@@ -69,6 +71,9 @@ cdef _run(
         double[:, ::1] out
         vector[task_t] tasks
         task_t* task
+        const double* weights_start = NULL
+    if weights is not None:
+        weights_start = &weights[0]
     tasks.resize(n_columns)
     for index in range(n_columns):
         codes, out = columns[index], outs[index]
@@ -78,6 +83,7 @@ cdef _run(
             codes.shape[0],
             n_levels[index] + 1,
             &targets[0, 0],
+            weights_start,
             &priors[0],
             <int> targets.shape[1],
             smooth,
@@ -93,7 +99,9 @@ cdef _run(
             raise MemoryError()
 
 
-def compute_level_means(columns, n_levels, targets, priors, smooth, n_threads=1):
+def compute_level_means(
+    columns, n_levels, targets, priors, smooth, n_threads=1, weights=None
+):
     """Return the means of the targets by level, drawn to a prior.
 
     Parameters
@@ -106,6 +114,8 @@ def compute_level_means(columns, n_levels, targets, priors, smooth, n_threads=1)
     smooth : float
         As many rows at the prior are added to those of a level.
     n_threads : int, default=1
+    weights : float64 array of shape (n_rows,) or None, default=None
+        A row of weight 2 counts as two.
 
     Returns
     -------
@@ -113,18 +123,18 @@ def compute_level_means(columns, n_levels, targets, priors, smooth, n_threads=1)
         The last row is that of missing values.
     """
     means = [np.empty((n + 1, targets.shape[1])) for n in n_levels]
-    _run(columns, n_levels, targets, priors, smooth, None, means, n_threads)
+    _run(columns, n_levels, targets, weights, priors, smooth, None, means, n_threads)
     return means
 
 
 def compute_ordered_means(
-    columns, n_levels, targets, priors, smooth, order, n_threads=1
+    columns, n_levels, targets, priors, smooth, order, n_threads=1, weights=None
 ):
     """Return for each row the mean of its level over the rows before it.
 
     Parameters
     ----------
-    columns, n_levels, targets, priors, smooth, n_threads
+    columns, n_levels, targets, priors, smooth, n_threads, weights
         As of `compute_level_means`.
     order : int64 array of shape (n_rows,)
         The rows, the first one first.
@@ -135,5 +145,15 @@ def compute_ordered_means(
     """
     n_rows, n_outputs = targets.shape
     means = np.empty((len(columns), n_outputs, n_rows))
-    _run(columns, n_levels, targets, priors, smooth, order, list(means), n_threads)
+    _run(
+        columns,
+        n_levels,
+        targets,
+        weights,
+        priors,
+        smooth,
+        order,
+        list(means),
+        n_threads,
+    )
     return means

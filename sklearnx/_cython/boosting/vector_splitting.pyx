@@ -152,6 +152,7 @@ cdef bint _start_feature(
     for output in range(vector.n_outputs):
         note_chances(
             &vector.criteria[output],
+            feature,
             bins + output * vector.n_bins,
             levels,
             search.n_levels[feature],
@@ -542,7 +543,7 @@ cdef bint take_shared_vector_split(
         double chance = 0
         parent_t parent
     split_outputs(vector, binned, totals, histogram, goes_left, split, outputs)
-    place = find_place_of_levels(shared, feature, split.n_left_levels)
+    place = find_place_of_levels(shared, split)
     split.gain = 0
     for output in range(vector.n_outputs):
         describe_parent(&vector.criteria[output], &totals[output], &parent)

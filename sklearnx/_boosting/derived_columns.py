@@ -1,0 +1,283 @@
+"""Numbers that stand for categories: columns behind those of the table.
+
+    columns a, b, c --> combinations: a, b, c, (a, b), (a, c), (b, c)
+                    --> of each, means of the target by level, and rows of the level
+
+In training a row's mean is that of the rows before it in a random order, so that it
+does not hold its own target (see `target_statistics`). The means of one order are noisy
+in one way; trees find their splits by those of several orders in turn, and leaves have
+values by those of the first order alone, which is the only one that raw scores follow
+("CatBoost", NeurIPS 2018, section 5 and appendix B). If each tree had values by its own
+order, the trees together would see more of a row's target than any order shows.
+"""
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from sklearnx._boosting.encoding import UNKNOWN
+from sklearnx._boosting.target_statistics import TargetStatistics
+
+# Rows at the mean of all that are added to those of a level.
+SMOOTH = 1.0
+N_PERMUTATIONS = 4
+# Of all combinations, at most: each costs as much as a column of the table.
+MAX_COLUMNS = 128
+
+
+class DerivedColumn(NamedTuple):
+    """What a derived column tells.
+
+    Attributes
+    ----------
+    features : tuple of int
+        The categorical columns whose levels it looks at.
+    output : int or None
+        Whose mean it is, by the column of the targets; None: it counts rows.
+    """
+
+    features: tuple
+    output: int | None
+
+
+class LevelCombination:
+    """The levels of one or several categorical columns together, numbered.
+
+    Parameters
+    ----------
+    features : tuple of int
+        The columns.
+
+    Attributes
+    ----------
+    n_levels : int
+    """
+
+    def __init__(self, features):
+        self.features = features
+
+    def fit(self, columns, n_levels):
+        """Number the levels that rows have, and return the code of each row.
+
+        Parameters
+        ----------
+        columns : list of int32 arrays of shape (n_rows,)
+            Codes of the levels of all columns of a table, -1 where missing.
+        n_levels : int array
+            Of all columns.
+        """
+        self._n_levels = [int(n_levels[feature]) for feature in self.features]
+        if len(self.features) == 1:
+            self.n_levels = self._n_levels[0]
+            return columns[self.features[0]]
+        self._keys, codes = np.unique(self._make_keys(columns), return_inverse=True)
+        self.n_levels = len(self._keys)
+        return codes.astype(np.int32)
+
+    def encode(self, columns):
+        """Return the codes of other rows, -2 of what no row of fit had."""
+        if len(self.features) == 1:
+            return columns[self.features[0]]
+        keys = self._make_keys(columns)
+        codes = np.searchsorted(self._keys, keys)
+        codes[codes == len(self._keys)] = 0
+        return np.where(self._keys[codes] == keys, codes, UNKNOWN).astype(np.int32)
+
+    def _make_keys(self, columns):
+        """Return a number a row for its levels; a missing value is one of its own."""
+        keys = np.zeros(len(columns[self.features[0]]), dtype=np.int64)
+        for feature, n_levels in zip(self.features, self._n_levels, strict=True):
+            keys *= n_levels + 1
+            keys += columns[feature]
+            keys += 1
+        return keys
+
+
+class DerivedColumns:
+    """The columns that stand for some categorical ones, which trees do without.
+
+    Parameters
+    ----------
+    features : int array
+        The categorical columns.
+    seed : int
+        Of the orders of rows.
+
+    Attributes
+    ----------
+    columns_ : list of DerivedColumn
+        In their order behind the columns of the table.
+    """
+
+    def __init__(self, features, seed):
+        self.features = features
+        self._seed = seed
+
+    def fit(self, table, targets, *, rows=None, weights=None, n_threads=1):
+        """Choose combinations, and compute what rows to be predicted get.
+
+        Parameters
+        ----------
+        table : Table
+        targets : float64 array of shape (n_rows, n_outputs)
+        rows : int64 array of shape (n_rows,) or None, default=None
+            Which rows of the table the targets are of; None means all.
+        weights : float64 array of shape (n_rows,) or None, default=None
+        n_threads : int, default=1
+
+        Returns
+        -------
+        self
+        """
+        self.n_features = table.n_features
+        columns = _take_rows(table.columns, self.features, rows)
+        self._combinations, codes = _choose_combinations(
+            self.features,
+            columns,
+            table.n_levels,
+            MAX_COLUMNS // (1 + targets.shape[1]),
+        )
+        self._statistics = TargetStatistics(SMOOTH).fit(
+            codes,
+            [combination.n_levels for combination in self._combinations],
+            targets,
+            n_threads,
+            weights,
+        )
+        self.columns_ = [
+            DerivedColumn(combination.features, output)
+            for combination in self._combinations
+            for output in (*range(targets.shape[1]), None)
+        ]
+        return self
+
+    @property
+    def n_columns(self):
+        """Columns of an extended table."""
+        return self.n_features + len(self.columns_)
+
+    def extend(self, table):
+        """Return the table of rows to be predicted with the derived columns behind."""
+        codes = [c.encode(table.columns) for c in self._combinations]
+        return self._join(table, self._statistics.look_up(codes), codes)
+
+    def order(
+        self, table, targets, permutation, *, rows=None, weights=None, n_threads=1
+    ):
+        """Return the table with what rows get in training, in one of the orders.
+
+        Rows of the table that are not trained on get zeros. Parameters are those of
+        `fit`, save for `permutation`, the number of the order.
+        """
+        columns = _take_rows(table.columns, self.features, rows)
+        codes = [combination.encode(columns) for combination in self._combinations]
+        means = self._statistics.order(
+            codes, targets, self._seed, n_threads, weights, permutation
+        )
+        return self._join(table, means, codes, rows)
+
+    def _join(self, table, means, codes, rows=None):
+        derived = []
+        for of_combination, of_levels, code in zip(
+            means, self._statistics.weights_, codes, strict=True
+        ):
+            derived += [*of_combination, of_levels[code]]
+        derived = [column.astype(np.float32) for column in derived]
+        if rows is not None:
+            derived = [_scatter(column, rows, table.n_rows) for column in derived]
+        return table.extended(derived, self.features)
+
+    # -- what else speaks of columns --
+
+    def name_columns(self, names):
+        """Return what to call the derived columns.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of the columns of the table.
+        """
+        n_outputs = len(self._statistics.priors_)
+        texts = []
+        for features, output in self.columns_:
+            by = ", ".join(names[feature] for feature in features)
+            what = "y" if n_outputs == 1 else f"y[{output}]"
+            texts.append(f"rows of {by}" if output is None else f"mean {what} of {by}")
+        return texts
+
+    def extend_rules(self, growth):
+        """Return keyword arguments of `TreeGrower` for the columns of extended tables.
+
+        A derived column is drawn as its least likely column is, and belongs to a group
+        if all its columns do.
+        """
+
+        def extend(values):
+            if values is None:
+                return None
+            return np.append(values, np.zeros(len(self.columns_), dtype=values.dtype))
+
+        weights, groups = growth["feature_weights"], growth["interaction_groups"]
+        lists = [list(features) for features, _ in self.columns_]
+        if weights is not None:
+            weights = np.append(weights, [weights[some].min() for some in lists])
+        if groups is not None:
+            shared = [groups[:, some].min(axis=1) for some in lists]
+            groups = np.ascontiguousarray(np.column_stack([groups, *shared]))
+        return {
+            **growth,
+            "monotonic_cst": extend(growth["monotonic_cst"]),
+            "one_level_splits": extend(growth["one_level_splits"]),
+            "feature_weights": weights,
+            "interaction_groups": groups,
+        }
+
+    def share_out(self, sums, splits_evenly):
+        """Return sums by column of the extended table as sums by column of the table.
+
+        What belongs to two columns is shared by them, or counts for both.
+        """
+        shared = sums[: self.n_features].copy()
+        for value, (features, _) in zip(
+            sums[self.n_features :], self.columns_, strict=True
+        ):
+            shared[list(features)] += value / len(features) if splits_evenly else value
+        return shared
+
+
+def _choose_combinations(features, columns, n_levels, max_combinations):
+    """Return the columns alone, and pairs of them, with the codes of their rows.
+
+    Those of columns with more levels come first: what few rows share tells more of
+    them. A pair with no more levels than one of its columns tells nothing new.
+    """
+    order = sorted(features, key=lambda feature: (-n_levels[feature], feature))
+    chosen, all_codes = [], []
+    for features in [*combinations(order, 1), *combinations(order, 2)]:
+        if len(chosen) >= max(max_combinations, len(order)):
+            break
+        combination = LevelCombination(tuple(sorted(features)))
+        codes = combination.fit(columns, n_levels)
+        if len(features) == 2 and combination.n_levels <= max(
+            len(np.unique(columns[feature])) for feature in features
+        ):
+            continue
+        chosen.append(combination)
+        all_codes.append(codes)
+    return chosen, all_codes
+
+
+def _take_rows(columns, features, rows):
+    """Return the listed columns of some rows, None in the place of others."""
+    taken = [None] * len(columns)
+    for feature in features:
+        column = columns[feature]
+        taken[feature] = column if rows is None else column[rows]
+    return taken
+
+
+def _scatter(values, rows, n_rows):
+    column = np.zeros(n_rows, dtype=values.dtype)
+    column[rows] = values
+    return column
