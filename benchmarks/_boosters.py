@@ -226,13 +226,16 @@ def translate_settings(settings):
     }
 
 
-def make_hist_gradient_boosting(module, task, **options):
-    """An estimator of the pair that scikit-learn and we have by the same name."""
+def make_hist_gradient_boosting(module, task, family="HistGradientBoosting", **options):
+    """An estimator of the pair that scikit-learn and we have by the same name.
+
+    Ours has another such pair, of the `family` "Boosting".
+    """
     if task == "classification":
-        return module.HistGradientBoostingClassifier(**options)
+        return getattr(module, f"{family}Classifier")(**options)
     if task == "poisson":
         options["loss"] = "poisson"
-    return module.HistGradientBoostingRegressor(**options)
+    return getattr(module, f"{family}Regressor")(**options)
 
 
 def make_lightgbm(task, **options):

@@ -98,6 +98,8 @@ class Library:
 class _HistGradientBoosting(Library):
     """What ours and scikit-learn's have in common."""
 
+    family = "HistGradientBoosting"
+
     def _make(self, module, task, mode, **more):
         more["early_stopping"] = mode.patience is not None
         if mode.patience is not None:
@@ -105,6 +107,7 @@ class _HistGradientBoosting(Library):
         return make_hist_gradient_boosting(
             module,
             task,
+            self.family,
             max_iter=mode.n_rounds,
             learning_rate=mode.learning_rate,
             random_state=0,
@@ -124,7 +127,10 @@ class _HistGradientBoosting(Library):
 
 
 class Ours(_HistGradientBoosting):
+    """The estimators with nothing to tune."""
+
     distributions = ("sklearnx",)
+    family = "Boosting"
 
     def fit(self, task, mode, split, n_threads):
         import sklearnx.ensemble

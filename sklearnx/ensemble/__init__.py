@@ -4,5 +4,11 @@ from sklearnx.ensemble._hist_gradient_boosting import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
+from sklearnx.ensemble._preset import BoostingClassifier, BoostingRegressor
 
-__all__ = ["HistGradientBoostingClassifier", "HistGradientBoostingRegressor"]
+__all__ = [
+    "BoostingClassifier",
+    "BoostingRegressor",
+    "HistGradientBoostingClassifier",
+    "HistGradientBoostingRegressor",
+]

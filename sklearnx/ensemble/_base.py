@@ -30,6 +30,8 @@ from sklearnx._boosting.early_stopping import choose_scored_rows, split_rows
 from sklearnx._boosting.encoding import TableEncoder
 from sklearnx._boosting.fingerprints import describe, fingerprint_data
 from sklearnx._boosting.growth import GROW_POLICIES
+from sklearnx._boosting.learning_rate import AUTO as AUTO_RATE
+from sklearnx._boosting.learning_rate import choose_learning_rate
 from sklearnx._boosting.model import BoostedTrees
 from sklearnx._boosting.monitoring import History, ScoredRows
 from sklearnx._boosting.random_forest import ForestBooster
@@ -53,8 +55,6 @@ from sklearnx._compat import (
 )
 from sklearnx._threads import effective_n_threads
 
-# With `early_stopping='auto'`, larger data stop early.
-MAX_ROWS_WITHOUT_EARLY_STOPPING = 10_000
 # Codes of the bins of numeric features have at most 16 bits.
 MAX_BINS = 2**16 - 1
 BOOSTERS = {"plain": Booster, "dart": DartBooster, "random_forest": ForestBooster}
@@ -67,6 +67,7 @@ FITTED_ATTRIBUTES = (
     "classes_",
     "feature_names_in_",
     "is_categorical_",
+    "learning_rate_",
     "n_features_in_",
     "n_outputs_",
     "n_trees_per_iteration_",
@@ -86,9 +87,14 @@ FREE_PARAMETERS = {
 class BaseHistGradientBoosting(CallbackSupportMixin):
     """What the classifier and the regressor share."""
 
+    # With `early_stopping='auto'`, larger data stop early.
+    _max_rows_without_early_stopping = 10_000
     _parameter_constraints: dict = {
         "loss": [HasMethods(["gradient", "hessian"]), HasMethods("gradient_hessian")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [
+            Interval(Real, 0, None, closed="neither"),
+            StrOptions({AUTO_RATE}),
+        ],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "max_leaf_nodes": [Interval(Integral, 2, None, closed="left"), None],
         "max_depth": [Interval(Integral, 1, None, closed="left"), None],
@@ -280,10 +286,11 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         self._check_linear_leaves(growth["monotonic_cst"])
 
         if self.early_stopping == "auto":
-            is_large = len(rows) > MAX_ROWS_WITHOUT_EARLY_STOPPING
+            is_large = len(rows) > self._max_rows_without_early_stopping
             self.do_early_stopping_ = is_large or validation is not None
         else:
             self.do_early_stopping_ = self.early_stopping
+        self._set_learning_rate(is_warm, snapshot)
         train = rows
         if (
             self.do_early_stopping_
@@ -653,7 +660,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             self._bin_mapper.edges_,
             model,
             variants=variants,
-            learning_rate=self.learning_rate,
+            learning_rate=self.learning_rate_,
             linear_l2_regularization=(
                 self.linear_l2_regularization if self.linear_leaves else None
             ),
@@ -721,6 +728,16 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                 )
             metrics[name] = check_scoring(self, scoring=metric)
         return metrics
+
+    def _set_learning_rate(self, is_warm, snapshot):
+        """Set `learning_rate_`; a warm start goes on with what 'auto' was before."""
+        if self.learning_rate != AUTO_RATE:
+            self.learning_rate_ = self.learning_rate
+        elif not is_warm:
+            self.learning_rate_ = choose_learning_rate(
+                self.max_iter, self.do_early_stopping_
+            )
+        snapshot.require({"learning rate": describe(self.learning_rate_)})
 
     def _set_seeds(self, is_warm, snapshot):
         """Set the seeds of all random choices; a warm start goes on with its own."""

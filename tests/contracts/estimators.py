@@ -10,6 +10,8 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from sklearnx.ensemble import (
+    BoostingClassifier,
+    BoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
@@ -113,6 +115,12 @@ def _draws_rows(settings):
     return is_sampled or draws_validation_rows or orders_rows
 
 
+def _draws_rows_of_preset(settings):
+    # With leaves of 20 rows, data of the checks are too small to be split at all.
+    is_split = settings.get("min_samples_leaf", 1) < 20
+    return is_split and settings.get("subsample") != 1.0
+
+
 CASES = [
     EstimatorCase(
         HistGradientBoostingClassifier,
@@ -157,6 +165,18 @@ CASES = [
         draws_rows=_draws_rows,
         accepts_categories=True,
         has_recursion=True,
+    ),
+    *(
+        EstimatorCase(
+            preset,
+            small_settings={"max_iter": 5, "min_samples_leaf": 1, "random_state": 0},
+            variants={"all rows": {"early_stopping": False, "subsample": 1.0}},
+            search_grid={"max_leaf_nodes": [3, 7], "learning_rate": [0.1, "auto"]},
+            draws_rows=_draws_rows_of_preset,
+            accepts_categories=True,
+            has_recursion=True,
+        )
+        for preset in (BoostingClassifier, BoostingRegressor)
     ),
     EstimatorCase(
         OrderedTargetEncoder,

@@ -9,6 +9,8 @@ from sklearn import ensemble as sklearn_ensemble
 
 from sklearnx._compat import validate_parameter_constraints
 from sklearnx.ensemble import (
+    BoostingClassifier,
+    BoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
@@ -17,11 +19,19 @@ from tests.ensemble._data import make_classification_data, make_regression_data
 
 docscrape = pytest.importorskip("numpydoc.docscrape")
 
+PRESETS = {
+    BoostingClassifier: make_classification_data,
+    BoostingRegressor: make_regression_data,
+}
 CLASSES = {
     HistGradientBoostingClassifier: make_classification_data,
     HistGradientBoostingRegressor: make_regression_data,
+    **PRESETS,
 }
 over_classes = pytest.mark.parametrize("estimator_class", CLASSES)
+over_scikit_learns = pytest.mark.parametrize(
+    "estimator_class", [each for each in CLASSES if each not in PRESETS]
+)
 
 
 def get_names(entries):
@@ -55,7 +65,7 @@ def test_parameters(estimator_class):
         assert literal_eval(documented[1]) == default, entry.name
 
 
-@over_classes
+@over_scikit_learns
 def test_parameters_are_scikit_learns_and_more(estimator_class):
     """In its order and with its defaults, so that it can be replaced anywhere."""
     theirs = getattr(sklearn_ensemble, estimator_class.__name__)

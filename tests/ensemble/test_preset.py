@@ -1,0 +1,119 @@
+"""The estimators with nothing to tune are the others with other defaults."""
+
+import inspect
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from sklearnx.ensemble import (
+    BoostingClassifier,
+    BoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearnx.ensemble._preset import PRESET
+from tests.ensemble._data import (
+    assert_same_bits,
+    make_classification_data,
+    make_regression_data,
+)
+
+over_pairs = pytest.mark.parametrize(
+    "preset, parent, make_data",
+    [
+        (BoostingClassifier, HistGradientBoostingClassifier, make_classification_data),
+        (BoostingRegressor, HistGradientBoostingRegressor, make_regression_data),
+    ],
+)
+
+
+@over_pairs
+def test_only_defaults_differ(preset, parent, make_data):
+    ours, theirs = (inspect.signature(each).parameters for each in (preset, parent))
+    assert list(ours) == list(theirs)
+    differing = {
+        name: ours[name].default
+        for name in ours
+        if ours[name].default != theirs[name].default
+    }
+    assert differing == PRESET
+    assert [p.kind for p in ours.values()] == [p.kind for p in theirs.values()]
+
+
+@over_pairs
+def test_same_model_as_the_parent_with_these_settings(preset, parent, make_data):
+    X, y = make_data()
+    model = preset(random_state=0, max_iter=60).fit(X, y)
+    settings = {**PRESET, "max_iter": 60, "early_stopping": True}
+    expected = parent(**settings, random_state=0).fit(X, y)
+    assert_same_bits(model.predict(X), expected.predict(X))
+    assert clone(model).get_params() == model.get_params()
+    assert model.learning_rate_ == 0.05
+    assert model.n_iter_ == model.best_iteration_
+
+
+@over_pairs
+def test_few_rows(preset, parent, make_data):
+    X, y = make_data(500)
+    model = preset(random_state=0, max_iter=200).fit(X, y)
+    assert not model.do_early_stopping_ and model.n_iter_ == 200
+    assert model.learning_rate_ == 0.05
+    assert "more than 500\n" in preset.__doc__
+
+
+# -- learning_rate='auto' --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings, rate",
+    [
+        ({"early_stopping": True}, 0.05),
+        ({"early_stopping": False}, 0.1),
+        ({"early_stopping": False, "max_iter": 10}, 0.3),
+        ({"early_stopping": False, "max_iter": 500}, 0.02),
+        ({}, 0.1),  # 600 rows: none are set aside
+    ],
+)
+def test_automatic_rate(settings, rate):
+    X, y = make_regression_data()
+    model = HistGradientBoostingRegressor(
+        learning_rate="auto", random_state=0, **settings
+    ).fit(X, y)
+    assert model.learning_rate_ == rate
+    expected = HistGradientBoostingRegressor(
+        learning_rate=rate, random_state=0, **settings
+    ).fit(X, y)
+    assert expected.learning_rate_ == rate
+    assert_same_bits(model.predict(X), expected.predict(X))
+
+
+def test_a_warm_start_goes_on_with_the_rate():
+    X, y = make_regression_data()
+    settings = {"early_stopping": False, "random_state": 0}
+    model = HistGradientBoostingRegressor(
+        learning_rate="auto", max_iter=20, warm_start=True, **settings
+    ).fit(X, y)
+    model.set_params(max_iter=40).fit(X, y)
+    assert model.learning_rate_ == 0.3
+    expected = HistGradientBoostingRegressor(
+        learning_rate=0.3, max_iter=40, **settings
+    ).fit(X, y)
+    assert_same_bits(model.predict(X), expected.predict(X))
+
+
+def test_a_snapshot_with_another_rate_is_refused(tmp_path):
+    X, y = make_regression_data()
+    model = HistGradientBoostingRegressor(
+        learning_rate="auto", early_stopping=False, snapshot=tmp_path / "fit"
+    )
+    clone(model).set_params(max_iter=50, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match=r"learning rate: 0.2 in .*, 0.1 here"):
+        clone(model).set_params(max_iter=100, random_state=0).fit(X, y)
+
+
+@pytest.mark.parametrize("rate", ["automatic", 0, -1.0, None, np.nan])
+def test_what_is_no_rate(rate):
+    X, y = make_regression_data()
+    with pytest.raises(ValueError, match="The 'learning_rate' parameter"):
+        HistGradientBoostingRegressor(learning_rate=rate).fit(X, y)
