@@ -24,6 +24,10 @@ SMOOTH = 1.0
 N_PERMUTATIONS = 4
 # Of all combinations, at most: each costs as much as a column of the table.
 MAX_COLUMNS = 128
+# Of many derived columns, what each tree is offered, and that many at least. They tell
+# nearly the same; trees of different ones are less alike.
+SHARE_OF_TREE = 0.3
+MIN_COLUMNS_OF_TREE = 16
 
 
 class DerivedColumn(NamedTuple):
@@ -216,8 +220,9 @@ class DerivedColumns:
         def extend(values):
             if values is None:
                 return None
-            return np.append(values, np.zeros(len(self.columns_), dtype=values.dtype))
+            return np.append(values, np.zeros(n_derived, dtype=values.dtype))
 
+        n_derived = len(self.columns_)
         weights, groups = growth["feature_weights"], growth["interaction_groups"]
         lists = [list(features) for features, _ in self.columns_]
         if weights is not None:
@@ -231,6 +236,8 @@ class DerivedColumns:
             "one_level_splits": extend(growth["one_level_splits"]),
             "feature_weights": weights,
             "interaction_groups": groups,
+            "n_derived": n_derived,
+            "derived_share": max(SHARE_OF_TREE, MIN_COLUMNS_OF_TREE / n_derived),
         }
 
     def share_out(self, sums, splits_evenly):

@@ -207,11 +207,12 @@ categorical_encoding : {{'auto', 'partition', 'ordered_target', 'onehot'}} or di
       a number that is split as others are; of pairs of such features as well. In
       training a row has the mean of the rows before it in a random order, so that it
       does not know its own target; rows to be predicted have the mean over all training
-      rows [10]_.
+      rows [10]_. Of more than 16 such numbers each tree is offered three tenths, but
+      at least 16, drawn at random.
     - 'onehot': one level goes to the left, all others to the right.
     - 'auto': 'ordered_target' for features with fewer than 16 training rows for a
-      level; if there are any, also for others of whose means less than half of what
-      they explain in the rows that they are taken of holds for other rows; else
+      level; if there are any, also for others of whose means less than two thirds of
+      what they explain in the rows that they are taken of holds for other rows; else
       'partition'.
 """
 

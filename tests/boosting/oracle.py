@@ -17,6 +17,7 @@ MIN_LEVEL_SUPPORT = 10
 ROUNDING = 1e-14
 FEATURES_OF_NODE = 1
 FEATURES_OF_TREE = 2
+DERIVED_OF_TREE = 8
 ROWS_OF_ROUND = 3
 CUT_OF_NODE = 6
 
@@ -580,6 +581,8 @@ def grow(
     max_depth=0,
     max_features=1.0,
     colsample_bytree=1.0,
+    n_derived=0,
+    derived_share=1.0,
     feature_weights=None,
     monotonic_cst=None,
     interaction_groups=None,
@@ -620,6 +623,11 @@ def grow(
         return sorted(sorted(features, key=bits.get)[:n_drawn])
 
     tree_features = list(range(n_features))
+    if n_derived and derived_share < 1:
+        given, derived = tree_features[:-n_derived], tree_features[-n_derived:]
+        tree_features = given + draw_features(
+            derived, derived_share, DERIVED_OF_TREE, tree_idx, 0
+        )
     if colsample_bytree < 1:
         tree_features = draw_features(
             tree_features, colsample_bytree, FEATURES_OF_TREE, tree_idx, 0

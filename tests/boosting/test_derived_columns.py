@@ -205,6 +205,14 @@ def test_rules_of_growth():
     assert extended["feature_weights"].tolist() == weights
     groups = [[1, 1, 0, 1, 1, 1, 0, 0, 0, 0], [1, 0, 1, 0, 1, 1, 1, 1, 1, 1]]
     assert extended["interaction_groups"].tolist() == groups
+    # So few are all offered to each tree, of many a share is.
+    assert extended["n_derived"] == 6 and extended["derived_share"] >= 1
+    many = DerivedColumns(np.arange(20), seed=0)
+    many.fit(make_table(n_levels=(9,) * 20), make_targets(n_outputs=1))
+    plain = dict.fromkeys(growth)
+    extended_by_many = many.extend_rules({**plain, "monotonic_cst": np.zeros(21)})
+    assert extended_by_many["n_derived"] == 128
+    assert extended_by_many["derived_share"] == 0.3
     nothing = dict.fromkeys(
         ("one_level_splits", "feature_weights", "interaction_groups")
     )

@@ -195,6 +195,9 @@ def test_random_trees(problem, options, is_monotonic, data):
     if problem["categorical"] and data.draw(st.booleans()):
         chosen = [data.draw(st.booleans()) for _ in range(n_features)]
         options["one_level_splits"] = np.array(chosen, dtype=np.uint8)
+    if data.draw(st.booleans()):
+        options["n_derived"] = data.draw(st.integers(1, n_features))
+        options["derived_share"] = data.draw(st.sampled_from([0.01, 0.5, 0.7]))
     groups = data.draw(st.lists(st.sets(features, min_size=1), max_size=3))
     if groups:
         mask = [[f in group for f in range(n_features)] for group in groups]

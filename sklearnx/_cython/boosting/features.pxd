@@ -4,6 +4,8 @@ from libc.stdint cimport uint8_t, uint64_t
 # Which features a tree and its nodes may be split on.
 cdef struct feature_rules_t:
     int n_features
+    int n_derived  # the last of them
+    double derived_share  # drawn of these for a tree, before others are drawn
     double colsample_bytree, max_features  # shares drawn for a tree and a node
     const double* weights  # of a draw; NULL: all alike
     uint64_t seed

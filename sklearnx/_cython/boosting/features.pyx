@@ -12,6 +12,7 @@ cdef extern from "random.h" nogil:
     double skx_uniform(uint64_t bits)
     uint64_t SKX_FEATURES_OF_NODE
     uint64_t SKX_FEATURES_OF_TREE
+    uint64_t SKX_DERIVED_OF_TREE
 
 cdef extern from "skx_math.h" nogil:
     double skx_log1p(double x)
@@ -23,8 +24,17 @@ cdef void start_features(feature_rules_t* rules, uint64_t tree_idx) noexcept nog
     cdef uint8_t* drawn = rules.tree_features
     rules.tree_idx = tree_idx
     memset(drawn, 1, rules.n_features)
+    if rules.n_derived > 0 and rules.derived_share < 1:
+        _draw(
+            rules,
+            rules.derived_share,
+            SKX_DERIVED_OF_TREE,
+            0,
+            rules.n_features - rules.n_derived,
+            drawn,
+        )
     if rules.colsample_bytree < 1:
-        _draw(rules, rules.colsample_bytree, SKX_FEATURES_OF_TREE, 0, drawn)
+        _draw(rules, rules.colsample_bytree, SKX_FEATURES_OF_TREE, 0, 0, drawn)
 
 
 cdef void open_features(
@@ -77,7 +87,7 @@ cdef void draw_features(
     `key` is its number in the tree. INOUT: allowed (n_features,).
     """
     if rules.max_features < 1:
-        _draw(rules, rules.max_features, SKX_FEATURES_OF_NODE, key, allowed)
+        _draw(rules, rules.max_features, SKX_FEATURES_OF_NODE, key, 0, allowed)
 
 
 cdef void close_groups(
@@ -121,13 +131,14 @@ cdef void _draw(
     double share,
     uint64_t purpose,
     uint64_t node_idx,
+    int first,
     uint8_t* allowed,
 ) noexcept nogil:
-    """Keep a share of the allowed features, none of those of weight 0."""
+    """Keep a share of the allowed features from `first` on, none of weight 0."""
     cdef:
         int feature, n_allowed = 0, n_keys = 0, n_drawn
         uint64_t largest
-    for feature in range(rules.n_features):
+    for feature in range(first, rules.n_features):
         if not allowed[feature]:
             continue
         n_allowed += 1
@@ -141,6 +152,6 @@ cdef void _draw(
         return
     nth_element(rules.keys, rules.keys + n_drawn - 1, rules.keys + n_keys)
     largest = rules.keys[n_drawn - 1]
-    for feature in range(rules.n_features):
+    for feature in range(first, rules.n_features):
         if allowed[feature] and largest < _draw_key(rules, purpose, node_idx, feature):
             allowed[feature] = 0

@@ -109,6 +109,10 @@ cdef class TreeGrower:
         Infinite: no limit.
     max_features, colsample_bytree : float
         Shares of the features drawn for a node, among those drawn for its tree.
+    n_derived : int, default=0
+        How many of the last features are drawn for a tree by themselves, before.
+    derived_share : float, default=1.0
+        The share of these that is drawn.
     feature_weights : float64 array of shape (n_features,) or None
         How likely features are to be drawn; None means all alike.
     extra_trees : bool
@@ -173,6 +177,8 @@ cdef class TreeGrower:
         path_smoothing=0.0,
         max_features=1.0,
         colsample_bytree=1.0,
+        n_derived=0,
+        derived_share=1.0,
         feature_weights=None,
         extra_trees=False,
         monotonic_cst=None,
@@ -225,6 +231,8 @@ cdef class TreeGrower:
         self._keys = np.empty(n_features, dtype=np.uint64)
         keys_view = self._keys
         self.rules.n_features = n_features
+        self.rules.n_derived = n_derived
+        self.rules.derived_share = derived_share
         self.rules.colsample_bytree = colsample_bytree
         self.rules.max_features = max_features
         self.rules.seed = seed

@@ -24,6 +24,7 @@ enum {
     SKX_DROPS_ANY_ROUND = 5,
     SKX_CUT_OF_NODE = 6,
     SKX_ORDER_OF_ROWS = 7,
+    SKX_DERIVED_OF_TREE = 8,
 };
 
 static inline uint64_t skx_random(uint64_t seed, uint64_t purpose, uint64_t tree,
