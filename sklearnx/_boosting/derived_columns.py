@@ -18,10 +18,11 @@ import numpy as np
 
 from sklearnx._boosting.encoding import UNKNOWN
 from sklearnx._boosting.target_statistics import TargetStatistics
+from sklearnx._cython.boosting.level_pairs import find_pairs, number_pairs
 
 # Rows at the mean of all that are added to those of a level.
 SMOOTH = 1.0
-N_PERMUTATIONS = 4
+N_ORDERS = 4
 # Of all combinations, at most: each costs as much as a column of the table.
 MAX_COLUMNS = 128
 # Of many derived columns, what each tree is offered, and that many at least. They tell
@@ -43,59 +44,6 @@ class DerivedColumn(NamedTuple):
 
     features: tuple
     output: int | None
-
-
-class LevelCombination:
-    """The levels of one or several categorical columns together, numbered.
-
-    Parameters
-    ----------
-    features : tuple of int
-        The columns.
-
-    Attributes
-    ----------
-    n_levels : int
-    """
-
-    def __init__(self, features):
-        self.features = features
-
-    def fit(self, columns, n_levels):
-        """Number the levels that rows have, and return the code of each row.
-
-        Parameters
-        ----------
-        columns : list of int32 arrays of shape (n_rows,)
-            Codes of the levels of all columns of a table, -1 where missing.
-        n_levels : int array
-            Of all columns.
-        """
-        self._n_levels = [int(n_levels[feature]) for feature in self.features]
-        if len(self.features) == 1:
-            self.n_levels = self._n_levels[0]
-            return columns[self.features[0]]
-        self._keys, codes = np.unique(self._make_keys(columns), return_inverse=True)
-        self.n_levels = len(self._keys)
-        return codes.astype(np.int32)
-
-    def encode(self, columns):
-        """Return the codes of other rows, -2 of what no row of fit had."""
-        if len(self.features) == 1:
-            return columns[self.features[0]]
-        keys = self._make_keys(columns)
-        codes = np.searchsorted(self._keys, keys)
-        codes[codes == len(self._keys)] = 0
-        return np.where(self._keys[codes] == keys, codes, UNKNOWN).astype(np.int32)
-
-    def _make_keys(self, columns):
-        """Return a number a row for its levels; a missing value is one of its own."""
-        keys = np.zeros(len(columns[self.features[0]]), dtype=np.int64)
-        for feature, n_levels in zip(self.features, self._n_levels, strict=True):
-            keys *= n_levels + 1
-            keys += columns[feature]
-            keys += 1
-        return keys
 
 
 class DerivedColumns:
@@ -136,23 +84,19 @@ class DerivedColumns:
         """
         self.n_features = table.n_features
         columns = _take_rows(table.columns, self.features, rows)
-        self._combinations, codes = _choose_combinations(
-            self.features,
-            columns,
-            table.n_levels,
-            MAX_COLUMNS // (1 + targets.shape[1]),
+        n_outputs = targets.shape[1]
+        self._choose_pairs(
+            columns, table.n_levels, MAX_COLUMNS // (1 + n_outputs), n_threads
         )
+        n_levels = [int(table.n_levels[feature]) for feature in self._singles]
+        n_levels += [len(members) for _, members in self._pair_tables]
         self._statistics = TargetStatistics(SMOOTH).fit(
-            codes,
-            [combination.n_levels for combination in self._combinations],
-            targets,
-            n_threads,
-            weights,
+            self._encode(columns, n_threads), n_levels, targets, n_threads, weights
         )
         self.columns_ = [
-            DerivedColumn(combination.features, output)
-            for combination in self._combinations
-            for output in (*range(targets.shape[1]), None)
+            DerivedColumn(features, output)
+            for features in [(feature,) for feature in self._singles] + self._pairs
+            for output in (*range(n_outputs), None)
         ]
         return self
 
@@ -161,25 +105,60 @@ class DerivedColumns:
         """Columns of an extended table."""
         return self.n_features + len(self.columns_)
 
-    def extend(self, table):
+    def extend(self, table, n_threads=1):
         """Return the table of rows to be predicted with the derived columns behind."""
-        codes = [c.encode(table.columns) for c in self._combinations]
+        codes = self._encode(table.columns, n_threads)
         return self._join(table, self._statistics.look_up(codes), codes)
 
-    def order(
-        self, table, targets, permutation, *, rows=None, weights=None, n_threads=1
-    ):
-        """Return the table with what rows get in training, in one of the orders.
+    def order(self, table, targets, n_orders, *, rows=None, weights=None, n_threads=1):
+        """Yield the table with what rows get in training, in one order after another.
 
         Rows of the table that are not trained on get zeros. Parameters are those of
-        `fit`, save for `permutation`, the number of the order.
+        `fit`, save for `n_orders`.
         """
-        columns = _take_rows(table.columns, self.features, rows)
-        codes = [combination.encode(columns) for combination in self._combinations]
-        means = self._statistics.order(
-            codes, targets, self._seed, n_threads, weights, permutation
+        codes = self._encode(_take_rows(table.columns, self.features, rows), n_threads)
+        for permutation in range(n_orders):
+            means = self._statistics.order(
+                codes, targets, self._seed, n_threads, weights, permutation
+            )
+            yield self._join(table, means, codes, rows)
+
+    def _choose_pairs(self, columns, n_levels, max_combinations, n_threads):
+        """Choose the pairs of columns to look at, and number their levels.
+
+        Those of columns with more levels come first: what few rows share tells more of
+        them. A pair with no more levels than one of its columns tells nothing new.
+        """
+        self._singles = sorted(
+            self.features.tolist(), key=lambda feature: (-n_levels[feature], feature)
         )
-        return self._join(table, means, codes, rows)
+        n_present = {
+            feature: np.count_nonzero(np.bincount(columns[feature] + 1))
+            for feature in self._singles
+        }
+        candidates = [tuple(sorted(pair)) for pair in combinations(self._singles, 2)]
+        self._pairs, self._pair_tables = [], []
+        while candidates:
+            n_more = max_combinations - len(self._singles) - len(self._pairs)
+            if n_more <= 0:
+                break
+            some, candidates = candidates[:n_more], candidates[n_more:]
+            _, tables = number_pairs(
+                [tuple(columns[feature] for feature in pair) for pair in some],
+                [tuple(int(n_levels[feature]) for feature in pair) for pair in some],
+                n_threads,
+            )
+            for pair, table in zip(some, tables, strict=True):
+                _, members = table
+                if len(members) > max(n_present[feature] for feature in pair):
+                    self._pairs.append(pair)
+                    self._pair_tables.append(table)
+
+    def _encode(self, columns, n_threads):
+        """Return the codes of the levels of each combination."""
+        singles = [columns[feature] for feature in self._singles]
+        pairs = [tuple(columns[feature] for feature in pair) for pair in self._pairs]
+        return [*singles, *find_pairs(pairs, self._pair_tables, UNKNOWN, n_threads)]
 
     def _join(self, table, means, codes, rows=None):
         derived = []
@@ -251,28 +230,6 @@ class DerivedColumns:
         ):
             shared[list(features)] += value / len(features) if splits_evenly else value
         return shared
-
-
-def _choose_combinations(features, columns, n_levels, max_combinations):
-    """Return the columns alone, and pairs of them, with the codes of their rows.
-
-    Those of columns with more levels come first: what few rows share tells more of
-    them. A pair with no more levels than one of its columns tells nothing new.
-    """
-    order = sorted(features, key=lambda feature: (-n_levels[feature], feature))
-    chosen, all_codes = [], []
-    for features in [*combinations(order, 1), *combinations(order, 2)]:
-        if len(chosen) >= max(max_combinations, len(order)):
-            break
-        combination = LevelCombination(tuple(sorted(features)))
-        codes = combination.fit(columns, n_levels)
-        if len(features) == 2 and combination.n_levels <= max(
-            len(np.unique(columns[feature])) for feature in features
-        ):
-            continue
-        chosen.append(combination)
-        all_codes.append(codes)
-    return chosen, all_codes
 
 
 def _take_rows(columns, features, rows):

@@ -25,7 +25,7 @@ from sklearnx._boosting.category_encoding import (
 )
 from sklearnx._boosting.constraints import encode_interactions, encode_monotonic
 from sklearnx._boosting.dart import DartBooster
-from sklearnx._boosting.derived_columns import N_PERMUTATIONS, DerivedColumns
+from sklearnx._boosting.derived_columns import N_ORDERS, DerivedColumns
 from sklearnx._boosting.early_stopping import choose_scored_rows, split_rows
 from sklearnx._boosting.encoding import TableEncoder
 from sklearnx._boosting.fingerprints import describe, fingerprint_data
@@ -520,8 +520,9 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         for name, eval_set in (eval_sets or {}).items():
             followed[name] = self._read_eval_set(name, eval_set)
         if self._derived is not None:
+            n_threads = effective_n_threads(self.n_jobs)
             followed = {
-                name: rows.with_table(self._derived.extend(rows.table))
+                name: rows.with_table(self._derived.extend(rows.table, n_threads))
                 for name, rows in followed.items()
             }
         return {name: (rows, rows.to_matrix()) for name, rows in followed.items()}
@@ -551,16 +552,15 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             yield train.table
             return
         # Such losses need rows in each leaf that splits were found for.
-        n_permutations = 1 if self._loss.refits_leaves else N_PERMUTATIONS
-        for permutation in range(n_permutations):
-            yield self._derived.order(
-                train.table,
-                self._make_level_targets(train.y),
-                permutation,
-                rows=train.index,
-                weights=train.sample_weight,
-                n_threads=n_threads,
-            )
+        n_orders = 1 if self._loss.refits_leaves else N_ORDERS
+        yield from self._derived.order(
+            train.table,
+            self._make_level_targets(train.y),
+            n_orders,
+            rows=train.index,
+            weights=train.sample_weight,
+            n_threads=n_threads,
+        )
 
     def _make_level_targets(self, y):
         """Return what means by level are taken of, float64 (n_rows, n_targets)."""
@@ -843,7 +843,9 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
     def _read_table(self, X, n_threads):
         """Return the columns that trees ask for."""
         table = self._encoder.transform(X, self, n_threads)
-        return table if self._derived is None else self._derived.extend(table)
+        return (
+            table if self._derived is None else self._derived.extend(table, n_threads)
+        )
 
     def _raw_predict(self, X, n_threads=None, *, init_score=None, n_iter=None):
         """Return the raw scores, of shape (n_samples, n_outputs)."""

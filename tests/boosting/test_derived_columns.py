@@ -9,7 +9,6 @@ from sklearnx._boosting.derived_columns import (
     SMOOTH,
     DerivedColumn,
     DerivedColumns,
-    LevelCombination,
 )
 from sklearnx._boosting.encoding import Table
 
@@ -68,11 +67,11 @@ def test_rows_to_be_predicted(weights):
 def test_rows_in_training_do_not_see_their_own_target():
     table, targets = make_table(), make_targets()
     derived = DerivedColumns(np.array([0, 1, 2]), seed=0).fit(table, targets)
-    before = derived.order(table, targets, 0)
+    (before,) = derived.order(table, targets, 1)
     for row in range(0, 300, 37):
         changed = targets.copy()
         changed[row] += 100
-        after = derived.order(table, changed, 0)
+        (after,) = derived.order(table, changed, 1)
         for one, other in zip(before.columns, after.columns, strict=True):
             assert one[row] == other[row]
 
@@ -80,8 +79,9 @@ def test_rows_in_training_do_not_see_their_own_target():
 def test_orders_differ_in_means_alone():
     table, targets = make_table(), make_targets()
     derived = DerivedColumns(np.array([0, 2]), seed=0).fit(table, targets)
-    tables = [derived.order(table, targets, p) for p in (0, 0, 1)]
-    columns = [read_derived(each, derived.columns_) for each in tables]
+    first, second = derived.order(table, targets, 2)
+    (again,) = derived.order(table, targets, 1)
+    columns = [read_derived(each, derived.columns_) for each in (first, again, second)]
     for column, values in columns[0].items():
         np.testing.assert_array_equal(values, columns[1][column])
         assert np.array_equal(values, columns[2][column]) == (column.output is None)
@@ -91,9 +91,11 @@ def test_orders_differ_in_means_alone():
 def test_threads_do_not_matter(n_threads):
     table, targets = make_table(), make_targets()
     results = [
-        DerivedColumns(np.array([0, 2]), seed=0)
-        .fit(table, targets, n_threads=n)
-        .order(table, targets, 1, n_threads=n)
+        list(
+            DerivedColumns(np.array([0, 2]), seed=0)
+            .fit(table, targets, n_threads=n)
+            .order(table, targets, 2, n_threads=n)
+        )[1]
         for n in (1, n_threads)
     ]
     for one, other in zip(*(result.columns for result in results), strict=True):
@@ -115,8 +117,8 @@ def test_some_rows_of_a_table():
     derived.fit(table, targets[rows], rows=rows, weights=weights)
     expected = DerivedColumns(np.array([0, 2]), seed=0)
     expected.fit(alone, targets[rows], weights=weights)
-    ordered = derived.order(table, targets[rows], 0, rows=rows, weights=weights)
-    ordered_alone = expected.order(alone, targets[rows], 0, weights=weights)
+    (ordered,) = derived.order(table, targets[rows], 1, rows=rows, weights=weights)
+    (ordered_alone,) = expected.order(alone, targets[rows], 1, weights=weights)
     for one, other in zip(ordered.columns, ordered_alone.columns, strict=True):
         np.testing.assert_array_equal(one[rows], other)
     for one, other in zip(
@@ -141,18 +143,6 @@ def test_names_and_order_of_levels_do_not_matter_to_means():
 
 
 # -- combinations ----------------------------------------------------------------------
-
-
-def test_pairs_of_levels():
-    columns = [
-        np.array(c, dtype=np.int32) for c in ([0, 0, 1, -1, -1], [2, 0, 2, 2, -1])
-    ]
-    pair = LevelCombination((0, 1))
-    codes = pair.fit(columns, [3, 3])
-    assert len(set(codes.tolist())) == pair.n_levels == 5
-    np.testing.assert_array_equal(pair.encode(columns), codes)
-    others = [np.array(c, dtype=np.int32) for c in ([1, 0, 2, -1], [0, 2, 2, -1])]
-    assert pair.encode(others).tolist() == [-2, codes[0], -2, codes[4]]
 
 
 def test_pairs_that_tell_nothing_new_are_left_out():
@@ -236,7 +226,7 @@ def test_matrices_of_all_orders_have_one_layout():
     table.columns[3] = (np.arange(300) % 50 == 0).astype(np.float32)
     derived = DerivedColumns(np.array([0, 2]), seed=0).fit(table, targets)
     mapper = BinMapper()
-    tables = [derived.order(table, targets, p) for p in range(3)]
+    tables = list(derived.order(table, targets, 3))
     matrices = [mapper.fit_transform(tables[0])]
     edges = mapper.edges_
     for each in tables[1:]:
