@@ -80,7 +80,8 @@ def number_pairs(list pairs, list n_levels, int n_threads=1):
     -------
     codes : list of int32 arrays of shape (n_rows,)
     tables : list of tuples of arrays
-        What `find_pairs` needs: starts (n_first + 2,), int64; members (n_pairs,), int32.
+        What `find_pairs` needs: starts (n_first + 2,), int64; members (n_members,),
+        int32.
     """
     cdef:
         int index, n_pairs = len(pairs)
