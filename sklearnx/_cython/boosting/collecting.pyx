@@ -178,17 +178,49 @@ cdef void _compute_leaf_values(
     (n_nodes,), those of leaves.
     """
     cdef:
+        int i, leaf
+        const totals_t* totals
+    if fine.path_smoothing > 0 or tree.is_rerouted:
+        _compute_from_above(tree, fine, leaf_nodes, leaf_sums, values, sum_hessians)
+        return
+    for leaf in range(leaf_nodes.shape[0]):
+        i = leaf_nodes[leaf]
+        totals = &tree.nodes[i].totals
+        # A tree of a single node found nothing to say about the data.
+        values[i] = 0 if tree.n_nodes == 1 else compute_node_value(
+            fine,
+            leaf_sums[leaf, 0],
+            leaf_sums[leaf, 1],
+            totals.sum_weights,
+            0,
+            totals.lower_bound,
+            totals.upper_bound,
+        )
+        sum_hessians[i] = leaf_sums[leaf, 1] * fine.hessian_unit
+
+
+cdef void _compute_from_above(
+    const grown_tree_t* tree,
+    const criterion_t* fine,
+    const int32_t[::1] leaf_nodes,
+    const int64_t[:, ::1] leaf_sums,
+    double[::1] values,
+    double[::1] sum_hessians,
+):
+    """Write the same where it depends on the nodes above.
+
+    Of rows that were sent down once more the sums of inner nodes are others, too.
+    """
+    cdef:
         int i, leaf, source
         const totals_t* totals
         double[::1] parent_values = np.zeros(tree.n_nodes)
-        # Of inner nodes only where they are asked for.
         int64_t[:, ::1] sums = np.zeros((tree.n_nodes, 2), dtype=np.int64)
         int32_t[::1] sources = np.arange(tree.n_nodes, dtype=np.int32)
     for leaf in range(leaf_nodes.shape[0]):
         i = leaf_nodes[leaf]
         sums[i, 0], sums[i, 1] = leaf_sums[leaf, 0], leaf_sums[leaf, 1]
-    if fine.path_smoothing > 0 or tree.is_rerouted:
-        _add_up(tree, sums)
+    _add_up(tree, sums)
     if tree.is_rerouted:
         _find_sources(tree, fine, sums, sources)
     if fine.path_smoothing > 0:
@@ -197,7 +229,6 @@ cdef void _compute_leaf_values(
         i = leaf_nodes[leaf]
         source = sources[i]
         totals = &tree.nodes[i].totals
-        # A tree of a single node found nothing to say about the data.
         values[i] = 0 if tree.n_nodes == 1 else compute_node_value(
             fine,
             sums[source, 0],
@@ -207,9 +238,8 @@ cdef void _compute_leaf_values(
             totals.lower_bound,
             totals.upper_bound,
         )
-        sum_hessians[i] = leaf_sums[leaf, 1] * fine.hessian_unit
-    if tree.is_rerouted:
-        for i in range(tree.n_nodes):
+    for i in range(tree.n_nodes):
+        if tree.is_rerouted or tree.nodes[i].left < 0:
             sum_hessians[i] = sums[i, 1] * fine.hessian_unit
 
 
