@@ -84,6 +84,13 @@ def mark_one_hot(encodings: list[str]) -> np.ndarray | None:
     return mask if mask.any() else None
 
 
+def may_need_means(encodings: list[str], is_categorical: np.ndarray) -> bool:
+    """Return whether any categorical column is, or could be, read by its means."""
+    return any(
+        encodings[j] in (AUTO, ORDERED_TARGET) for j in np.flatnonzero(is_categorical)
+    )
+
+
 def choose_encodings(
     encodings: list[str],
     table: Any,

@@ -21,6 +21,7 @@ from sklearnx._boosting.category_encoding import (
     ENCODINGS,
     choose_encodings,
     mark_one_hot,
+    may_need_means,
     read_encodings,
 )
 from sklearnx._boosting.constraints import encode_interactions, encode_monotonic
@@ -529,7 +530,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
 
     def _choose_derived_columns(self, encodings, train, n_threads):
         """Return the columns that stand for categorical ones, None if none do."""
-        if not train.table.is_categorical.any():
+        if not may_need_means(encodings, train.table.is_categorical):
             return None
         targets = self._make_level_targets(train.y)
         options = {

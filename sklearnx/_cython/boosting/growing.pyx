@@ -533,20 +533,7 @@ cdef class TreeGrower:
             # The weights of fewer rows are summed, those of the others are the rest.
             bint sums_left = 2 * node.split.left_n_samples <= node.totals.n_samples
             int64_t n_left, left_weight
-        n_left = partition_rows(
-            &self.matrix.binned,
-            feature,
-            node.goes_left,
-            self.quantized.weights,
-            node.rows,
-            self.tree.rows + node.start,
-            node.stop - node.start,
-            self.left_buffer + node.start,
-            self.right_buffer + node.start,
-            sums_left,
-            &left_weight,
-            self.n_threads,
-        )
+        n_left = self._partition(&self.matrix.binned, node, sums_left, &left_weight)
         if n_left < 0:
             return False
         if not sums_left:
@@ -584,6 +571,29 @@ cdef class TreeGrower:
             and self._push(larger)
         )
 
+    cdef int64_t _partition(
+        self,
+        const binned_t* binned,
+        const grown_node_t* node,
+        bint sums_left,
+        int64_t* side_weight,
+    ) noexcept nogil:
+        """Put the rows of a node that go left first, as `partition_rows` does."""
+        return partition_rows(
+            binned,
+            node.split.feature,
+            node.goes_left,
+            self.quantized.weights,
+            node.rows,
+            self.tree.rows + node.start,
+            node.stop - node.start,
+            self.left_buffer + node.start,
+            self.right_buffer + node.start,
+            sums_left,
+            side_weight,
+            self.n_threads,
+        )
+
     cdef void _send_missing(self, grown_node_t* node, bint goes_left) noexcept nogil:
         """Say which way missing values of a node go, or would go."""
         node.goes_left[self.matrix.binned.n_bins[node.split.feature]] = goes_left
@@ -601,20 +611,7 @@ cdef class TreeGrower:
                 continue
             n_left = left_weight = 0
             if node.stop > node.start:
-                n_left = partition_rows(
-                    binned,
-                    node.split.feature,
-                    node.goes_left,
-                    self.quantized.weights,
-                    node.rows,
-                    self.tree.rows + node.start,
-                    node.stop - node.start,
-                    self.left_buffer + node.start,
-                    self.right_buffer + node.start,
-                    True,
-                    &left_weight,
-                    self.n_threads,
-                )
+                n_left = self._partition(binned, node, True, &left_weight)
             if n_left < 0:
                 return False
             move_children(&self.tree, i, n_left, left_weight)

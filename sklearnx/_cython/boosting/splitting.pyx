@@ -132,7 +132,6 @@ def find(
     double max_delta_step=INFINITY,
     double path_smoothing=0.0,
     monotonic_cst=None,
-    one_level_splits=None,
     double lower_bound=-INFINITY,
     double upper_bound=INFINITY,
     double value=0.0,
@@ -163,8 +162,6 @@ def find(
         What makes a split good and allowed. `min_child_weight` must be positive.
     monotonic_cst : int8 array of shape (n_features,), default=None
         None means that no feature of the tree is constrained.
-    one_level_splits : uint8 array of shape (n_features,), default=None
-        Of which categories a split parts one level from the others.
     lower_bound, upper_bound : float
         Of the values of the children, if any feature is constrained.
     value : float, default=0.0
@@ -196,7 +193,6 @@ def find(
         const int64_t[::1] sums = histogram.view(np.int64)
         const hist_bin_t* bins = <const hist_bin_t*> &sums[0]
         const int8_t[::1] constraints = np.zeros(matrix.n_features, dtype=np.int8)
-        const uint8_t[::1] one_level
         uint8_t[::1] goes_left = np.empty(matrix.n_bins[feature] + 1, dtype=np.uint8)
         criterion_t criterion
         totals_t totals
@@ -214,9 +210,6 @@ def find(
     criterion.is_constrained = monotonic_cst is not None
     criterion.monotonic_cst = &constraints[0]
     criterion.takes_one_level = NULL
-    if one_level_splits is not None:
-        one_level = one_level_splits
-        criterion.takes_one_level = &one_level[0]
     set_restraints(
         &criterion,
         l1_regularization,
