@@ -22,13 +22,17 @@ PRESET: dict[str, Any] = {
 }
 
 
-def copy_init(init: FunctionType, defaults: dict[str, Any]) -> FunctionType:
+def copy_init(
+    init: FunctionType, class_name: str, defaults: dict[str, Any]
+) -> FunctionType:
     """Return the same constructor with some other defaults of its keywords."""
     copied = FunctionType(
         init.__code__, init.__globals__, "__init__", init.__defaults__, init.__closure__
     )
     copied.__kwdefaults__ = {**init.__kwdefaults__, **defaults}
     copied.__module__ = __name__
+    # What Python calls it where an argument is wrong.
+    copied.__qualname__ = f"{class_name}.__init__"
     return copied
 
 
@@ -40,10 +44,14 @@ MAX_ROWS_WITHOUT_EARLY_STOPPING = 500
 @document_preset
 class BoostingRegressor(HistGradientBoostingRegressor):
     _max_rows_without_early_stopping = MAX_ROWS_WITHOUT_EARLY_STOPPING
-    __init__ = copy_init(HistGradientBoostingRegressor.__init__, PRESET)
+    __init__ = copy_init(
+        HistGradientBoostingRegressor.__init__, "BoostingRegressor", PRESET
+    )
 
 
 @document_preset
 class BoostingClassifier(HistGradientBoostingClassifier):
     _max_rows_without_early_stopping = MAX_ROWS_WITHOUT_EARLY_STOPPING
-    __init__ = copy_init(HistGradientBoostingClassifier.__init__, PRESET)
+    __init__ = copy_init(
+        HistGradientBoostingClassifier.__init__, "BoostingClassifier", PRESET
+    )

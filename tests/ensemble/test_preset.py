@@ -42,6 +42,14 @@ def test_only_defaults_differ(preset, parent, make_data):
 
 
 @over_pairs
+def test_messages_name_the_class(preset, parent, make_data):
+    with pytest.raises(
+        TypeError, match=rf"^{preset.__name__}\.__init__\(\).*'encoding'"
+    ):
+        preset(encoding="auto")
+
+
+@over_pairs
 def test_same_model_as_the_parent_with_these_settings(preset, parent, make_data):
     X, y = make_data()
     model = preset(random_state=0, max_iter=60).fit(X, y)
