@@ -74,7 +74,7 @@ class QualitySet:
         has_validation : bool
             Whether some rows are set aside for early stopping.
         n_rows : int or None
-            At most so many rows of each part.
+            At most so many rows to fit, and a fifth of it to stop by.
         """
         rows = RowSet(*self.load())
         for train, test in split_rows(self.task, rows.y, n_splits):
@@ -82,11 +82,13 @@ class QualitySet:
             if has_validation:
                 n_validation = round(VALIDATION_SHARE * len(train))
                 train, validation = train[n_validation:], train[:n_validation]
-                validation = rows.take(validation[:n_rows])
+                if n_rows is not None:
+                    validation = validation[: round(n_rows / 5)]
+                validation = rows.take(validation)
             yield QualitySplit(
                 rows.take(train[: n_rows or MAX_TRAIN_ROWS]),
                 validation,
-                rows.take(test[: n_rows or MAX_TEST_ROWS]),
+                rows.take(test[:MAX_TEST_ROWS]),
             )
 
 

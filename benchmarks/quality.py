@@ -212,8 +212,8 @@ def judge(mode, rows_of_sets, name):
 # ---- printing and drawing ------------------------------------------------------------
 
 
-def print_mode(mode, rows_of_sets, names_of_ours):
-    print(f"\nQuality, {mode.name}: {describe(mode)}; ratios to the best peer")
+def print_mode(mode, description, rows_of_sets, names_of_ours):
+    print(f"\nQuality, {mode.name}: {description}; ratios to the best peer")
     shown = [
         {
             **{key: value for key, value in row.items() if key != "losses"},
@@ -231,13 +231,14 @@ def print_mode(mode, rows_of_sets, names_of_ours):
             print(f"{name}: {what} {value:.4f}, bar {bar:.4f}: {verdict}")
 
 
-def describe(mode):
-    if mode.patience is None:
-        return f"{mode.n_rounds} rounds, rate {mode.learning_rate}"
-    return (
-        f"{mode.n_rounds} rounds at most, rate {mode.learning_rate}, "
-        f"patience {mode.patience}"
-    )
+def describe(mode, n_rows=None):
+    text = f"{mode.n_rounds} rounds, rate {mode.learning_rate}"
+    if mode.patience is not None:
+        text = (
+            f"{mode.n_rounds} rounds at most, rate {mode.learning_rate}, "
+            f"patience {mode.patience}"
+        )
+    return text if n_rows is None else f"{text}, {n_rows:,} rows"
 
 
 def draw(figures):
@@ -331,6 +332,12 @@ def parse_arguments(arguments):
         help="ours with other parameters, as a library of its own",
     )
     parser.add_argument("--splits", type=int, default=N_SPLITS)
+    parser.add_argument(
+        "--rows",
+        type=int,
+        metavar="N",
+        help="fit at most so many rows; default: 100,000",
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--cache",
@@ -359,7 +366,7 @@ def find_libraries(options, mode):
 
 def main(arguments):
     options = parse_arguments(arguments)
-    options.n_rows = N_QUICK_ROWS if options.quick else None
+    options.n_rows = N_QUICK_ROWS if options.quick else options.rows
     cache = FigureCache(None if options.fresh or options.quick else options.cache)
     versions = find_versions(DISTRIBUTIONS)
     print(format_versions(versions))
@@ -380,8 +387,10 @@ def main(arguments):
             rows_of_sets.append(summarize_set(quality_set, of_set))
         if not rows_of_sets:
             continue
-        figures[name] = {"description": describe(mode), "tables": rows_of_sets}
-        print_mode(mode, rows_of_sets, [n for n in libraries if not is_peer(n)])
+        description = describe(mode, options.n_rows)
+        figures[name] = {"description": description, "tables": rows_of_sets}
+        names_of_ours = [n for n in libraries if not is_peer(n)]
+        print_mode(mode, description, rows_of_sets, names_of_ours)
         if options.json:
             options.json.write_text(json.dumps(figures, indent=1))
     if options.picture and any(name in figures for name in MODES):

@@ -37,6 +37,13 @@ class Rows:
     def __len__(self):
         return len(self.y)
 
+    def count(self):
+        """Return the number of rows, those of whole weights counted so many times."""
+        weight = self.sample_weight
+        if weight is None or (weight != np.floor(weight)).any():
+            return len(self)
+        return int(weight.sum())
+
     @property
     def X(self):
         """The features as the user gave them."""

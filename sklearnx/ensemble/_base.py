@@ -14,6 +14,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearnx import __version__
+from sklearnx._boosting.automatic import (
+    AUTO,
+    choose_learning_rate,
+    choose_max_leaf_nodes,
+)
 from sklearnx._boosting.binning import BinMapper
 from sklearnx._boosting.booster import Booster
 from sklearnx._boosting.callbacks import RoundCallbacks
@@ -31,8 +36,6 @@ from sklearnx._boosting.early_stopping import choose_scored_rows, split_rows
 from sklearnx._boosting.encoding import TableEncoder
 from sklearnx._boosting.fingerprints import describe, fingerprint_data
 from sklearnx._boosting.growth import GROW_POLICIES
-from sklearnx._boosting.learning_rate import AUTO as AUTO_RATE
-from sklearnx._boosting.learning_rate import choose_learning_rate
 from sklearnx._boosting.model import BoostedTrees
 from sklearnx._boosting.monitoring import History, ScoredRows
 from sklearnx._boosting.random_forest import ForestBooster
@@ -69,6 +72,7 @@ FITTED_ATTRIBUTES = (
     "feature_names_in_",
     "is_categorical_",
     "learning_rate_",
+    "max_leaf_nodes_",
     "n_features_in_",
     "n_outputs_",
     "n_trees_per_iteration_",
@@ -94,10 +98,14 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         "loss": [HasMethods(["gradient", "hessian"]), HasMethods("gradient_hessian")],
         "learning_rate": [
             Interval(Real, 0, None, closed="neither"),
-            StrOptions({AUTO_RATE}),
+            StrOptions({AUTO}),
         ],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "max_leaf_nodes": [Interval(Integral, 2, None, closed="left"), None],
+        "max_leaf_nodes": [
+            Interval(Integral, 2, None, closed="left"),
+            StrOptions({AUTO}),
+            None,
+        ],
         "max_depth": [Interval(Integral, 1, None, closed="left"), None],
         "min_samples_leaf": [Interval(Integral, 1, None, closed="left")],
         "l2_regularization": [Interval(Real, 0, None, closed="left")],
@@ -283,9 +291,6 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             self.n_features_in_,
             getattr(self, "feature_names_in_", None),
         )
-        growth = self._make_growth_parameters(encodings)
-        self._check_linear_leaves(growth["monotonic_cst"])
-
         if self.early_stopping == "auto":
             is_large = len(rows) > self._max_rows_without_early_stopping
             self.do_early_stopping_ = is_large or validation is not None
@@ -300,6 +305,9 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         ):
             train, validation = self._split_rows(rows, X, groups, snapshot)
         train = train.drop_weightless()
+        self._set_max_leaf_nodes(train.count(), is_warm, snapshot)
+        growth = self._make_growth_parameters(encodings)
+        self._check_linear_leaves(growth["monotonic_cst"])
         with timer.measure("categories"):
             if not is_warm:
                 self._derived = self._choose_derived_columns(
@@ -732,13 +740,23 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
 
     def _set_learning_rate(self, is_warm, snapshot):
         """Set `learning_rate_`; a warm start goes on with what 'auto' was before."""
-        if self.learning_rate != AUTO_RATE:
+        if self.learning_rate != AUTO:
             self.learning_rate_ = self.learning_rate
         elif not is_warm:
             self.learning_rate_ = choose_learning_rate(
-                self.max_iter, self.do_early_stopping_
+                self.max_iter,
+                stops_early=self.do_early_stopping_,
+                is_classifier=hasattr(self, "classes_"),
             )
         snapshot.require({"learning rate": describe(self.learning_rate_)})
+
+    def _set_max_leaf_nodes(self, n_rows, is_warm, snapshot):
+        """Set `max_leaf_nodes_`; a warm start goes on with what 'auto' was before."""
+        if self.max_leaf_nodes != AUTO:
+            self.max_leaf_nodes_ = self.max_leaf_nodes
+        elif not is_warm:
+            self.max_leaf_nodes_ = choose_max_leaf_nodes(n_rows)
+        snapshot.require({"leaves of a tree": describe(self.max_leaf_nodes_)})
 
     def _set_seeds(self, is_warm, snapshot):
         """Set the seeds of all random choices; a warm start goes on with its own."""
@@ -764,7 +782,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         groups = self._check_interaction_cst(self.n_features_in_)
         return {
             "grow_policy": GROW_POLICIES[self.grow_policy],
-            "max_leaf_nodes": self.max_leaf_nodes or 0,
+            "max_leaf_nodes": self.max_leaf_nodes_ or 0,
             "max_depth": self.max_depth or 0,
             "min_samples_leaf": self.min_samples_leaf,
             # A child needs a hessian above 0, or it has no value.

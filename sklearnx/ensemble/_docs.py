@@ -21,11 +21,15 @@ keywords of `fit` and `predict` that scikit-learn does not have are additions.
 _PARAMETERS = """
 learning_rate : float or 'auto', default=0.1
     Factor of the values of leaves, above 0. 'auto' is 0.05 with early stopping, else
-    ``min(10 / max_iter, 0.3)``; a warm start goes on with the rate of the first fit.
+    ``min({sum_of_rates} / max_iter, 0.3)``; a warm start goes on with the rate of the
+    first fit.
 max_iter : int, default=100
     Largest number of iterations{trees_per_iteration}.
-max_leaf_nodes : int or None, default=31
-    Largest number of leaves of a tree, at least 2. None means no limit.
+max_leaf_nodes : int, 'auto' or None, default=31
+    Largest number of leaves of a tree, at least 2. None means no limit. 'auto' is a
+    quarter of the root of the number of training rows, from 4 to 128: 8 for 1,000 rows,
+    32 for 16,000, 79 for 100,000. Where all weights are whole numbers, a row counts as
+    many times. A warm start goes on with the limit of the first fit.
 max_depth : int or None, default=None
     Largest number of edges from the root to a leaf. None means no limit.
 min_samples_leaf : int, default=20
@@ -221,6 +225,8 @@ _ATTRIBUTES = """
     Whether early stopping was used.
 learning_rate_ : float
     The factor that was used.
+max_leaf_nodes_ : int or None
+    The limit that was used.
 n_iter_ : int
     Number of iterations.
 n_trees_per_iteration_ : int
@@ -285,6 +291,7 @@ _TEXTS = {
         "task": "regression",
         "own": ", `power`, the losses 'huber' and 'tweedie'",
         "trees_per_iteration": ", which is the number of trees",
+        "sum_of_rates": "10",
         "trees_attribute": ": 1",
         "loss": """
 loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'poisson', 'gamma', \
@@ -328,6 +335,7 @@ n_outputs_ : int
     "HistGradientBoostingClassifier": {
         "task": "classification",
         "own": "",
+        "sum_of_rates": "5",
         "trees_per_iteration": ", of one tree for two classes, else of one a class",
         "trees_attribute": ": 1 for two classes, else one a class",
         "loss": """

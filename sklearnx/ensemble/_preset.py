@@ -14,6 +14,8 @@ from sklearnx.ensemble._hist_gradient_boosting import (
 PRESET: dict[str, Any] = {
     "learning_rate": "auto",
     "max_iter": 1000,
+    "max_leaf_nodes": "auto",
+    "min_samples_leaf": 5,
     "l2_regularization": 0.3,
     "n_iter_no_change": 50,
     "subsample": 0.8,

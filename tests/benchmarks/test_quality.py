@@ -53,7 +53,7 @@ def test_splits():
     assert whole.test.X["row"].tolist() == split.test.X["row"].tolist()
     assert len(whole.train.y) == 675
     (few,) = make_set("regression").draw_splits(1, has_validation=True, n_rows=50)
-    assert [len(p.y) for p in (few.train, few.validation, few.test)] == [50, 50, 50]
+    assert [len(p.y) for p in (few.train, few.validation, few.test)] == [50, 10, 225]
     assert few.train.weight is None
 
 
@@ -77,8 +77,9 @@ def test_real_sets(quality_set):
         pytest.skip("not in the folder of tables")
     assert len(quality_set.find_digest()) == 12
     (split,) = quality_set.draw_splits(1, has_validation=True, n_rows=300)
+    for part, n_rows in ((split.train, 300), (split.validation, 60)):
+        assert part.X.shape == (n_rows, split.test.X.shape[1])
     for part in (split.train, split.validation, split.test):
-        assert part.X.shape == (300, split.train.X.shape[1])
         assert np.isfinite(part.y).all()
 
 

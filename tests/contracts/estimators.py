@@ -169,7 +169,8 @@ CASES = [
     *(
         EstimatorCase(
             preset,
-            small_settings={"max_iter": 5, "min_samples_leaf": 1, "random_state": 0},
+            # Trees have few leaves.
+            small_settings={"max_iter": 20, "min_samples_leaf": 1, "random_state": 0},
             variants={"all rows": {"early_stopping": False, "subsample": 1.0}},
             search_grid={"max_leaf_nodes": [3, 7], "learning_rate": [0.1, "auto"]},
             draws_rows=_draws_rows_of_preset,
