@@ -22,6 +22,9 @@ PRESET: dict[str, Any] = {
     "restore_best": True,
     "categorical_encoding": "auto",
 }
+# Of rare classes and of rows that a model is wrong about, hessians are small and Newton
+# steps large. In units of the logarithm of odds; targets of regression have any.
+PRESET_OF_CLASSIFIER: dict[str, Any] = {**PRESET, "max_delta_step": 2.0}
 
 
 def copy_init(
@@ -55,5 +58,7 @@ class BoostingRegressor(HistGradientBoostingRegressor):
 class BoostingClassifier(HistGradientBoostingClassifier):
     _max_rows_without_early_stopping = MAX_ROWS_WITHOUT_EARLY_STOPPING
     __init__ = copy_init(
-        HistGradientBoostingClassifier.__init__, "BoostingClassifier", PRESET
+        HistGradientBoostingClassifier.__init__,
+        "BoostingClassifier",
+        PRESET_OF_CLASSIFIER,
     )

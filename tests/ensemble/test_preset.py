@@ -13,7 +13,7 @@ from sklearnx.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
-from sklearnx.ensemble._preset import PRESET
+from sklearnx.ensemble._preset import PRESET, PRESET_OF_CLASSIFIER
 from tests.ensemble._data import (
     assert_same_bits,
     make_classification_data,
@@ -29,6 +29,10 @@ over_pairs = pytest.mark.parametrize(
 )
 
 
+def get_preset(estimator_class):
+    return PRESET_OF_CLASSIFIER if estimator_class is BoostingClassifier else PRESET
+
+
 @over_pairs
 def test_only_defaults_differ(preset, parent, make_data):
     ours, theirs = (inspect.signature(each).parameters for each in (preset, parent))
@@ -38,7 +42,7 @@ def test_only_defaults_differ(preset, parent, make_data):
         for name in ours
         if ours[name].default != theirs[name].default
     }
-    assert differing == PRESET
+    assert differing == get_preset(preset)
     assert [p.kind for p in ours.values()] == [p.kind for p in theirs.values()]
 
 
@@ -54,7 +58,7 @@ def test_messages_name_the_class(preset, parent, make_data):
 def test_same_model_as_the_parent_with_these_settings(preset, parent, make_data):
     X, y = make_data()
     model = preset(random_state=0, max_iter=60).fit(X, y)
-    settings = {**PRESET, "max_iter": 60, "early_stopping": True}
+    settings = {**get_preset(preset), "max_iter": 60, "early_stopping": True}
     expected = parent(**settings, random_state=0).fit(X, y)
     assert_same_bits(model.predict(X), expected.predict(X))
     assert clone(model).get_params() == model.get_params()
