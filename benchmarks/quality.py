@@ -232,13 +232,13 @@ def print_mode(mode, description, rows_of_sets, names_of_ours):
 
 
 def describe(mode, n_rows=None):
-    text = f"{mode.n_rounds} rounds, rate {mode.learning_rate}"
+    parts = [f"{mode.n_rounds} rounds", f"rate {mode.learning_rate}"]
     if mode.patience is not None:
-        text = (
-            f"{mode.n_rounds} rounds at most, rate {mode.learning_rate}, "
-            f"patience {mode.patience}"
-        )
-    return text if n_rows is None else f"{text}, {n_rows:,} rows"
+        parts[0] += " at most"
+        parts.append(f"patience {mode.patience}")
+    if n_rows is not None:
+        parts.append(f"{n_rows:,} rows")
+    return ", ".join(parts)
 
 
 def draw(figures):

@@ -13,7 +13,7 @@ SUM_OF_RATES = 10.0
 SUM_OF_RATES_OF_CLASSIFIER = 5.0
 LARGEST_RATE = 0.3
 
-# The root of the number of rows is divided by this: 8 leaves for 1,000 rows, 31 for
+# The root of the number of rows is divided by this: 8 leaves for 1,000 rows, 32 for
 # 16,000, 79 for 100,000.
 ROOT_OF_ROWS_PER_LEAF = 4
 FEWEST_LEAVES, MOST_LEAVES = 4, 128
@@ -39,8 +39,8 @@ def choose_max_leaf_nodes(n_rows):
 
     Parameters
     ----------
-    n_rows : int
+    n_rows : int or float
         That trees are trained on, see `Rows.count`.
     """
-    n_leaves = round(math.sqrt(n_rows) / ROOT_OF_ROWS_PER_LEAF)
-    return min(max(n_leaves, FEWEST_LEAVES), MOST_LEAVES)
+    n_leaves = math.sqrt(n_rows) / ROOT_OF_ROWS_PER_LEAF
+    return round(min(max(n_leaves, FEWEST_LEAVES), MOST_LEAVES))

@@ -42,7 +42,9 @@ class Rows:
         weight = self.sample_weight
         if weight is None or (weight != np.floor(weight)).any():
             return len(self)
-        return int(weight.sum())
+        # Infinite if weights are huge.
+        with np.errstate(over="ignore"):
+            return weight.sum()
 
     @property
     def X(self):

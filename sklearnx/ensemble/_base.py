@@ -296,7 +296,16 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             self.do_early_stopping_ = is_large or validation is not None
         else:
             self.do_early_stopping_ = self.early_stopping
-        self._set_learning_rate(is_warm, snapshot)
+        self._set_automatic(
+            "learning_rate",
+            lambda: choose_learning_rate(
+                self.max_iter,
+                stops_early=self.do_early_stopping_,
+                is_classifier=hasattr(self, "classes_"),
+            ),
+            is_warm,
+            snapshot,
+        )
         train = rows
         if (
             self.do_early_stopping_
@@ -305,7 +314,12 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         ):
             train, validation = self._split_rows(rows, X, groups, snapshot)
         train = train.drop_weightless()
-        self._set_max_leaf_nodes(train.count(), is_warm, snapshot)
+        self._set_automatic(
+            "max_leaf_nodes",
+            lambda: choose_max_leaf_nodes(train.count()),
+            is_warm,
+            snapshot,
+        )
         growth = self._make_growth_parameters(encodings)
         self._check_linear_leaves(growth["monotonic_cst"])
         with timer.measure("categories"):
@@ -738,25 +752,16 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             metrics[name] = check_scoring(self, scoring=metric)
         return metrics
 
-    def _set_learning_rate(self, is_warm, snapshot):
-        """Set `learning_rate_`; a warm start goes on with what 'auto' was before."""
-        if self.learning_rate != AUTO:
-            self.learning_rate_ = self.learning_rate
-        elif not is_warm:
-            self.learning_rate_ = choose_learning_rate(
-                self.max_iter,
-                stops_early=self.do_early_stopping_,
-                is_classifier=hasattr(self, "classes_"),
-            )
-        snapshot.require({"learning rate": describe(self.learning_rate_)})
+    def _set_automatic(self, name, choose, is_warm, snapshot):
+        """Set the attribute of a parameter that may be 'auto', which `choose()` tells.
 
-    def _set_max_leaf_nodes(self, n_rows, is_warm, snapshot):
-        """Set `max_leaf_nodes_`; a warm start goes on with what 'auto' was before."""
-        if self.max_leaf_nodes != AUTO:
-            self.max_leaf_nodes_ = self.max_leaf_nodes
-        elif not is_warm:
-            self.max_leaf_nodes_ = choose_max_leaf_nodes(n_rows)
-        snapshot.require({"leaves of a tree": describe(self.max_leaf_nodes_)})
+        A warm start goes on with what was chosen before.
+        """
+        value = getattr(self, name)
+        if value == AUTO:
+            value = getattr(self, f"{name}_") if is_warm else choose()
+        setattr(self, f"{name}_", value)
+        snapshot.require({name.replace("_", " "): describe(value)})
 
     def _set_seeds(self, is_warm, snapshot):
         """Set the seeds of all random choices; a warm start goes on with its own."""

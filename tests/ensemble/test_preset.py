@@ -152,6 +152,7 @@ def test_what_is_no_rate(rate):
         (16_000, 32),
         (262_144, 128),
         (10**9, 128),
+        (np.inf, 128),
     ],
 )
 def test_choice_of_leaves(n_rows, n_leaves):
@@ -186,6 +187,13 @@ def test_which_rows_count():
     assert clone(model).fit(X, y, 1e300 * weights).max_leaf_nodes_ == 128
     model.set_params(early_stopping=True, validation_fraction=0.5)
     assert model.fit(X, y).max_leaf_nodes_ == 8
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_weights_whose_sum_overflows():
+    X, y = make_regression_data(2000)
+    with pytest.raises(FloatingPointError, match="not finite any more"):
+        make_regressor_of_automatic_leaves().fit(X, y, np.full(2000, 1e307))
 
 
 def test_a_warm_start_goes_on_with_the_leaves():
