@@ -78,8 +78,9 @@ class Booster:
     """Adds trees to a model, a round at a time; each corrects all those before it.
 
     Other ways of boosting override what a round does (`_boost`), which scores its
-    gradients are taken at (`scores_to_fit`), how the values of its trees shrink
-    (`factor`, `unit`) and what they are added to (`make_scores`, `update_scores`).
+    gradients are taken at (`scores_to_fit`), the values of leaves
+    (`_find_leaf_values`), how these shrink (`factor`, `unit`) and what they are added
+    to (`make_scores`, `update_scores`).
 
     After some rounds the rows of the matrix, and all that belongs to them, may be put
     into another order, see `row_order`.
@@ -117,6 +118,8 @@ class Booster:
         Those of the last round: one for each output, or one of all.
     scores : Scores
         Of the training rows; rounds update them in place.
+    sample : Sample or None
+        The rows of the round; None means all.
     factor : float
         Of the values of a round's trees.
     unit : float
@@ -124,6 +127,7 @@ class Booster:
     """
 
     unit = 0.0
+    may_reorder_rows = True
 
     def __init__(
         self,
@@ -150,6 +154,7 @@ class Booster:
         self.model = model
         self.learning_rate = self.factor = learning_rate
         self.sampler = sampler
+        self.sample = None
         self.timer = timer
         self.n_threads = n_threads
         self.trees = []
@@ -186,7 +191,8 @@ class Booster:
             n_threads=n_threads,
         )
         self.reorders_rows = (
-            loss.treats_rows_alike
+            self.may_reorder_rows
+            and loss.treats_rows_alike
             and sampler is None
             and not self.fits_linear_leaves
             and profits_from_order(matrix)
@@ -246,6 +252,16 @@ class Booster:
         """Run one round, during which rows stay in their order."""
         self._fit_round(iteration)
 
+    def _find_leaf_values(self, tree, grower, outputs, sample_weight):
+        """Return the values of the leaves of the tree that was grown."""
+        if self.loss.refits_leaves:
+            raw = self.scores_to_fit[outputs]
+            return self._refit_leaves(tree, grower, raw, sample_weight)
+        bound = self.max_leaf_value
+        if bound < np.inf:
+            np.clip(tree.values, -bound, bound, out=tree.values)
+        return tree.values[grower.leaf_nodes]
+
     def _shrink(self, values):
         """Return what values of nodes become before they are added to scores."""
         return self.factor * values
@@ -292,13 +308,13 @@ class Booster:
         rows = None
         if self.sampler is not None:
             with self.timer.measure("sampling"):
-                sample = self.sampler.draw(
+                self.sample = self.sampler.draw(
                     iteration, self.gradients, hessians, sample_weight, self.n_threads
                 )
-                rows = sample.rows
-                if sample.multipliers is not None:
+                rows = self.sample.rows
+                if self.sample.multipliers is not None:
                     hessians, sample_weight = self._multiply(
-                        sample, hessians, sample_weight
+                        self.sample, hessians, sample_weight
                     )
         self.round_trees = []
         for batch in self.batches:
@@ -383,28 +399,7 @@ class Booster:
             tree.vectors = grower.vectors
         with self.timer.measure("leaf values"):
             leaves = grower.leaf_nodes
-            if self.loss.refits_leaves:
-                values = self.loss.compute_leaf_values(
-                    self.y,
-                    self.scores_to_fit[outputs],
-                    sample_weight,
-                    grower.leaf_rows,
-                    grower.leaf_offsets,
-                    self.n_threads,
-                )
-                if self.monotonic_cst.any():
-                    values = clip_refitted_leaves(
-                        tree.nodes,
-                        tree.stats["sum_hessians"],
-                        self.monotonic_cst,
-                        leaves,
-                        values,
-                    )
-            else:
-                bound = self.max_leaf_value
-                if bound < np.inf:
-                    np.clip(tree.values, -bound, bound, out=tree.values)
-                values = tree.values[leaves]
+            values = self._find_leaf_values(tree, grower, outputs, sample_weight)
             tree.values[...] = self._shrink(tree.values)
             values = self._shrink(values)
             tree.set_leaf_values(leaves, values)
@@ -420,6 +415,30 @@ class Booster:
                 reached = tree.find_binned_leaves(self.matrix, self.n_threads)
                 self._add_values(tree, reached, raw)
         return tree
+
+    def _refit_leaves(self, tree, grower, raw, sample_weight):
+        """Return what the loss wants the values of leaves to be, at scores `raw`."""
+        values = self.loss.compute_leaf_values(
+            self.y,
+            raw,
+            sample_weight,
+            grower.leaf_rows,
+            grower.leaf_offsets,
+            self.n_threads,
+        )
+        return self._constrain(values, tree, grower)
+
+    def _constrain(self, values, tree, grower):
+        """Return values of leaves that keep to the monotonic constraints."""
+        if not self.monotonic_cst.any():
+            return values
+        return clip_refitted_leaves(
+            tree.nodes,
+            tree.stats["sum_hessians"],
+            self.monotonic_cst,
+            grower.leaf_nodes,
+            values,
+        )
 
     def _fit_linear_leaves(self, tree, grower, output, hessians):
         self.linear.fit(

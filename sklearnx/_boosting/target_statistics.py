@@ -95,8 +95,7 @@ class TargetStatistics:
         """
         order = np.arange(len(targets))
         if seed is not None:
-            keys = draw_uniform(seed, ORDER_OF_ROWS, permutation, len(targets))
-            order = np.argsort(keys, kind="stable")
+            order = draw_order(seed, permutation, len(targets))
         n_levels = [len(means) - 2 for means in self.means_]
         return compute_ordered_means(
             columns,
@@ -124,6 +123,13 @@ class TargetStatistics:
         return np.stack(
             [means[codes].T for means, codes in zip(self.means_, columns, strict=True)]
         )
+
+
+def draw_order(seed, permutation, n_rows):
+    """Return one of the random orders of a seed, int64 of shape (n_rows,)."""
+    return np.argsort(
+        draw_uniform(seed, ORDER_OF_ROWS, permutation, n_rows), kind="stable"
+    )
 
 
 def _sum_weights(codes, n_levels, weights):

@@ -38,6 +38,7 @@ from sklearnx._boosting.fingerprints import describe, fingerprint_data
 from sklearnx._boosting.growth import GROW_POLICIES
 from sklearnx._boosting.model import BoostedTrees
 from sklearnx._boosting.monitoring import History, ScoredRows
+from sklearnx._boosting.ordered import OrderedBooster
 from sklearnx._boosting.random_forest import ForestBooster
 from sklearnx._boosting.rows import Rows
 from sklearnx._boosting.sampling import SAMPLERS, make_sampler
@@ -61,7 +62,12 @@ from sklearnx._threads import effective_n_threads
 
 # Codes of the bins of numeric features have at most 16 bits.
 MAX_BINS = 2**16 - 1
-BOOSTERS = {"plain": Booster, "dart": DartBooster, "random_forest": ForestBooster}
+BOOSTERS = {
+    "plain": Booster,
+    "ordered": OrderedBooster,
+    "dart": DartBooster,
+    "random_forest": ForestBooster,
+}
 # What a fitted estimator is made of, besides what monitoring leaves behind.
 FITTED_ATTRIBUTES = (
     "_derived",
@@ -286,6 +292,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             snapshot.require({"classes of y": describe(self.classes_)})
         self._set_seeds(is_warm, snapshot)
         self._check_outputs()
+        self._check_ordered()
         encodings = read_encodings(
             self.categorical_encoding,
             self.n_features_in_,
@@ -635,6 +642,22 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
                 "iterations change the trees of those before them."
             )
 
+    def _check_ordered(self):
+        if self.boosting != "ordered":
+            return
+        if not self._loss.treats_rows_alike:
+            raise ValueError(
+                "boosting='ordered' is not supported with a loss of one's own: it asks "
+                "for the gradients of other rows than those of y, in other orders."
+            )
+        for name in ("linear_leaves", "path_smoothing"):
+            if getattr(self, name):
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} is not supported with "
+                    "boosting='ordered': values of leaves are found anew after the "
+                    "tree has grown, as Newton steps of their rows."
+                )
+
     def _check_outputs(self):
         """Refuse what makes no sense for a target of several columns."""
         if getattr(self, "n_outputs_", 1) == 1:
@@ -669,13 +692,14 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
     ):
         """Return what makes the rounds."""
         options = {}
+        if self.boosting in ("dart", "ordered"):
+            options["seed"] = self._random_seed
         if self.boosting == "dart":
-            options = {
-                "drop_rate": self.drop_rate,
-                "skip_drop": self.skip_drop,
-                "max_drop": self.max_drop,
-                "seed": self._random_seed,
-            }
+            options.update(
+                drop_rate=self.drop_rate,
+                skip_drop=self.skip_drop,
+                max_drop=self.max_drop,
+            )
         return BOOSTERS[self.boosting](
             self._loss,
             train,

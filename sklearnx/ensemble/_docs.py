@@ -145,10 +145,17 @@ feature_weights : array-like of shape (n_features,) or dict, default=None
     means never. Of no effect unless `colsample_bytree` or `max_features` is below 1. A
     dictionary names features, those not in it have the weight 1. Drawn without
     replacement [6]_.
-boosting : {{'plain', 'dart', 'random_forest'}}, default='plain'
+boosting : {{'plain', 'ordered', 'dart', 'random_forest'}}, default='plain'
     How trees make a model.
 
     - 'plain': each corrects the sum of all those before it [1]_.
+    - 'ordered': each corrects what models with the same trees say of rows that they
+      have not seen: a row is given values of leaves found by rows before it in a random
+      order, of which there are four in turn [10]_. The leaves of the model have the
+      values of all rows. For small data that plain boosting overfits; a round takes
+      about twice as long. Not with `linear_leaves`, `path_smoothing` or a loss of
+      one's own. With `warm_start` the models begin anew at the predictions of the
+      previous fit, so that a fit in parts differs from one at once.
     - 'dart': each corrects the sum of some of those before it, see `drop_rate`; the
       new tree gets the factor ``learning_rate / (k + 1)`` and the k iterations left out
       get ``k / (k + 1)`` [7]_. The values of earlier trees thus change to the end:

@@ -265,6 +265,7 @@ def make_table(n_classes):
         {},
         {"subsample": 0.9},
         {"subsample": 0.95, "sampling": "goss"},
+        {"boosting": "ordered"},
         {"boosting": "dart", "drop_rate": 0.5},
         {"boosting": "random_forest", "subsample": 0.9},
         {"grow_policy": "symmetric"},

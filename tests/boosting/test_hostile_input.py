@@ -190,7 +190,9 @@ parameters = st.fixed_dictionaries(
         "subsample": st.sampled_from([1.0, 1.0, 0.5, 1e-9]),
         "sampling": st.sampled_from(["uniform", "goss", "mvs"]),
         "colsample_bytree": st.sampled_from([1.0, 1.0, 0.5]),
-        "boosting": st.sampled_from(["plain", "plain", "dart", "random_forest"]),
+        "boosting": st.sampled_from(
+            ["plain", "plain", "ordered", "dart", "random_forest"]
+        ),
         "drop_rate": st.sampled_from([0.1, 1.0]),
         "skip_drop": st.sampled_from([0.5, 0.0]),
     }

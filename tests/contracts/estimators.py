@@ -85,6 +85,13 @@ _BOOSTING_VARIANTS = {
     "rows drawn": {"subsample": 0.5},
     "goss": {"subsample": 0.5, "sampling": "goss"},
     "mvs": {"subsample": 0.5, "sampling": "mvs"},
+    # Larger trees would fit data of few rows in any order.
+    "ordered": {
+        "boosting": "ordered",
+        "max_leaf_nodes": 2,
+        "max_iter": 30,
+        "learning_rate": 0.3,
+    },
     "dart": {
         "boosting": "dart",
         "drop_rate": 0.3,
@@ -110,7 +117,10 @@ _BOOSTING_VARIANTS = {
 
 def _draws_rows(settings):
     draws_validation_rows = settings.get("early_stopping") is True
-    orders_rows = settings.get("categorical_encoding") == "ordered_target"
+    orders_rows = "ordered" in (
+        settings.get("boosting"),
+        settings.get("categorical_encoding", "").removesuffix("_target"),
+    )
     is_sampled = settings.get("subsample", 1.0) < 1
     return is_sampled or draws_validation_rows or orders_rows
 
@@ -131,6 +141,7 @@ CASES = [
             "rows drawn",
             "goss",
             "mvs",
+            "ordered",
             "dart",
             "linear leaves",
             "random forest",
@@ -157,6 +168,7 @@ CASES = [
             "rows drawn",
             "goss",
             "mvs",
+            "ordered",
             "dart",
             "linear leaves",
             "random forest",

@@ -196,6 +196,7 @@ def test_missing_and_unseen_levels(encoding):
 
 WITH_MEANS = {
     "plain": {},
+    "ordered": {"boosting": "ordered"},
     "dart": {"boosting": "dart", "drop_rate": 0.5, "skip_drop": 0.0},
     "forest": {"boosting": "random_forest", "subsample": 0.5},
     "goss": {"subsample": 0.5, "sampling": "goss"},

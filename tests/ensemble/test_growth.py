@@ -129,6 +129,7 @@ def test_symmetric_without_limits_ends():
     [
         {"early_stopping": True},
         {"subsample": 0.5, "sampling": "mvs", "max_iter": 30},
+        {"boosting": "ordered"},
         {"boosting": "dart", "drop_rate": 0.3, "skip_drop": 0.0, "max_iter": 30},
         {"boosting": "random_forest", "max_features": 0.5, "max_iter": 30},
         {"extra_trees": True, "colsample_bytree": 0.75},

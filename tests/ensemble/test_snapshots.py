@@ -168,6 +168,8 @@ CASES = {
     "eval_sets": make_eval_sets,
     "offsets": make_offsets,
     "own loss": make_own_loss,
+    "ordered": make_options(boosting="ordered"),
+    "ordered classes": make_options(3, boosting="ordered", subsample=0.5),
     "dart": make_options(boosting="dart", skip_drop=0.2),
     "dart of samples": make_options(
         boosting="dart", skip_drop=0.0, subsample=0.5, sampling="goss"
@@ -190,6 +192,7 @@ CASES = {
     "mvs": make_options(3, subsample=0.3, sampling="mvs"),
     "columns": make_options(colsample_bytree=0.5, max_features=0.5, extra_trees=True),
     "vectors": make_vectors(loss="huber", max_features=0.5),
+    "ordered vectors": make_vectors(boosting="ordered", loss="huber"),
     "vector dart": make_vectors(
         boosting="dart", skip_drop=0.0, grow_policy="symmetric"
     ),

@@ -144,6 +144,7 @@ VARIANTS = {
     "uniform": {"subsample": 0.5},
     "goss": {"subsample": 0.4, "sampling": "goss"},
     "mvs": {"subsample": 0.4, "sampling": "mvs"},
+    "ordered": {"boosting": "ordered"},
     "dart": {"boosting": "dart", "drop_rate": 0.5, "skip_drop": 0.0},
     "dart of drawn rows": {"boosting": "dart", "skip_drop": 0.0, "subsample": 0.5},
     "random forest": {"boosting": "random_forest", "max_features": 0.5},
