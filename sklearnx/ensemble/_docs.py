@@ -153,7 +153,7 @@ boosting : {{'plain', 'ordered', 'dart', 'random_forest'}}, default='plain'
       have not seen: a row is given values of leaves found by rows before it in a random
       order, of which there are four in turn [10]_. The leaves of the model have the
       values of all rows. For small data that plain boosting overfits; a round takes
-      about twice as long. Not with `linear_leaves`, `path_smoothing` or a loss of
+      two to four times as long. Not with `linear_leaves`, `path_smoothing` or a loss of
       one's own. With `warm_start` the models begin anew at the predictions of the
       previous fit, so that a fit in parts differs from one at once.
     - 'dart': each corrects the sum of some of those before it, see `drop_rate`; the
