@@ -83,6 +83,8 @@ FITTED_ATTRIBUTES = (
     "n_outputs_",
     "n_trees_per_iteration_",
 )
+# Of a prediction; fewer are a task for one thread.
+ROWS_PER_THREAD = 256
 # Parameters that no round depends on: a fit may go on from a snapshot with others.
 FREE_PARAMETERS = {
     "max_iter",
@@ -888,6 +890,21 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
 
     # -- predict --
 
+    def _check_is_fitted(self):
+        # scikit-learn takes long to say nothing.
+        if not self._is_fitted():
+            check_is_fitted(self)
+
+    def _count_threads(self, X):
+        """Return the number of threads to predict with: few rows are not worth asking.
+
+        To find out how many there are takes longer than a row does.
+        """
+        shape = getattr(X, "shape", None)
+        if shape and shape[0] <= ROWS_PER_THREAD:
+            return 1
+        return effective_n_threads(self.n_jobs)
+
     def _read_table(self, X, n_threads):
         """Return the columns that trees ask for."""
         table = self._encoder.transform(X, self, n_threads)
@@ -897,10 +914,10 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
 
     def _raw_predict(self, X, n_threads=None, *, init_score=None, n_iter=None):
         """Return the raw scores, of shape (n_samples, n_outputs)."""
-        check_is_fitted(self)
+        self._check_is_fitted()
         if n_iter is not None:
             self._check_n_iter(n_iter)
-        n_threads = effective_n_threads(self.n_jobs)
+        n_threads = self._count_threads(X)
         table = self._read_table(X, n_threads)
         raw = self._model.predict_raw(
             table,
@@ -912,8 +929,8 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
 
     def _staged_raw_predict(self, X, init_score=None):
         """Yield the raw scores after each iteration."""
-        check_is_fitted(self)
-        n_threads = effective_n_threads(self.n_jobs)
+        self._check_is_fitted()
+        n_threads = self._count_threads(X)
         matrix = self._read_table(X, n_threads).to_matrix()
         offset = self._check_init_score(init_score, matrix.shape[0])
         for raw in self._model.predict_stages(matrix, offset, n_threads):
@@ -939,8 +956,8 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         leaves : int32 ndarray of shape (n_samples, n_trees)
             Position of the leaf's node within its tree.
         """
-        check_is_fitted(self)
-        n_threads = effective_n_threads(self.n_jobs)
+        self._check_is_fitted()
+        n_threads = self._count_threads(X)
         matrix = self._read_table(X, n_threads).to_matrix()
         return self._model.find_leaves(matrix, n_threads)
 

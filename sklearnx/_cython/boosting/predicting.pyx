@@ -1,8 +1,10 @@
 """Send rows through trees.
 
 Blocks of rows pass tree after tree, so that a tree stays in the nearest cache while the
-block's rows use it. Thresholds are compared in double whatever the type of the values,
-which is exact, so that float32 rows go where the float32 training rows went.
+block's rows use it. Many rows go down trees of few leaves side by side, see
+routing_kernels.h; other rows one by one. Thresholds are compared in double whatever the
+type of the values, or as exactly, so that float32 rows go where the float32 training
+rows went.
 """
 
 from cython cimport floating
@@ -17,8 +19,31 @@ cdef extern from "linear_values.h" nogil:
         double sum, double quantum, double divisor, double constant
     ) noexcept
 
+cdef extern from "routing_kernels.h" nogil:
+    enum:
+        ROWS_PER_BLOCK "SKX_ROWS_PER_BLOCK"
+
+    cppclass skx_router_t:
+        bint prepare(
+            const node_t* nodes,
+            const int64_t* offsets,
+            int64_t n_trees,
+            bint is_float32,
+        ) except +
+
+    bint skx_route_block[value_t](
+        const skx_router_t* router, const node_t* nodes, const int64_t* offsets,
+        int64_t n_trees, const uint32_t* bitsets, const value_t* X, int64_t n_features,
+        int64_t start, int64_t stop,
+        void (*use_leaves)(
+            const void*, int64_t, int64_t, int64_t, const int32_t*
+        ) noexcept nogil,
+        const void* context,
+    ) noexcept
+
 cdef enum:
-    ROWS_PER_BLOCK = 256
+    # Of fewer, codes are not worth their preparation.
+    MIN_ROUTED_ROWS = 256
 
 
 cdef struct job_t:
@@ -37,6 +62,7 @@ cdef struct job_t:
     int64_t n_features
     double* raw
     int32_t* leaves
+    const skx_router_t* router  # NULL: rows go down one by one
 
 
 cdef inline bint _goes_left(
@@ -76,21 +102,50 @@ cdef double _compute_linear(
     return skx_finish_linear(value, leaf.quantum, job.divisor, node.value)
 
 
-cdef void _add_vectors(
-    const job_t* job, int64_t tree, const floating* X, int64_t start, int64_t stop
+cdef double _compute_value(
+    const job_t* job, const node_t* leaf, int64_t row
 ) noexcept nogil:
+    if leaf.left == 0:
+        return leaf.value
+    if job.is_float32:
+        return _compute_linear(job, leaf, <const float*> job.X + row * job.n_features)
+    return _compute_linear(job, leaf, <const double*> job.X + row * job.n_features)
+
+
+cdef void _use_leaves(
+    const void* context,
+    int64_t tree,
+    int64_t start,
+    int64_t stop,
+    const int32_t* leaves,
+) noexcept nogil:
+    """Do with the leaves of rows in a tree, positions within it, what is asked for."""
     cdef:
+        const job_t* job = <const job_t*> context
         const node_t* nodes = job.nodes + job.offsets[tree]
-        const double* vectors = job.vectors + job.offsets[tree] * job.n_outputs
         const double* vector
+        double* raw
         int64_t row
         int output
-    for row in range(start, stop):
-        vector = vectors + job.n_outputs * <int64_t> _find_leaf(
-            nodes, job.bitsets, X + row * job.n_features
-        )
-        for output in range(job.n_outputs):
-            job.raw[output * job.n_rows + row] += vector[output] / job.divisor
+    if job.leaves != NULL:
+        for row in range(start, stop):
+            job.leaves[row * job.n_trees + tree] = leaves[row - start]
+        return
+    if job.vectors != NULL:
+        for row in range(start, stop):
+            vector = job.vectors + job.n_outputs * (
+                job.offsets[tree] + leaves[row - start]
+            )
+            for output in range(job.n_outputs):
+                job.raw[output * job.n_rows + row] += vector[output] / job.divisor
+        return
+    raw = job.raw + (tree % job.n_outputs) * job.n_rows
+    if job.linear_leaves == NULL:
+        for row in range(start, stop):
+            raw[row] += nodes[leaves[row - start]].value
+    else:
+        for row in range(start, stop):
+            raw[row] += _compute_value(job, &nodes[leaves[row - start]], row)
 
 
 cdef void _predict_rows(
@@ -99,24 +154,19 @@ cdef void _predict_rows(
     cdef:
         int64_t tree, row
         const node_t* nodes
-        int32_t leaf
-        double* raw
+        int32_t[ROWS_PER_BLOCK] leaves
+    if job.router != NULL and skx_route_block(
+        job.router, job.nodes, job.offsets, job.n_trees, job.bitsets, X,
+        job.n_features, start, stop, _use_leaves, job,
+    ):
+        return
     for tree in range(job.n_trees):
-        if job.vectors != NULL:
-            _add_vectors(job, tree, X, start, stop)
-            continue
         nodes = job.nodes + job.offsets[tree]
-        raw = job.raw + (tree % job.n_outputs) * job.n_rows
         for row in range(start, stop):
-            leaf = _find_leaf(nodes, job.bitsets, X + row * job.n_features)
-            if job.leaves != NULL:
-                job.leaves[row * job.n_trees + tree] = leaf
-            elif nodes[leaf].left == 0:
-                raw[row] += nodes[leaf].value
-            else:
-                raw[row] += _compute_linear(
-                    job, &nodes[leaf], X + row * job.n_features
-                )
+            leaves[row - start] = _find_leaf(
+                nodes, job.bitsets, X + row * job.n_features
+            )
+        _use_leaves(job, tree, start, stop, leaves)
 
 
 cdef void _predict_block(void* context, int block) noexcept nogil:
@@ -138,7 +188,9 @@ cdef void _run(
     job_t* job,
     int n_threads,
 ):
-    cdef int n_blocks = <int> ((X.shape[0] + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK)
+    cdef:
+        int n_blocks = <int> ((X.shape[0] + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK)
+        skx_router_t router
     job.nodes = <const node_t*> &nodes[0]
     job.offsets = &offsets[0]
     job.bitsets = &bitsets[0] if bitsets.shape[0] > 0 else NULL
@@ -147,6 +199,11 @@ cdef void _run(
     job.is_float32 = floating is float
     job.n_rows = X.shape[0]
     job.n_features = X.shape[1]
+    job.router = NULL
+    if job.n_rows >= MIN_ROUTED_ROWS and router.prepare(
+        job.nodes, job.offsets, job.n_trees, job.is_float32
+    ):
+        job.router = &router
     with nogil:
         parallel_for(_predict_block, job, n_blocks, n_threads)
 
@@ -207,6 +264,7 @@ def find_leaves(
     job.n_outputs = 1
     job.raw = NULL
     job.vectors = NULL
+    job.linear_leaves = NULL
     job.leaves = &leaves[0, 0]
     _run(nodes, offsets, bitsets, X, &job, n_threads)
 
