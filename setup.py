@@ -11,6 +11,8 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
 KERNELS = ROOT / "sklearnx/_cython"
+# What Cython needs for typed memoryviews, compiled once and not in each extension.
+MEMORYVIEWS = "sklearnx._cython.memoryviews"
 # Builds to find errors with. SKLEARNX_BOUNDSCHECK=1 checks the indices of typed
 # memoryviews; SKLEARNX_SANITIZE=1 also compiles with the sanitizers of GCC and Clang,
 # which see raw pointers and overflows (.ci/run_sanitized builds so and runs the tests).
@@ -71,7 +73,16 @@ def make_extension(path):
 
 setup(
     ext_modules=cythonize(
-        [make_extension(path) for path in sorted(KERNELS.glob("**/*.pyx"))],
+        [
+            Extension(
+                MEMORYVIEWS,
+                [MEMORYVIEWS.replace(".", "/") + ".cpp"],
+                extra_compile_args=COMPILE_ARGS,
+                extra_link_args=LINK_ARGS,
+            ),
+            *(make_extension(path) for path in sorted(KERNELS.glob("**/*.pyx"))),
+        ],
+        shared_utility_qualified_name=MEMORYVIEWS,
         nthreads=os.cpu_count() if sys.platform == "linux" else 0,
         compiler_directives={
             "language_level": 3,
