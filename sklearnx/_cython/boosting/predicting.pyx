@@ -200,11 +200,11 @@ cdef void _run(
     job.n_rows = X.shape[0]
     job.n_features = X.shape[1]
     job.router = NULL
-    if job.n_rows >= MIN_ROUTED_ROWS and router.prepare(
-        job.nodes, job.offsets, job.n_trees, job.is_float32
-    ):
-        job.router = &router
     with nogil:
+        if job.n_rows >= MIN_ROUTED_ROWS and router.prepare(
+            job.nodes, job.offsets, job.n_trees, job.is_float32
+        ):
+            job.router = &router
         parallel_for(_predict_block, job, n_blocks, n_threads)
 
 
