@@ -40,10 +40,16 @@ class PrefixScores:
     raw : float64 array of shape (n_outputs, n_rows)
         Scores before the first tree.
     y : float64 array of shape (n_rows,) or (n_rows, n_outputs)
+    ends : list of int or None, default=None
+        Of the prefixes, the last one at the end of the order. None means prefixes of
+        twice the rows of the one before.
+    smooth : float, default=SMOOTH
+        Rows that are added to those of a leaf.
     """
 
-    def __init__(self, order, raw, y):
-        ends = find_prefix_ends(len(order))
+    def __init__(self, order, raw, y, ends=None, smooth=SMOOTH):
+        self.smooth = smooth
+        ends = find_prefix_ends(len(order)) if ends is None else ends
         sizes, lengths = ends[:-1] or ends, ends[1:] or ends
         self.sizes = np.array(sizes, dtype=np.int64)
         self.starts = np.cumsum([0, *lengths], dtype=np.int64)
@@ -62,8 +68,10 @@ class PrefixScores:
 
     def compute_gradients(self, loss, n_threads):
         """Keep the gradients and hessians of all entries at their scores."""
-        self.gradients, self.hessians = compute_gradients(
-            loss, self.y, self.raw, n_threads
+        self.gradients = np.empty_like(self.raw)
+        self.hessians = None if loss.constant_hessian else np.empty_like(self.raw)
+        loss.compute_gradients(
+            self.y, self.raw, self.gradients, self.hessians, n_threads
         )
 
     def compute_steps(self, leaves, n_nodes, output, weights, **restraints):
@@ -77,7 +85,7 @@ class PrefixScores:
             None if self.hessians is None else self.hessians[output],
             weights,
             n_nodes,
-            smooth=SMOOTH,
+            smooth=self.smooth,
             **restraints,
         )
 
@@ -110,14 +118,6 @@ class PrefixScores:
         add_prefix_values(
             leaves, self.rows, self.starts, values, self.raw[output], n_threads
         )
-
-
-def compute_gradients(loss, y, raw, n_threads):
-    """Return the gradients and hessians of rows, None for hessians that are all 1."""
-    gradients = np.empty_like(raw)
-    hessians = None if loss.constant_hessian else np.empty_like(raw)
-    loss.compute_gradients(y, raw, gradients, hessians, n_threads)
-    return gradients, hessians
 
 
 class OrderedBooster(Booster):
@@ -163,6 +163,11 @@ class OrderedBooster(Booster):
             PrefixScores(draw_order(self.seed, i, n_rows), self.scores.raw, self.y)
             for i in range(N_ORDERS)
         ]
+        # The model itself, whose values follow from all rows; it has these scores.
+        self.whole = PrefixScores(
+            np.arange(n_rows), self.scores.raw, self.y, ends=[n_rows], smooth=0.0
+        )
+        self.whole.raw = self.scores.raw
 
     def get_state(self):
         orders = {str(i): order.raw for i, order in enumerate(self.orders)}
@@ -178,72 +183,42 @@ class OrderedBooster(Booster):
         with self.timer.measure("ordered scores"):
             self.scores_to_fit = order.get_scores()
             if not self.loss.refits_leaves:
-                self._own_gradients = compute_gradients(
-                    self.loss, self.y, self.scores.raw, self.n_threads
-                )
-                for each in self.orders:
+                for each in (self.whole, *self.orders):
                     each.compute_gradients(self.loss, self.n_threads)
         super()._fit_round(iteration)
 
     def _find_leaf_values(self, tree, grower, outputs, sample_weight):
+        """Return the values of the leaves, and bring the prefixes up to date."""
+        weights = self._get_weights_of_rows()
+        leaves = [
+            tree.find_binned_leaves(matrix, self.n_threads) for matrix in self.matrices
+        ]
+        for i, order in enumerate(self.orders):
+            of_order = leaves[i % len(leaves)]
+            values = self._find_values(order, tree, of_order, outputs, weights)
+            for output, of_output in enumerate(values, start=outputs.start):
+                order.add(of_order, self._shrink(of_output), output, self.n_threads)
         if self.loss.refits_leaves:
             raw = self.scores.raw[outputs]
             return self._refit_leaves(tree, grower, raw, sample_weight)
-        n_rows, n_nodes = len(self.train), len(tree.nodes)
-        reached = tree.find_binned_leaves(self.matrix, self.n_threads)
-        gradients, hessians = self._own_gradients
-        values = [
-            compute_prefix_values(
-                reached,
-                np.arange(n_rows, dtype=np.uint32),
-                np.array([0, n_rows]),
-                np.array([n_rows]),
-                gradients[output],
-                None if hessians is None else hessians[output],
-                self._get_weights_of_rows(),
-                n_nodes,
-                smooth=0.0,
-                **self.restraints,
-            )[0]
-            for output in range(outputs.start, outputs.stop)
-        ]
-        values = np.stack(values, axis=1)[grower.leaf_nodes]
+        values = self._find_values(self.whole, tree, leaves[0], outputs, weights)
+        values = np.stack([of_output[0] for of_output in values], axis=1)
+        values = values[grower.leaf_nodes]
         if tree.vectors is not None:
             return values
         return self._constrain(values[:, 0], tree, grower)
 
-    def _grow_tree(
-        self, variant, tree_idx, outputs, quantized, root, hessians, sample_weight, rows
-    ):
-        tree = super()._grow_tree(
-            variant, tree_idx, outputs, quantized, root, hessians, sample_weight, rows
-        )
-        with self.timer.measure("ordered scores"):
-            weights = self._get_weights_of_rows()
-            leaves = [
-                tree.find_binned_leaves(matrix, self.n_threads)
-                for matrix in self.matrices
-            ]
-            for i, order in enumerate(self.orders):
-                self._add_to_prefixes(
-                    order, tree, leaves[i % len(leaves)], outputs, weights
-                )
-        return tree
-
-    def _add_to_prefixes(self, order, tree, leaves, outputs, weights):
+    def _find_values(self, prefixes, tree, leaves, outputs, weights):
+        """Return the values of nodes by prefix, for each of the outputs."""
         n_nodes = len(tree.nodes)
-        all_outputs = range(outputs.start, outputs.stop)
         if self.loss.refits_leaves:
-            values = order.refit(
+            return prefixes.refit(
                 leaves, n_nodes, outputs, weights, self.loss, self.n_threads
             )
-        else:
-            values = [
-                order.compute_steps(leaves, n_nodes, output, weights, **self.restraints)
-                for output in all_outputs
-            ]
-        for output, of_output in zip(all_outputs, values, strict=True):
-            order.add(leaves, self._shrink(of_output), output, self.n_threads)
+        return [
+            prefixes.compute_steps(leaves, n_nodes, output, weights, **self.restraints)
+            for output in range(outputs.start, outputs.stop)
+        ]
 
     def _get_weights_of_rows(self):
         """Return what each row counts in this round, None if all count 1."""

@@ -117,9 +117,9 @@ _BOOSTING_VARIANTS = {
 
 def _draws_rows(settings):
     draws_validation_rows = settings.get("early_stopping") is True
-    orders_rows = "ordered" in (
-        settings.get("boosting"),
-        settings.get("categorical_encoding", "").removesuffix("_target"),
+    orders_rows = (
+        settings.get("categorical_encoding") == "ordered_target"
+        or settings.get("boosting") == "ordered"
     )
     is_sampled = settings.get("subsample", 1.0) < 1
     return is_sampled or draws_validation_rows or orders_rows
