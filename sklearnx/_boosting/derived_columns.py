@@ -110,6 +110,28 @@ class DerivedColumns:
         codes = self._encode(table.columns, n_threads)
         return self._join(table, self._statistics.look_up(codes), codes)
 
+    # Whether `describe_rows` tells all that `extend` does.
+    reads_rows = True
+
+    def describe_rows(self):
+        """Return what RowPredictor needs to extend one row: combinations, options.
+
+        As `extend` has it: in float32, and a level of a combination that fit did not
+        see by its code.
+        """
+        tables = [None] * len(self._singles) + self._pair_tables
+        columns = [(feature, -1) for feature in self._singles] + self._pairs
+        statistics = self._statistics
+        combinations = []
+        for (first, second), table, means, weights in zip(
+            columns, tables, statistics.means_, statistics.weights_, strict=True
+        ):
+            starts, members = table or (None, None)
+            values = np.column_stack([means, weights]).astype(np.float32)
+            values = np.ascontiguousarray(values, dtype=np.float64)
+            combinations.append((first, second, starts, members, values))
+        return combinations, {}
+
     def order(self, table, targets, n_orders, *, rows=None, weights=None, n_threads=1):
         """Yield the table with what rows get in training, in one order after another.
 
@@ -171,6 +193,62 @@ class DerivedColumns:
             derived = [_scatter(column, rows, table.n_rows) for column in derived]
         return table.extended(derived, self.features)
 
+    def count_levels(self, n_levels):
+        """Return the number of levels of each column of extended tables.
+
+        Parameters
+        ----------
+        n_levels : int array of shape (n_features,)
+            Of the columns of the table, 0 for numbers.
+
+        Raises
+        ------
+        ValueError
+            If tables, which may come from a file, are not of those levels.
+        """
+        if not self._has_tables_of(n_levels):
+            raise ValueError("The model is damaged: its means are not of its levels.")
+        extended = np.append(n_levels, np.zeros(len(self.columns_), dtype=np.int64))
+        extended[self.features] = 0
+        return extended
+
+    def _has_tables_of(self, n_levels):
+        """Return whether kernels find what rows of these levels look for."""
+        combinations = [(feature,) for feature in self._singles] + self._pairs
+        known = set(np.flatnonzero(n_levels))
+        if not all(known.issuperset(features) for features in combinations):
+            return False
+        sizes = [n_levels[feature] for feature in self._singles]
+        for (first, _), (starts, members) in zip(
+            self._pairs, self._pair_tables, strict=True
+        ):
+            sizes.append(len(members))
+            if not (
+                len(starts) == n_levels[first] + 2
+                and starts[0] == 0
+                and starts[-1] == len(members)
+                and (starts <= len(members)).all()
+                and (np.diff(starts) >= 0).all()
+            ):
+                return False
+        means, weights = self._statistics.means_, self._statistics.weights_
+        return (
+            len(means) == len(weights) == len(sizes)
+            and all(
+                of_levels.shape == (size + 2, self._n_outputs)
+                for of_levels, size in zip(means, sizes)
+            )
+            and all(
+                of_levels.shape == (size + 2,)
+                for of_levels, size in zip(weights, sizes)
+            )
+            and len(self.columns_) == len(sizes) * (self._n_outputs + 1)
+        )
+
+    @property
+    def _n_outputs(self):
+        return len(self._statistics.priors_)
+
     # -- what else speaks of columns --
 
     def name_columns(self, names):
@@ -181,11 +259,10 @@ class DerivedColumns:
         names : sequence of str
             Of the columns of the table.
         """
-        n_outputs = len(self._statistics.priors_)
         texts = []
         for features, output in self.columns_:
             by = ", ".join(names[feature] for feature in features)
-            what = "y" if n_outputs == 1 else f"y[{output}]"
+            what = "y" if self._n_outputs == 1 else f"y[{output}]"
             texts.append(f"rows of {by}" if output is None else f"mean {what} of {by}")
         return texts
 

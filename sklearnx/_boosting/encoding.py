@@ -8,6 +8,7 @@ nor their names reach the model.
 from __future__ import annotations
 
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn.utils.validation import validate_data
 from sklearnx._boosting.frames import (
     FLOATS,
     ArrayColumn,
+    Frame,
     get_label,
     is_missing,
     is_sparse_pandas,
@@ -143,6 +145,22 @@ class Table:
             n_derived=len(derived),
         )
 
+    def rounded(self) -> Table:
+        """Return the table with float32 in the place of float64, if it has no levels.
+
+        Itself if nothing changes.
+        """
+        if self.float_dtype == np.float32:
+            return self
+        if self.dense is not None:
+            return Table(*self.dense.shape, dense=round_to_float32(self.dense))
+        if self._matrix is not None:
+            matrix = self._matrix.copy()
+            matrix.data = round_to_float32(matrix.data)
+            return Table(*matrix.shape, matrix=matrix)
+        columns = [round_to_float32(column) for column in self.columns]
+        return Table(self.n_rows, self.n_features, columns=columns)
+
     @property
     def is_contiguous(self) -> bool:
         """Whether `to_matrix` returns all rows without a copy."""
@@ -197,7 +215,12 @@ class TableEncoder:
         Boolean mask; None where no feature is categorical.
     levels_ : list of (list or None)
         The values of each categorical feature in the order of their codes.
+    truncated_ : list of int
+        Categorical features whose numbers lose their fractions before they are looked
+        up, as in other libraries; none in an encoder that was fitted.
     """
+
+    truncated_: Any = ()
 
     def __init__(
         self,
@@ -208,6 +231,60 @@ class TableEncoder:
         self.categorical_features = categorical_features
         self.handle_unknown = handle_unknown
         self.may_be_negative = may_be_negative
+
+    @classmethod
+    def from_levels(
+        cls,
+        levels: list[list | None] | None,
+        n_features: int,
+        handle_unknown: str = "missing",
+        truncated: Any = (),
+    ) -> TableEncoder:
+        """Return an encoder of these `levels_`, and with these `truncated_`."""
+        encoder = cls("from_dtype", handle_unknown)
+        encoder.truncated_ = list(truncated)
+        encoder.levels_ = [None] * n_features if levels is None else levels
+        mask = np.array([values is not None for values in encoder.levels_])
+        encoder.is_categorical_ = mask if mask.any() else None
+        encoder._number_known_levels()
+        return encoder
+
+    def _number_known_levels(self):
+        """Set the codes of `levels_` by value."""
+        self._codes = [
+            None
+            if values is None
+            else {level: code for code, level in enumerate(values)}
+            for values in self.levels_
+        ]
+
+    def get_codes(self) -> list[dict | None]:
+        """Return of each column the codes of its levels by value, None for numbers."""
+        return self._codes
+
+    def __getstate__(self):
+        # Codes follow from levels.
+        return {name: value for name, value in vars(self).items() if name != "_codes"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        if getattr(self, "levels_", None) is None:
+            return
+        mask = self.is_categorical_
+        if mask is None:
+            mask = np.zeros(len(self.levels_), dtype=bool)
+        if mask.tolist() != [values is not None for values in self.levels_]:
+            raise ValueError(
+                "The model is damaged: its categorical columns are not those of levels."
+            )
+        self._number_known_levels()
+
+    def count_levels(self) -> np.ndarray:
+        """Return the number of levels of each column, 0 for numbers."""
+        return np.array(
+            [0 if levels is None else len(levels) for levels in self.levels_],
+            dtype=np.int64,
+        )
 
     def fit_transform(
         self,
@@ -234,7 +311,7 @@ class TableEncoder:
         """
         self.is_categorical_ = None
         self.levels_ = None
-        if _is_plain(X) and self._reads_no_array_as_levels():
+        if is_plain(X) and self._reads_no_array_as_levels():
             check_names(estimator, X, None, reset=True)
             check_n_features(estimator, X, reset=True)
             self.levels_ = [None] * X.shape[1]
@@ -280,7 +357,7 @@ class TableEncoder:
         Parameters
         ----------
         X : array-like, sparse matrix or frame of shape (n_rows, n_features)
-            Not necessarily of the type that fit got.
+            Not necessarily of the type that fit got; a Frame is one that was read.
         estimator : estimator instance
             The one that was fitted.
         n_threads : int, default=1
@@ -291,7 +368,7 @@ class TableEncoder:
         """
         if (
             self.is_categorical_ is None
-            and _is_plain(X)
+            and is_plain(X)
             and X.shape[1] == estimator.n_features_in_
         ):
             # What `validate_data` does for such an array, in a tenth of its time.
@@ -299,7 +376,10 @@ class TableEncoder:
                 check_names(estimator, X, None, reset=False)
             return Table(*X.shape, dense=X)
 
-        frame = None if is_sparse_pandas(X) else read_frame(X)
+        if isinstance(X, Frame):
+            frame = X
+        else:
+            frame = None if is_sparse_pandas(X) else read_frame(X)
         if frame is None:
             X = self._validate_array(X, estimator, reset=False)
         else:
@@ -312,6 +392,9 @@ class TableEncoder:
         )
         categorical = np.flatnonzero(self.is_categorical_).tolist()
         found = [np.ascontiguousarray(arrays[j][0]) for j in categorical]
+        for j in self.truncated_:
+            found_levels, values = arrays[j]
+            arrays[j] = found_levels, [_truncate(value) for value in values]
         tables = [
             self._look_up(columns[j], *arrays[j], self._codes[j]) for j in categorical
         ]
@@ -336,7 +419,10 @@ class TableEncoder:
         codes = None if self.levels_ is None else self._codes[feature]
         if codes is None:
             return np.asarray(values, dtype=np.float64)
-        return np.array([codes.get(v, np.nan) for v in values.tolist()], dtype=float)
+        values = values.tolist()
+        if feature in self.truncated_:
+            values = [_truncate(value) for value in values]
+        return np.array([codes.get(value, np.nan) for value in values], dtype=float)
 
     def _reads_no_array_as_levels(self):
         listed = self.categorical_features
@@ -380,13 +466,12 @@ class TableEncoder:
         return Table(*frame.shape, columns=columns)
 
     def _make_table(self, columns):
-        n_levels = [0 if levels is None else len(levels) for levels in self.levels_]
         return Table(
             len(columns[0]),
             len(columns),
             columns=columns,
             is_categorical=self.is_categorical_,
-            n_levels=np.array(n_levels, dtype=np.int64),
+            n_levels=self.count_levels(),
         )
 
     def _look_up(self, column, found, values, known):
@@ -417,6 +502,12 @@ class TableEncoder:
                 if len(rows):
                     _raise_unknown(values, found[rows], column.label)
         return table
+
+
+def round_to_float32(values: np.ndarray) -> np.ndarray:
+    """Return numbers as float32; those beyond its range become infinite."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)
 
 
 def _raise_unknown(values, codes, label):
@@ -583,7 +674,7 @@ def _check_frame(frame, estimator, *, reset):
     check_n_features(estimator, frame, reset=reset)
 
 
-def _is_plain(X):
+def is_plain(X):
     """Return whether `X` is an array that needs no conversion and no further check."""
     return (
         type(X) is np.ndarray
@@ -639,6 +730,12 @@ def _to_python(value):
     if isinstance(value, np.generic) and value.dtype.kind not in "mM":
         return value.item()
     return value
+
+
+def _truncate(value):
+    """Return a number without its fraction, anything else as it is."""
+    value = _to_python(value)
+    return int(value) if isinstance(value, float) and isfinite(value) else value
 
 
 def _is_negative(value):

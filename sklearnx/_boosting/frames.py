@@ -446,9 +446,9 @@ class Frame:
     Parameters
     ----------
     native : object
-        The frame itself, of a type that scikit-learn knows.
-    names : list
-        Column names.
+        The frame itself, of a type that scikit-learn knows; None if there is none.
+    names : list or None
+        Column names, if they have some.
     n_rows : int
     read_columns : callable
         Returns a list of `Column`.
@@ -465,7 +465,7 @@ class Frame:
 
     @property
     def shape(self):
-        return self.n_rows, len(self.names)
+        return self.n_rows, len(self.columns if self.names is None else self.names)
 
     @cached_property
     def columns(self):
@@ -496,6 +496,26 @@ def read_frame(X) -> Frame | None:
         repeated = list(dict.fromkeys(name for name in names if names.count(name) > 1))
         raise ValueError(f"X has several columns of the same name: {repeated}.")
     return read_columns(X, names)
+
+
+def read_single_row(X, names) -> list | tuple | None:
+    """Return the values of a frame's only row, or None where that is not simple.
+
+    Parameters
+    ----------
+    X : object
+        With one row, if it is a frame.
+    names : list
+        The columns that it should have, in their order.
+    """
+    if _is_instance(X, "pandas", "DataFrame"):
+        if X.columns.tolist() != names:
+            return None
+        get = X.iat
+        return [get[0, j] for j in range(len(names))]
+    if _is_instance(X, "polars", "DataFrame") and X.columns == names:
+        return X.row(0)
+    return None
 
 
 def is_sparse_pandas(X) -> bool:

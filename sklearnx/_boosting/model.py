@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearnx._boosting.packing import mark_equal, pack, unpack
 from sklearnx._cython.boosting.binned_predicting import find_binned_leaves
 from sklearnx._cython.boosting.collecting import NODE_DTYPE, STATS_DTYPE
 from sklearnx._cython.boosting.linear_leaves import (
@@ -20,6 +21,17 @@ ROWS_PER_CHUNK = 1 << 16
 MAX_DENSE_VALUES = 1 << 22
 
 
+# What a model consists of: dtype and number of dimensions.
+ARRAYS = {
+    "init_score": (np.dtype(np.float64), 1),
+    "nodes": (NODE_DTYPE, 1),
+    "stats": (STATS_DTYPE, 1),
+    "bitsets": (np.dtype(np.uint32), 1),
+    "offsets": (np.dtype(np.int64), 1),
+    "linear_leaves": (LINEAR_LEAF_DTYPE, 1),
+    "linear_terms": (LINEAR_TERM_DTYPE, 1),
+    "vectors": (np.dtype(np.float64), 2),
+}
 NO_LINEAR_LEAVES = np.empty(0, dtype=LINEAR_LEAF_DTYPE)
 NO_LINEAR_TERMS = np.empty(0, dtype=LINEAR_TERM_DTYPE)
 
@@ -319,6 +331,9 @@ class BoostedTrees:
     linear_leaves = NO_LINEAR_LEAVES
     linear_terms = NO_LINEAR_TERMS
     vectors = None
+    # Of the estimator whose model this is; made when a single row is first predicted,
+    # and no part of what is kept.
+    row_predictor = None
 
     def __init__(self, init_score, is_average=False, has_vector_leaves=False):
         self.init_score = init_score
@@ -332,15 +347,78 @@ class BoostedTrees:
 
     @classmethod
     def from_arrays(cls, arrays):
-        """Return the model of which `get_arrays` returned these arrays."""
-        model = cls(arrays["init_score"])
-        vars(model).update(arrays)
-        model.is_average = bool(arrays["is_average"])
+        """Return the model of which `get_arrays` returned these arrays.
+
+        Raises
+        ------
+        ValueError
+            If they are of other types or numbers of dimensions; what nodes point at is
+            not checked.
+        """
+        model = cls(arrays["init_score"], bool(arrays["is_average"]))
+        for name, array in arrays.items():
+            if name != "is_average":
+                dtype, n_dimensions = ARRAYS[name]
+                if array.dtype != dtype or array.ndim != n_dimensions:
+                    raise ValueError(
+                        f"{name} of a model must have {n_dimensions} dimensions of "
+                        f"{dtype}, got {array.ndim} of {array.dtype}."
+                    )
+                setattr(model, name, np.ascontiguousarray(array))
         return model
 
     def get_arrays(self):
         """Return the arrays that the model consists of, by name."""
-        return {name: np.asarray(value) for name, value in vars(self).items()}
+        return {
+            name: np.asarray(value)
+            for name, value in vars(self).items()
+            if name in ARRAYS or name == "is_average"
+        }
+
+    def __getstate__(self):
+        arrays = self.get_arrays()
+        is_leaf = self.nodes["feature"] < 0
+        arrays["stats"] = self._mark_values()
+        # Splits, then leaves: what is zero in one of them is one run of zeros.
+        order = np.argsort(is_leaf, kind="stable")
+        for name in ("nodes", "stats"):
+            arrays[name] = arrays[name][order]
+        arrays["is_leaf"] = is_leaf
+        return {name: pack(array) for name, array in arrays.items()}
+
+    def __setstate__(self, state):
+        dtypes = {name: dtype for name, (dtype, _) in ARRAYS.items()}
+        dtypes["is_average"] = dtypes["is_leaf"] = np.dtype(bool)
+        if not state.keys() <= dtypes.keys():
+            raise ValueError(f"A model has no {sorted(state.keys() - dtypes.keys())}.")
+        arrays = {name: unpack(part, dtypes[name]) for name, part in state.items()}
+        place = np.argsort(np.argsort(arrays.pop("is_leaf"), kind="stable"))
+        for name in ("nodes", "stats"):
+            arrays[name] = arrays[name][place]
+        vars(self).update(vars(self.from_arrays(arrays)))
+        self.stats = self._mark_values()
+
+    def get_kernel_arrays(self):
+        """Return the arrays that kernels of prediction take, by name."""
+        return {
+            "nodes": self.nodes.view(np.uint8),
+            "offsets": self.offsets,
+            "bitsets": self.bitsets,
+            "linear_leaves": self.linear_leaves.view(np.uint8),
+            "linear_terms": self.linear_terms.view(np.uint8),
+            "divisor": self.n_iter if self.is_average else 1,
+            "vectors": self.vectors,
+        }
+
+    def _mark_values(self):
+        """Return statistics whose values are zeros where nodes have the same, or back.
+
+        Leaves that are not averaged do.
+        """
+        stats = self.stats.copy()
+        is_leaf = self.nodes["feature"] < 0
+        stats["value"] = mark_equal(stats["value"], self.nodes["value"], is_leaf)
+        return stats
 
     def _set_linear_models(self, leaves, terms):
         """Set linear models if there are any: a model without has nothing to store."""
@@ -571,7 +649,7 @@ class BoostedTrees:
                     nodes["value"][is_leaf] = tree.vectors[is_leaf, output] / divisor
                 add_partial_dependence(
                     nodes.view(np.uint8),
-                    np.ascontiguousarray(tree.stats["n_samples"]),
+                    _weigh_nodes(tree.stats),
                     self.bitsets,
                     grid,
                     target_features,
@@ -587,6 +665,18 @@ class BoostedTrees:
             features, weights=self.stats["gain"][is_split], minlength=n_features
         )
         return gains, np.bincount(features, minlength=n_features)
+
+
+def _weigh_nodes(stats):
+    """Return the numbers of rows of nodes, or what is in proportion to their hessians.
+
+    Models of other libraries may not know rows.
+    """
+    if stats["n_samples"][0] > 0:
+        return np.ascontiguousarray(stats["n_samples"])
+    hessians = stats["sum_hessians"]
+    shares = hessians / hessians[0] if hessians[0] > 0 else np.ones(len(stats))
+    return np.maximum(np.rint(shares * 2.0**40), 1).astype(np.int64)
 
 
 def _join(arrays):

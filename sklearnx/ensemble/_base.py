@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -29,17 +28,20 @@ from sklearnx._boosting.category_encoding import (
     may_need_means,
     read_encodings,
 )
+from sklearnx._boosting.checks import check_trees
 from sklearnx._boosting.constraints import encode_interactions, encode_monotonic
 from sklearnx._boosting.dart import DartBooster
 from sklearnx._boosting.derived_columns import N_ORDERS, DerivedColumns
 from sklearnx._boosting.early_stopping import choose_scored_rows, split_rows
-from sklearnx._boosting.encoding import TableEncoder
+from sklearnx._boosting.encoding import TableEncoder, is_plain
 from sklearnx._boosting.fingerprints import describe, fingerprint_data
+from sklearnx._boosting.frames import read_single_row
 from sklearnx._boosting.growth import GROW_POLICIES
 from sklearnx._boosting.model import BoostedTrees
 from sklearnx._boosting.monitoring import History, ScoredRows
 from sklearnx._boosting.ordered import OrderedBooster
 from sklearnx._boosting.random_forest import ForestBooster
+from sklearnx._boosting.row_reading import make_row_predictor
 from sklearnx._boosting.rows import Rows
 from sklearnx._boosting.sampling import SAMPLERS, make_sampler
 from sklearnx._boosting.snapshots import Snapshot
@@ -59,6 +61,7 @@ from sklearnx._compat import (
     with_callbacks,
 )
 from sklearnx._threads import effective_n_threads
+from sklearnx.ensemble._compiled import CompiledPredictor
 
 # Codes of the bins of numeric features have at most 16 bits.
 MAX_BINS = 2**16 - 1
@@ -343,17 +346,17 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         followed = self._read_followed_rows(validation, eval_sets)
 
         with timer.measure("binning"):
-            self._bin_mapper = BinMapper(self.max_bins, seed=self._random_seed)
+            bin_mapper = BinMapper(self.max_bins, seed=self._random_seed)
             how = (train.index, train.sample_weight, n_threads, self.min_samples_leaf)
-            matrix = self._bin_mapper.fit_transform(train.table, *how)
-            variants = [self._bin_mapper.transform(table, *how) for table in tables]
+            matrix = bin_mapper.fit_transform(train.table, *how)
+            variants = [bin_mapper.transform(table, *how) for table in tables]
         with timer.measure("init score"):
             model = self._make_start_model(train, is_warm, n_threads)
         if self.snapshot is not None:
             with timer.measure("snapshots"):
                 data = fingerprint_data(
                     matrix,
-                    self._bin_mapper.thresholds_,
+                    bin_mapper.thresholds_,
                     train,
                     followed,
                     model,
@@ -365,6 +368,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             train,
             matrix,
             model,
+            edges=bin_mapper.edges_,
             variants=variants,
             growth=growth,
             timer=timer,
@@ -690,7 +694,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             )
 
     def _make_booster(
-        self, train, matrix, model, *, variants, growth, timer, n_threads
+        self, train, matrix, model, *, edges, variants, growth, timer, n_threads
     ):
         """Return what makes the rounds."""
         options = {}
@@ -706,7 +710,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             self._loss,
             train,
             matrix,
-            self._bin_mapper.edges_,
+            edges,
             model,
             variants=variants,
             learning_rate=self.learning_rate_,
@@ -884,7 +888,9 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
 
     def _make_view(self, raw):
         """Return an estimator that predicts from these raw scores, for a scorer."""
-        view = copy.copy(self)
+        # Not `copy.copy`, which checks the model as one that comes from elsewhere.
+        view = object.__new__(type(self))
+        vars(view).update(vars(self))
         view._raw_predict = lambda X, **kwargs: raw.T
         return view
 
@@ -915,7 +921,11 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
     def _raw_predict(self, X, n_threads=None, *, init_score=None, n_iter=None):
         """Return the raw scores, of shape (n_samples, n_outputs)."""
         self._check_is_fitted()
-        if n_iter is not None:
+        if n_iter is None and init_score is None:
+            raw = self._score_single_row(X)
+            if raw is not None:
+                return raw
+        else:
             self._check_n_iter(n_iter)
         n_threads = self._count_threads(X)
         table = self._read_table(X, n_threads)
@@ -927,6 +937,82 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         )
         return raw.T
 
+    def _score_single_row(self, X):
+        """Return the raw scores of one row, None if `X` is not just that.
+
+        The same bits, without most of what checks and reads many rows. Whatever is not
+        plain is left to that, which also says what is wrong.
+        """
+        shape = getattr(X, "shape", None)
+        if shape is None or len(shape) != 2 or shape[0] != 1:
+            return None
+        names = getattr(self, "feature_names_in_", None)
+        row = X
+        if type(X) is not np.ndarray:
+            row = None if names is None else read_single_row(X, names.tolist())
+        elif names is not None or not is_plain(X):
+            return None
+        predictor = self._get_row_predictor()
+        if row is None or predictor is None:
+            return None
+        raw = np.empty(self._model.n_outputs)
+        try:
+            is_read = predictor.score(row, raw)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return raw[np.newaxis] if is_read else None
+
+    def _get_row_predictor(self):
+        """Return the RowPredictor of the model, None if its rows cannot be read so."""
+        model = self._model
+        if model.row_predictor is None:
+            made = make_row_predictor(
+                self._encoder,
+                self._derived,
+                model,
+                getattr(self, "feature_names_in_", None),
+                link="identity",
+                n_answers=model.n_outputs,
+            )
+            model.row_predictor = made or False
+        return model.row_predictor or None
+
+    def compile_predictor(self, method: str | None = None) -> CompiledPredictor:
+        """Return an object that answers single rows in microseconds.
+
+        Parameters
+        ----------
+        method : {'predict', 'predict_proba', 'decision_function'}, default=None
+            What to answer with; None means 'predict_proba' of a classifier and
+            'predict' of a regressor.
+
+        Returns
+        -------
+        predictor : CompiledPredictor
+            To be called with a dict, tuple, list or array of one row; its answers have
+            the bits of the method's.
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no such method.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sklearnx.ensemble import HistGradientBoostingRegressor
+        >>> X = pd.DataFrame({"rooms": [1, 2, 3, 4] * 10, "garden": ["no", "yes"] * 20})
+        >>> y = 100.0 * X["rooms"] + 50.0 * (X["garden"] == "yes")
+        >>> model = HistGradientBoostingRegressor(min_samples_leaf=5).fit(X, y)
+        >>> predictor = model.compile_predictor()
+        >>> round(predictor({"rooms": 2, "garden": "yes"}))
+        250
+        >>> round(predictor((3, "no")))
+        300
+        """
+        self._check_is_fitted()
+        return CompiledPredictor(self, method)
+
     def _staged_raw_predict(self, X, init_score=None):
         """Yield the raw scores after each iteration."""
         self._check_is_fitted()
@@ -937,6 +1023,8 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             yield raw.T.copy(order="F")
 
     def _check_n_iter(self, n_iter):
+        if n_iter is None:
+            return
         if not isinstance(n_iter, Integral) or not 0 <= n_iter <= self._model.n_iter:
             raise ValueError(
                 f"n_iter must be an int in [0, n_iter_] = [0, {self._model.n_iter}], "
@@ -995,6 +1083,23 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
 
     def _is_fitted(self):
         return getattr(self, "_model", None) is not None
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if self._is_fitted():
+            self._check_model()
+
+    def _check_model(self):
+        """Raise ValueError if kernels cannot be trusted with the model."""
+        n_levels = self._encoder.count_levels()
+        if len(n_levels) != self.n_features_in_:
+            raise ValueError(
+                f"The model is damaged: it knows {len(n_levels)} columns, and was "
+                f"fitted on {self.n_features_in_}."
+            )
+        if self._derived is not None:
+            n_levels = self._derived.count_levels(n_levels)
+        check_trees(self._model, n_levels)
 
     @property
     def _predictors(self):

@@ -1,4 +1,4 @@
-"""Pickle, joblib, copy and clone give back the same estimator."""
+"""Pickle, joblib, files, copy and clone give back the same estimator."""
 
 import copy
 import pickle
@@ -7,6 +7,7 @@ import joblib
 import pytest
 from sklearn.base import clone
 
+from sklearnx.io import load, save
 from tests.contracts._helpers import assert_same_bits, compute_outputs, make_data
 from tests.contracts.estimators import over_cases, over_variants
 
@@ -26,12 +27,18 @@ def through_memory_map(estimator, folder):
     return joblib.load(folder / "estimator.joblib", mmap_mode="r")
 
 
+def through_file(estimator, folder):
+    save(estimator, folder / "estimator.safetensors")
+    return load(folder / "estimator.safetensors")
+
+
 def through_copy(estimator, folder):
     return copy.deepcopy(estimator)
 
 
 @pytest.mark.parametrize(
-    "send", [through_pickle, through_joblib, through_memory_map, through_copy]
+    "send",
+    [through_pickle, through_joblib, through_memory_map, through_file, through_copy],
 )
 @over_cases()
 def test_fitted(case, send, tmp_path):
@@ -43,11 +50,12 @@ def test_fitted(case, send, tmp_path):
     assert_same_bits(compute_outputs(received, X), compute_outputs(estimator, X))
 
 
+@pytest.mark.parametrize("send", [through_pickle, through_file])
 @over_variants()
-def test_pickle_of_variants(case, settings, tmp_path):
+def test_variants(case, settings, send, tmp_path):
     X, y = make_data(case)
     estimator = case.make_estimator(**settings).fit(X, y)
-    received = through_pickle(estimator, tmp_path)
+    received = send(estimator, tmp_path)
     assert_same_bits(compute_outputs(received, X), compute_outputs(estimator, X))
 
 

@@ -55,14 +55,15 @@ cdef _describe(
     const int32_t[::1] second,
     int64_t n_first,
     int64_t n_second,
-    int64_t[::1] starts,
+    const int64_t[::1] starts,
     int32_t[::1] codes,
     task_t* task,
 ):
+    # Written while pairs are numbered only; in a model they may be read-only.
     task.pair = skx_level_pair_t(
         &first[0], &second[0], first.shape[0], n_first, n_second
     )
-    task.starts = &starts[0]
+    task.starts = <int64_t*> &starts[0]
     task.codes = &codes[0]
 
 

@@ -27,6 +27,7 @@
 
 #include <vector>
 
+#include "link_kernels.h"
 #include "skx_math.h"
 
 #define SKX_LARGEST 0x1p960
@@ -233,36 +234,6 @@ SKX_DEFINE_LOSS(tweedie, 1)
 // In blocks of rows that stay in the first cache: largest score, exponentials relative
 // to it and their sum (over the classes in their order), then what is asked for.
 
-enum { SKX_BLOCK_ROWS = 256 };
-
-SKX_INLINE int skx_block_size(int64_t n_rows_left) {
-    return n_rows_left < SKX_BLOCK_ROWS ? (int)n_rows_left : SKX_BLOCK_ROWS;
-}
-
-SKX_INLINE void skx_softmax_block(
-    const double *SKX_RESTRICT raw, int64_t n_rows, int n_outputs, int n,
-    double *SKX_RESTRICT largest, double *SKX_RESTRICT sum,
-    double *SKX_RESTRICT exponentials, int64_t stride) {
-    for (int i = 0; i < n; ++i) largest[i] = raw[i];
-    for (int k = 1; k < n_outputs; ++k) {
-        const double *SKX_RESTRICT plane = raw + k * n_rows;
-        for (int i = 0; i < n; ++i) {
-            const skx_u64 is_larger = skx_mask(plane[i] > largest[i]);
-            largest[i] = skx_select(is_larger, plane[i], largest[i]);
-        }
-    }
-    for (int i = 0; i < n; ++i) sum[i] = 0.0;
-    for (int k = 0; k < n_outputs; ++k) {
-        const double *SKX_RESTRICT plane = raw + k * n_rows;
-        double *SKX_RESTRICT out = exponentials + k * stride;
-        for (int i = 0; i < n; ++i) {
-            const double t = skx_exp(plane[i] - largest[i]);
-            sum[i] += t;
-            out[i] = t;
-        }
-    }
-}
-
 SKX_CLONES static void skx_multinomial_gradients(
     const skx_loss_args_t *args, int64_t start, int64_t end) {
     double largest[SKX_BLOCK_ROWS], sum[SKX_BLOCK_ROWS];
@@ -334,11 +305,7 @@ SKX_CLONES static void skx_map_binary_probabilities(
     const double *SKX_RESTRICT raw = args->raw;
     double *SKX_RESTRICT out = args->losses;
     for (int64_t i = start; i < end; ++i) {
-        const skx_u64 is_negative = skx_sign_mask(skx_bits(raw[i]));
-        const double t = skx_exp(-fabs(raw[i]));
-        const double inverse = 1.0 / (1.0 + t);
-        out[2 * i] = skx_select(is_negative, 1.0, t) * inverse;
-        out[2 * i + 1] = skx_select(is_negative, t, 1.0) * inverse;
+        skx_find_binary_probabilities(raw[i], out + 2 * i);
     }
 }
 

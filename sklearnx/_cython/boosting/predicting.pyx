@@ -11,13 +11,15 @@ from cython cimport floating
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 
-from sklearnx._cython.common.dtypes cimport linear_leaf_t, linear_term_t, node_t
+from sklearnx._cython.boosting.tree_paths cimport (
+    compute_value,
+    connect_trees,
+    find_leaf,
+    goes_left,
+    trees_t,
+)
+from sklearnx._cython.common.dtypes cimport node_t
 from sklearnx._cython.common.threads cimport parallel_for
-
-cdef extern from "linear_values.h" nogil:
-    double skx_finish_linear(
-        double sum, double quantum, double divisor, double constant
-    ) noexcept
 
 cdef extern from "routing_kernels.h" nogil:
     enum:
@@ -47,69 +49,14 @@ cdef enum:
 
 
 cdef struct job_t:
-    const node_t* nodes
-    const int64_t* offsets
-    const uint32_t* bitsets
-    const linear_leaf_t* linear_leaves
-    const linear_term_t* linear_terms
-    const double* vectors  # (n_nodes, n_outputs), or NULL
-    double divisor  # of linear models and of vectors
-    int64_t n_trees
-    int n_outputs
+    trees_t trees
     const void* X
     bint is_float32
     int64_t n_rows
     int64_t n_features
     double* raw
-    int32_t* leaves
+    int32_t* leaves  # NULL: raw scores are asked for
     const skx_router_t* router  # NULL: rows go down one by one
-
-
-cdef inline bint _goes_left(
-    const node_t* node, const uint32_t* bitsets, double value
-) noexcept nogil:
-    cdef int64_t level
-    if value != value:
-        return node.missing_left
-    if node.bitset < 0:
-        return value <= node.value
-    level = <int64_t> value
-    return (bitsets[node.bitset + level // 32] >> (level % 32)) & 1
-
-
-cdef inline int32_t _find_leaf(
-    const node_t* nodes, const uint32_t* bitsets, const floating* row
-) noexcept nogil:
-    cdef int32_t node = 0
-    while nodes[node].feature >= 0:
-        node = nodes[node].left + (
-            not _goes_left(&nodes[node], bitsets, row[nodes[node].feature])
-        )
-    return node
-
-
-cdef double _compute_linear(
-    const job_t* job, const node_t* node, const floating* row
-) noexcept nogil:
-    cdef:
-        const linear_leaf_t* leaf = job.linear_leaves + node.left - 1
-        const linear_term_t* term
-        double value = leaf.intercept
-        int i
-    for i in range(leaf.n_terms):
-        term = job.linear_terms + leaf.start + i
-        value += term.coefficient * (row[term.feature] - term.centre)
-    return skx_finish_linear(value, leaf.quantum, job.divisor, node.value)
-
-
-cdef double _compute_value(
-    const job_t* job, const node_t* leaf, int64_t row
-) noexcept nogil:
-    if leaf.left == 0:
-        return leaf.value
-    if job.is_float32:
-        return _compute_linear(job, leaf, <const float*> job.X + row * job.n_features)
-    return _compute_linear(job, leaf, <const double*> job.X + row * job.n_features)
 
 
 cdef void _use_leaves(
@@ -122,30 +69,39 @@ cdef void _use_leaves(
     """Do with the leaves of rows in a tree, positions within it, what is asked for."""
     cdef:
         const job_t* job = <const job_t*> context
-        const node_t* nodes = job.nodes + job.offsets[tree]
+        const node_t* nodes = job.trees.nodes + job.trees.offsets[tree]
+        const node_t* leaf
         const double* vector
         double* raw
         int64_t row
         int output
     if job.leaves != NULL:
         for row in range(start, stop):
-            job.leaves[row * job.n_trees + tree] = leaves[row - start]
+            job.leaves[row * job.trees.n_trees + tree] = leaves[row - start]
         return
-    if job.vectors != NULL:
+    if job.trees.vectors != NULL:
         for row in range(start, stop):
-            vector = job.vectors + job.n_outputs * (
-                job.offsets[tree] + leaves[row - start]
+            vector = job.trees.vectors + job.trees.n_outputs * (
+                job.trees.offsets[tree] + leaves[row - start]
             )
-            for output in range(job.n_outputs):
-                job.raw[output * job.n_rows + row] += vector[output] / job.divisor
+            for output in range(job.trees.n_outputs):
+                job.raw[output * job.n_rows + row] += vector[output] / job.trees.divisor
         return
-    raw = job.raw + (tree % job.n_outputs) * job.n_rows
-    if job.linear_leaves == NULL:
+    raw = job.raw + (tree % job.trees.n_outputs) * job.n_rows
+    if job.trees.linear_leaves == NULL:
         for row in range(start, stop):
             raw[row] += nodes[leaves[row - start]].value
     else:
         for row in range(start, stop):
-            raw[row] += _compute_value(job, &nodes[leaves[row - start]], row)
+            leaf = &nodes[leaves[row - start]]
+            if job.is_float32:
+                raw[row] += compute_value(
+                    &job.trees, leaf, <const float*> job.X + row * job.n_features
+                )
+            else:
+                raw[row] += compute_value(
+                    &job.trees, leaf, <const double*> job.X + row * job.n_features
+                )
 
 
 cdef void _predict_rows(
@@ -156,15 +112,15 @@ cdef void _predict_rows(
         const node_t* nodes
         int32_t[ROWS_PER_BLOCK] leaves
     if job.router != NULL and skx_route_block(
-        job.router, job.nodes, job.offsets, job.n_trees, job.bitsets, X,
-        job.n_features, start, stop, _use_leaves, job,
+        job.router, job.trees.nodes, job.trees.offsets, job.trees.n_trees,
+        job.trees.bitsets, X, job.n_features, start, stop, _use_leaves, job,
     ):
         return
-    for tree in range(job.n_trees):
-        nodes = job.nodes + job.offsets[tree]
+    for tree in range(job.trees.n_trees):
+        nodes = job.trees.nodes + job.trees.offsets[tree]
         for row in range(start, stop):
-            leaves[row - start] = _find_leaf(
-                nodes, job.bitsets, X + row * job.n_features
+            leaves[row - start] = find_leaf(
+                nodes, job.trees.bitsets, X + row * job.n_features
             )
         _use_leaves(job, tree, start, stop, leaves)
 
@@ -180,21 +136,10 @@ cdef void _predict_block(void* context, int block) noexcept nogil:
         _predict_rows(job, <const double*> job.X, start, stop)
 
 
-cdef void _run(
-    const uint8_t[::1] nodes,
-    const int64_t[::1] offsets,
-    const uint32_t[::1] bitsets,
-    const floating[:, ::1] X,
-    job_t* job,
-    int n_threads,
-):
+cdef void _run(const floating[:, ::1] X, job_t* job, int n_threads):
     cdef:
         int n_blocks = <int> ((X.shape[0] + ROWS_PER_BLOCK - 1) // ROWS_PER_BLOCK)
         skx_router_t router
-    job.nodes = <const node_t*> &nodes[0]
-    job.offsets = &offsets[0]
-    job.bitsets = &bitsets[0] if bitsets.shape[0] > 0 else NULL
-    job.n_trees = offsets.shape[0] - 1
     job.X = <const void*> &X[0, 0]
     job.is_float32 = floating is float
     job.n_rows = X.shape[0]
@@ -202,7 +147,7 @@ cdef void _run(
     job.router = NULL
     with nogil:
         if job.n_rows >= MIN_ROUTED_ROWS and router.prepare(
-            job.nodes, job.offsets, job.n_trees, job.is_float32
+            job.trees.nodes, job.trees.offsets, job.trees.n_trees, job.is_float32
         ):
             job.router = &router
         parallel_for(_predict_block, job, n_blocks, n_threads)
@@ -231,19 +176,20 @@ def add_predictions(
     cdef job_t job
     if X.shape[0] == 0 or offsets.shape[0] == 1:
         return
-    job.n_outputs = <int> raw.shape[0]
+    connect_trees(
+        &job.trees,
+        nodes,
+        offsets,
+        bitsets,
+        <int> raw.shape[0],
+        linear_leaves,
+        linear_terms,
+        divisor,
+        vectors,
+    )
     job.raw = &raw[0, 0]
     job.leaves = NULL
-    job.linear_leaves = NULL
-    job.linear_terms = NULL
-    if linear_leaves is not None and linear_leaves.shape[0] > 0:
-        job.linear_leaves = <const linear_leaf_t*> &linear_leaves[0]
-        job.linear_terms = <const linear_term_t*> &linear_terms[0]
-    job.vectors = NULL
-    if vectors is not None:
-        job.vectors = &vectors[0, 0]
-    job.divisor = divisor
-    _run(nodes, offsets, bitsets, X, &job, n_threads)
+    _run(X, &job, n_threads)
 
 
 def find_leaves(
@@ -261,12 +207,10 @@ def find_leaves(
     cdef job_t job
     if X.shape[0] == 0 or offsets.shape[0] == 1:
         return
-    job.n_outputs = 1
+    connect_trees(&job.trees, nodes, offsets, bitsets, 1, None, None, 1.0, None)
     job.raw = NULL
-    job.vectors = NULL
-    job.linear_leaves = NULL
     job.leaves = &leaves[0, 0]
-    _run(nodes, offsets, bitsets, X, &job, n_threads)
+    _run(X, &job, n_threads)
 
 
 def add_partial_dependence(
@@ -316,7 +260,7 @@ def add_partial_dependence(
                     target += 1
                 if target < target_features.shape[0]:
                     stack[n_stacked] = left + (
-                        not _goes_left(
+                        not goes_left(
                             &tree[node],
                             &bitsets[0] if bitsets.shape[0] > 0 else NULL,
                             grid[point, target],

@@ -1,0 +1,1 @@
+"""The engine of `sklearnx.io`: model files, and models of other libraries."""
