@@ -35,6 +35,9 @@ def check_trees(model, n_levels):
     starts = np.repeat(offsets[:-1], np.diff(offsets))
     sizes = np.repeat(np.diff(offsets), np.diff(offsets))
     is_leaf = nodes["feature"] < 0
+    if not (nodes["bitset"][is_leaf] == -1).all():
+        # Some kernels look at a leaf as at a split, and then leave it.
+        _refuse("a leaf has levels")
     _check_splits(
         nodes[~is_leaf],
         np.flatnonzero(~is_leaf) - starts[~is_leaf],

@@ -32,6 +32,7 @@ ARRAYS = {
     "linear_terms": (LINEAR_TERM_DTYPE, 1),
     "vectors": (np.dtype(np.float64), 2),
 }
+FLAGS = ("is_average", "adds_in_float32")
 NO_LINEAR_LEAVES = np.empty(0, dtype=LINEAR_LEAF_DTYPE)
 NO_LINEAR_TERMS = np.empty(0, dtype=LINEAR_TERM_DTYPE)
 
@@ -46,6 +47,9 @@ class Tree:
     leaves hold vectors; `nodes` and `stats` have zeros then. In what follows, values
     are of shape (n,) for n nodes of a tree of one output, else (n, n_outputs).
     """
+
+    # Of our own trees; a model of other ones may say otherwise.
+    adds_in_float32 = False
 
     def __init__(
         self,
@@ -269,6 +273,7 @@ def _add_predictions(trees, offsets, X, raw, n_threads, divisor=1):
             terms.view(np.uint8),
             divisor,
             vectors,
+            trees.adds_in_float32,
         )
         if not np.may_share_memory(part_raw, raw):
             raw[:, rows] = part_raw
@@ -303,6 +308,9 @@ class BoostedTrees:
         iterations, so that they add up here, too; `stats` hold undivided ones.
     has_vector_leaves : bool
         Whether each iteration has one tree for all outputs.
+    adds_in_float32 : bool
+        Whether raw scores are rounded to float32 after each tree, as those of some
+        other libraries are. Our own trees add up in double.
 
     Attributes
     ----------
@@ -335,9 +343,16 @@ class BoostedTrees:
     # and no part of what is kept.
     row_predictor = None
 
-    def __init__(self, init_score, is_average=False, has_vector_leaves=False):
+    def __init__(
+        self,
+        init_score,
+        is_average=False,
+        has_vector_leaves=False,
+        adds_in_float32=False,
+    ):
         self.init_score = init_score
         self.is_average = is_average
+        self.adds_in_float32 = adds_in_float32
         self.nodes = np.empty(0, dtype=NODE_DTYPE)
         self.stats = np.empty(0, dtype=STATS_DTYPE)
         self.bitsets = np.empty(0, dtype=np.uint32)
@@ -355,9 +370,10 @@ class BoostedTrees:
             If they are of other types or numbers of dimensions; what nodes point at is
             not checked.
         """
-        model = cls(arrays["init_score"], bool(arrays["is_average"]))
+        flags = {name: bool(arrays[name]) for name in FLAGS}
+        model = cls(arrays["init_score"], **flags)
         for name, array in arrays.items():
-            if name != "is_average":
+            if name not in FLAGS:
                 dtype, n_dimensions = ARRAYS[name]
                 if array.dtype != dtype or array.ndim != n_dimensions:
                     raise ValueError(
@@ -372,7 +388,7 @@ class BoostedTrees:
         return {
             name: np.asarray(value)
             for name, value in vars(self).items()
-            if name in ARRAYS or name == "is_average"
+            if name in ARRAYS or name in FLAGS
         }
 
     def __getstate__(self):
@@ -388,7 +404,7 @@ class BoostedTrees:
 
     def __setstate__(self, state):
         dtypes = {name: dtype for name, (dtype, _) in ARRAYS.items()}
-        dtypes["is_average"] = dtypes["is_leaf"] = np.dtype(bool)
+        dtypes.update(dict.fromkeys((*FLAGS, "is_leaf"), np.dtype(bool)))
         if not state.keys() <= dtypes.keys():
             raise ValueError(f"A model has no {sorted(state.keys() - dtypes.keys())}.")
         arrays = {name: unpack(part, dtypes[name]) for name, part in state.items()}
@@ -408,6 +424,7 @@ class BoostedTrees:
             "linear_terms": self.linear_terms.view(np.uint8),
             "divisor": self.n_iter if self.is_average else 1,
             "vectors": self.vectors,
+            "in_float32": self.adds_in_float32,
         }
 
     def _mark_values(self):
@@ -459,7 +476,9 @@ class BoostedTrees:
 
     def extended(self, trees):
         """Return a model with these trees after its own."""
-        model = BoostedTrees(self.init_score, self.is_average)
+        model = BoostedTrees(
+            self.init_score, self.is_average, adds_in_float32=self.adds_in_float32
+        )
         if self.has_vector_leaves:
             model.vectors = np.concatenate(
                 [self.vectors, *(tree.vectors for tree in trees)]
@@ -503,7 +522,9 @@ class BoostedTrees:
 
     def truncated(self, n_iter):
         """Return the model of the first iterations."""
-        model = BoostedTrees(self.init_score, self.is_average)
+        model = BoostedTrees(
+            self.init_score, self.is_average, adds_in_float32=self.adds_in_float32
+        )
         model.offsets = self.offsets[: n_iter * self.n_trees_per_iteration + 1].copy()
         n_nodes = model.offsets[-1]
         model.nodes = self.nodes[:n_nodes].copy()

@@ -162,7 +162,7 @@ def read_container(path):
         table = json.loads(header)
         texts = table.pop("__metadata__")
         arrays = {
-            name: _find_array(data[end:], **entry) for name, entry in table.items()
+            name: _find_array(data, end, **entry) for name, entry in table.items()
         }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelFileError(f"{path} has a header that makes no sense.") from error
@@ -187,15 +187,19 @@ def _verify(path, data, header):
         )
 
 
-def _find_array(data, dtype, shape, data_offsets):
-    """Return a view of the bytes of one array."""
+def _find_array(data, base, dtype, shape, data_offsets):
+    """Return a view of the bytes of one array, whose offsets count from `base`."""
     dtype = TENSOR_TYPES[dtype]
-    start, stop = data_offsets
+    start, stop = (base + offset for offset in data_offsets)
     n_items = 1
     for length in shape:
         if type(length) is not int or length < 0:
             raise ValueError("a shape")
         n_items *= length
-    if not 0 <= start <= stop <= len(data) or stop - start != n_items * dtype.itemsize:
+    if (
+        not base <= start <= stop <= len(data)
+        or stop - start != n_items * dtype.itemsize
+        or start % dtype.itemsize != 0
+    ):
         raise ValueError("a place")
     return data[start:stop].view(dtype).reshape(shape)

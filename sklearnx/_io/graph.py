@@ -213,7 +213,9 @@ class GraphWriter:
         if array.dtype not in NAMES_OF_TYPES:
             described["dtype"] = self._name_dtype(array.dtype, path)
             described["shape"] = list(array.shape)
-            array = np.frombuffer(array.tobytes(), dtype=np.uint8)
+            # Words, not bytes, so that they are aligned in the file.
+            word = next(n for n in (8, 4, 2, 1) if array.dtype.itemsize % n == 0)
+            array = np.frombuffer(array.tobytes(), dtype=f"<u{word}")
         described["array"] = self._keep(array)
         return described
 
@@ -449,7 +451,9 @@ class GraphReader:
             if dtype is None:
                 dtype = _read_dtype(described["dtype"])
             shape = described["shape"]
-            if array.ndim != 1 or len(array) != math.prod(shape) * dtype.itemsize:
+            if array.dtype.kind != "u" or array.nbytes != (
+                math.prod(shape) * dtype.itemsize
+            ):
                 raise ValueError("an array has another size than it says")
             array = np.ndarray(shape, dtype, array)
         return array.T if described.get("order") == "F" else array

@@ -11,7 +11,6 @@ import sklearn
 from sklearn.base import BaseEstimator
 
 from sklearnx._boosting import losses
-from sklearnx._boosting.binning import BinMapper
 from sklearnx._boosting.derived_columns import DerivedColumn, DerivedColumns
 from sklearnx._boosting.encoding import TableEncoder
 from sklearnx._boosting.model import BoostedTrees
@@ -22,6 +21,11 @@ from sklearnx._cython.boosting.linear_leaves import (
     LINEAR_LEAF_DTYPE,
     LINEAR_TERM_DTYPE,
 )
+from sklearnx._io.catboost.columns import CatBoostColumn, CatBoostColumns
+from sklearnx._io.catboost.ctrs import Projection
+from sklearnx._io.catboost.hashes import HashEncoder
+from sklearnx._io.lightgbm.objectives import OF_ROOTS
+from sklearnx._io.source_columns import SourceColumns
 
 # Structures of arrays.
 STRUCTURES = {
@@ -30,29 +34,32 @@ STRUCTURES = {
     "linear leaf": LINEAR_LEAF_DTYPE,
     "linear term": LINEAR_TERM_DTYPE,
 }
-# Parts of our estimators, by the name in files.
+# Parts of our estimators; files know them by their names here.
 PARTS = {
-    "BinMapper": BinMapper,
-    "BoostedTrees": BoostedTrees,
-    "DerivedColumn": DerivedColumn,
-    "DerivedColumns": DerivedColumns,
-    "MultiOutputLoss": MultiOutputLoss,
-    "TableEncoder": TableEncoder,
-    "TargetStatistics": TargetStatistics,
-    **{
-        loss.__name__: loss
-        for loss in (
-            losses.SquaredError,
-            losses.QuantileLoss,
-            losses.AbsoluteError,
-            losses.HuberLoss,
-            losses.PoissonLoss,
-            losses.GammaLoss,
-            losses.TweedieLoss,
-            losses.BinaryLogLoss,
-            losses.MultinomialLogLoss,
-        )
-    },
+    part.__name__: part
+    for part in (
+        BoostedTrees,
+        CatBoostColumn,
+        CatBoostColumns,
+        DerivedColumn,
+        DerivedColumns,
+        HashEncoder,
+        MultiOutputLoss,
+        Projection,
+        SourceColumns,
+        TableEncoder,
+        TargetStatistics,
+        losses.AbsoluteError,
+        losses.BinaryLogLoss,
+        losses.GammaLoss,
+        losses.HuberLoss,
+        losses.MultinomialLogLoss,
+        losses.PoissonLoss,
+        losses.QuantileLoss,
+        losses.SquaredError,
+        losses.TweedieLoss,
+        *OF_ROOTS.values(),
+    )
 }
 NAMES_OF_PARTS = {cls: name for name, cls in PARTS.items()}
 # Functions that FunctionTransformer and others may be given: of numbers, without any

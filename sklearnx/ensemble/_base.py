@@ -280,6 +280,11 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         with timer.measure("reading"):
             is_warm = self.warm_start and self._is_fitted()
+            if is_warm and not hasattr(self, "_random_seed"):
+                raise ValueError(
+                    "With warm_start=True, the model of the previous fit must be one "
+                    "of sklearnx; this one was read from another library's."
+                )
             rows = self._read_training_rows(
                 X, y, sample_weight, init_score, is_warm, n_threads
             )

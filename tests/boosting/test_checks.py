@@ -72,6 +72,7 @@ DAMAGES = {
     "bit set": set_node("bitset", 10_000, is_categorical=True),
     "linear model": set_leaf("left", 1),
     "negative linear model": set_leaf("left", -1),
+    "levels of a leaf": set_leaf("bitset", 0),
     "no bit sets": set_array("bitsets", lambda bitsets: bitsets[:0]),
     "fewer nodes": set_array("nodes", lambda nodes: nodes[:-1]),
     "fewer statistics": set_array("stats", lambda stats: stats[:-1]),

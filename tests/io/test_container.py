@@ -63,6 +63,7 @@ def write_with_checksum(path, header, data=b""):
     """Write a file of which nothing but the checksum is known to be right."""
     header["__metadata__"] = {"sha256": "0" * 64, **header.get("__metadata__", {})}
     text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
     start = len(text).to_bytes(8, "little")
     digest = hashlib.sha256(start + text + data).hexdigest().encode()
     path.write_bytes(start + text.replace(b"0" * 64, digest, 1) + data)
@@ -94,6 +95,7 @@ def test_the_checksum_of_a_handmade_file(path):
         entry(data_offsets=[-8, 8]),
         entry(data_offsets=[16, 0]),
         entry(data_offsets=[8, 24]),
+        entry(shape=[1], data_offsets=[4, 12]),
         entry(data_offsets=[0]),
         entry(data_offsets=[0.0, 16.0]),
         entry(data_offsets=["0", "16"]),

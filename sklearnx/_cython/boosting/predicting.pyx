@@ -12,6 +12,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 
 from sklearnx._cython.boosting.tree_paths cimport (
+    add_value,
     compute_value,
     connect_trees,
     find_leaf,
@@ -73,6 +74,7 @@ cdef void _use_leaves(
         const node_t* leaf
         const double* vector
         double* raw
+        double value
         int64_t row
         int output
     if job.leaves != NULL:
@@ -85,23 +87,28 @@ cdef void _use_leaves(
                 job.trees.offsets[tree] + leaves[row - start]
             )
             for output in range(job.trees.n_outputs):
-                job.raw[output * job.n_rows + row] += vector[output] / job.trees.divisor
+                add_value(
+                    &job.trees,
+                    &job.raw[output * job.n_rows + row],
+                    vector[output] / job.trees.divisor,
+                )
         return
     raw = job.raw + (tree % job.trees.n_outputs) * job.n_rows
-    if job.trees.linear_leaves == NULL:
+    if job.trees.linear_leaves == NULL and not job.trees.in_float32:
         for row in range(start, stop):
             raw[row] += nodes[leaves[row - start]].value
     else:
         for row in range(start, stop):
             leaf = &nodes[leaves[row - start]]
             if job.is_float32:
-                raw[row] += compute_value(
+                value = compute_value(
                     &job.trees, leaf, <const float*> job.X + row * job.n_features
                 )
             else:
-                raw[row] += compute_value(
+                value = compute_value(
                     &job.trees, leaf, <const double*> job.X + row * job.n_features
                 )
+            add_value(&job.trees, &raw[row], value)
 
 
 cdef void _predict_rows(
@@ -164,14 +171,16 @@ def add_predictions(
     const uint8_t[::1] linear_terms=None,
     double divisor=1.0,
     const double[:, ::1] vectors=None,
+    bint in_float32=False,
 ):
     """Add the trees' values to raw scores.
 
     IN: nodes (bytes of NODE_DTYPE), offsets (n_trees + 1,) of each tree's first node,
     bitsets, X (n_rows, n_features); linear_leaves and linear_terms (bytes of
     LINEAR_LEAF_DTYPE and LINEAR_TERM_DTYPE), if any leaf has a linear model; vectors
-    (n_nodes, n_outputs), if leaves have those; divisor of the values of both. INOUT:
-    raw (n_outputs, n_rows); tree t adds to output t % n_outputs, with vectors to all.
+    (n_nodes, n_outputs), if leaves have those; divisor of the values of both; in_float32,
+    whether sums are rounded to float32 after each tree. INOUT: raw (n_outputs, n_rows);
+    tree t adds to output t % n_outputs, with vectors to all.
     """
     cdef job_t job
     if X.shape[0] == 0 or offsets.shape[0] == 1:
@@ -186,6 +195,7 @@ def add_predictions(
         linear_terms,
         divisor,
         vectors,
+        in_float32,
     )
     job.raw = &raw[0, 0]
     job.leaves = NULL
@@ -207,7 +217,7 @@ def find_leaves(
     cdef job_t job
     if X.shape[0] == 0 or offsets.shape[0] == 1:
         return
-    connect_trees(&job.trees, nodes, offsets, bitsets, 1, None, None, 1.0, None)
+    connect_trees(&job.trees, nodes, offsets, bitsets, 1, None, None, 1.0, None, False)
     job.raw = NULL
     job.leaves = &leaves[0, 0]
     _run(X, &job, n_threads)

@@ -26,6 +26,7 @@ from libcpp.algorithm cimport lower_bound
 from libcpp.vector cimport vector
 
 from sklearnx._cython.boosting.tree_paths cimport (
+    add_value,
     compute_value,
     connect_trees,
     trees_t,
@@ -74,7 +75,8 @@ cdef class RowPredictor:
     ----------
     arrays : dict
         What `add_predictions` of predicting.pyx takes besides rows: nodes, offsets,
-        bitsets, linear_leaves, linear_terms, divisor and vectors.
+        bitsets, linear_leaves, linear_terms, divisor, vectors and
+        in_float32.
     init_score : float64 array of shape (n_outputs,)
     n_columns : int
         Those of a row, and those derived from them.
@@ -142,6 +144,7 @@ cdef class RowPredictor:
                 arrays["linear_terms"],
                 arrays["divisor"],
                 arrays["vectors"],
+                arrays["in_float32"],
             )
         self._n_features = len(levels)
         self._n_columns = n_columns
@@ -308,6 +311,7 @@ cdef class RowPredictor:
             trees_t* trees = &self._trees
             const node_t* nodes
             const double* of_leaf
+            double value
             int64_t batch, first, tree
             int32_t[LANES] leaves
             int output, k, n
@@ -330,12 +334,15 @@ cdef class RowPredictor:
                         trees.offsets[tree] + leaves[k]
                     )
                     for output in range(self._n_outputs):
-                        raw[output] += of_leaf[output] / trees.divisor
+                        add_value(
+                            trees, &raw[output], of_leaf[output] / trees.divisor
+                        )
                 else:
                     nodes = trees.nodes + trees.offsets[tree]
-                    raw[tree % self._n_outputs] += compute_value(
+                    value = compute_value(
                         trees, &nodes[leaves[k]], <const double*> row
                     )
+                    add_value(trees, &raw[tree % self._n_outputs], value)
 
     def score(self, row, double[::1] raw):
         """Write the raw scores of a row.

@@ -19,6 +19,7 @@ cdef struct trees_t:
     const linear_term_t* linear_terms
     const double* vectors  # (n_nodes, n_outputs), or NULL
     double divisor  # of linear models and of vectors
+    bint in_float32  # sums are rounded after each tree
     int64_t n_trees
     int n_outputs
 
@@ -33,6 +34,7 @@ cdef inline void connect_trees(
     const uint8_t[::1] linear_terms,
     double divisor,
     const double[:, ::1] vectors,
+    bint in_float32,
 ) noexcept:
     """Note where the arrays of a model of at least one tree lie."""
     trees.nodes = <const node_t*> &nodes[0]
@@ -50,6 +52,16 @@ cdef inline void connect_trees(
     if vectors is not None:
         trees.vectors = &vectors[0, 0]
     trees.divisor = divisor
+    trees.in_float32 = in_float32
+
+
+cdef inline void add_value(
+    const trees_t* trees, double* raw, double value
+) noexcept nogil:
+    """Add the value of a tree to a raw score."""
+    raw[0] += value
+    if trees.in_float32:
+        raw[0] = <double> <float> raw[0]
 
 
 cdef inline bint goes_left(
