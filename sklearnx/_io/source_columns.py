@@ -55,6 +55,16 @@ class SourceColumns:
         return self._zero_is_missing
 
     @property
+    def has_unknown(self):
+        """Whether trees know levels that fit did not see from missing ones."""
+        return self._has_unknown
+
+    @property
+    def missing_value(self):
+        """A number that is missing in all columns of numbers, or None."""
+        return self._missing_value
+
+    @property
     def only_zeros_differ(self):
         """Whether all other columns are compared as they are."""
         return (

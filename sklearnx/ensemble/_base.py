@@ -32,6 +32,7 @@ from sklearnx._boosting.checks import check_trees
 from sklearnx._boosting.constraints import encode_interactions, encode_monotonic
 from sklearnx._boosting.dart import DartBooster
 from sklearnx._boosting.derived_columns import N_ORDERS, DerivedColumns
+from sklearnx._boosting.early_exit import predict_until_clear
 from sklearnx._boosting.early_stopping import choose_scored_rows, split_rows
 from sklearnx._boosting.encoding import TableEncoder, is_plain
 from sklearnx._boosting.fingerprints import describe, fingerprint_data
@@ -923,24 +924,31 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             table if self._derived is None else self._derived.extend(table, n_threads)
         )
 
-    def _raw_predict(self, X, n_threads=None, *, init_score=None, n_iter=None):
+    def _raw_predict(
+        self, X, n_threads=None, *, init_score=None, n_iter=None, exit_margin=None
+    ):
         """Return the raw scores, of shape (n_samples, n_outputs)."""
         self._check_is_fitted()
-        if n_iter is None and init_score is None:
+        if n_iter is None and init_score is None and exit_margin is None:
             raw = self._score_single_row(X)
             if raw is not None:
                 return raw
         else:
             self._check_n_iter(n_iter)
+            self._check_exit_margin(exit_margin)
         n_threads = self._count_threads(X)
         table = self._read_table(X, n_threads)
-        raw = self._model.predict_raw(
-            table,
-            n_iter,
-            self._check_init_score(init_score, table.n_rows),
+        offset = self._check_init_score(init_score, table.n_rows)
+        if exit_margin is None:
+            return self._model.predict_raw(table, n_iter, offset, n_threads).T
+        return predict_until_clear(
+            self._model,
+            table.to_matrix(),
+            exit_margin,
+            self._model.n_iter if n_iter is None else n_iter,
+            offset,
             n_threads,
-        )
-        return raw.T
+        ).T
 
     def _score_single_row(self, X):
         """Return the raw scores of one row, None if `X` is not just that.
@@ -1034,6 +1042,20 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             raise ValueError(
                 f"n_iter must be an int in [0, n_iter_] = [0, {self._model.n_iter}], "
                 f"got {n_iter!r}."
+            )
+
+    def _check_exit_margin(self, exit_margin):
+        if exit_margin is None:
+            return
+        if not isinstance(exit_margin, Real) or not exit_margin >= 0:
+            raise ValueError(
+                f"exit_margin must be a number of at least 0, got {exit_margin!r}."
+            )
+        if self._model.is_average:
+            raise ValueError(
+                "exit_margin is not supported where trees are averaged "
+                "(boosting='random_forest'): the average of some is no part of that of "
+                "all."
             )
 
     def apply(self, X: Any) -> np.ndarray:

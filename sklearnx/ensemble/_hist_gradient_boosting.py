@@ -378,7 +378,12 @@ class HistGradientBoostingClassifier(
         return probabilities[:, : len(self.classes_)]
 
     def predict(
-        self, X: Any, *, init_score: Any = None, n_iter: int | None = None
+        self,
+        X: Any,
+        *,
+        init_score: Any = None,
+        n_iter: int | None = None,
+        exit_margin: float | None = None,
     ) -> np.ndarray:
         """Predict the most probable class.
 
@@ -391,6 +396,11 @@ class HistGradientBoostingClassifier(
             Raw scores that the model is added to, see `fit`.
         n_iter : int, default=None
             Use the first `n_iter` iterations only, at least 0.
+        exit_margin : float, default=None
+            Spare a row the remaining iterations once its class is clear: every tenth
+            iteration, rows are left with their scores if those are further from 0 (of
+            more than two classes: the largest from the second) than this. None uses all
+            iterations. Not for averages of trees (``boosting='random_forest'``).
 
         Returns
         -------
@@ -398,11 +408,18 @@ class HistGradientBoostingClassifier(
             Classes.
         """
         return self._choose_classes(
-            self._raw_predict(X, init_score=init_score, n_iter=n_iter)
+            self._raw_predict(
+                X, init_score=init_score, n_iter=n_iter, exit_margin=exit_margin
+            )
         )
 
     def predict_proba(
-        self, X: Any, *, init_score: Any = None, n_iter: int | None = None
+        self,
+        X: Any,
+        *,
+        init_score: Any = None,
+        n_iter: int | None = None,
+        exit_margin: float | None = None,
     ) -> np.ndarray:
         """Predict the probabilities of the classes.
 
@@ -410,7 +427,7 @@ class HistGradientBoostingClassifier(
         ----------
         X : array-like, sparse matrix or frame of shape (n_samples, n_features)
             Data.
-        init_score, n_iter
+        init_score, n_iter, exit_margin
             As in `predict`.
 
         Returns
@@ -419,11 +436,18 @@ class HistGradientBoostingClassifier(
             Probabilities in the order of `classes_`.
         """
         return self._compute_probabilities(
-            self._raw_predict(X, init_score=init_score, n_iter=n_iter)
+            self._raw_predict(
+                X, init_score=init_score, n_iter=n_iter, exit_margin=exit_margin
+            )
         )
 
     def decision_function(
-        self, X: Any, *, init_score: Any = None, n_iter: int | None = None
+        self,
+        X: Any,
+        *,
+        init_score: Any = None,
+        n_iter: int | None = None,
+        exit_margin: float | None = None,
     ) -> np.ndarray:
         """Compute the raw scores: sums of the trees' values.
 
@@ -431,7 +455,7 @@ class HistGradientBoostingClassifier(
         ----------
         X : array-like, sparse matrix or frame of shape (n_samples, n_features)
             Data.
-        init_score, n_iter
+        init_score, n_iter, exit_margin
             As in `predict`.
 
         Returns
@@ -439,7 +463,9 @@ class HistGradientBoostingClassifier(
         decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
             Log-odds of the second class if there are two, else a score for each.
         """
-        raw = self._raw_predict(X, init_score=init_score, n_iter=n_iter)
+        raw = self._raw_predict(
+            X, init_score=init_score, n_iter=n_iter, exit_margin=exit_margin
+        )
         return raw.ravel() if raw.shape[1] == 1 else raw
 
     def staged_predict(self, X: Any, *, init_score: Any = None) -> Iterator[np.ndarray]:

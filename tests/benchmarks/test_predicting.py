@@ -16,5 +16,7 @@ def test_command(tmp_path, capsys):
         predicting.OURS_SYMMETRIC,
         "scikit-learn",
     }
-    assert figures["callers"] > 0
+    assert [row["way"] for row in figures["ways"]] == list(predicting.BARS_OF_WAYS)
+    assert all(ratio > 0 for ratio in figures["callers"].values())
+    assert figures["loading ms"] > 0
     assert "5 trees, 28 columns, 2 threads" in capsys.readouterr().out

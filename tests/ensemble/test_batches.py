@@ -1,5 +1,7 @@
 """Many rows at once are predicted to the bits that they have alone."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,25 @@ def test_several_outputs(options):
     X, y = make_data()
     model = HistGradientBoostingRegressor(max_iter=20, random_state=0, **options)
     check(model.fit(X, np.column_stack([y, -y, y**2])), X, ["predict", "apply"])
+
+
+@pytest.mark.parametrize("n_rows", [1, 40, 600])
+@pytest.mark.parametrize("has_vector_leaves", [False, True])
+def test_sums_in_float32(n_rows, has_vector_leaves):
+    """Models of other libraries may round each sum."""
+    X, y = make_regression_data(600)
+    y = np.column_stack([y, 10 * y]) if has_vector_leaves else y
+    model = HistGradientBoostingRegressor(max_iter=30).fit(X, y)
+    trees = model._model
+    trees.adds_in_float32 = True
+    raw = np.repeat(trees.init_score[np.newaxis], n_rows, axis=0).astype(np.float32)
+    for tree, leaves in enumerate(model.apply(X[:n_rows]).T):
+        nodes = trees.offsets[tree] + leaves
+        if has_vector_leaves:
+            raw = (raw + trees.vectors[nodes]).astype(np.float32)
+        else:
+            raw = (raw + trees.nodes["value"][nodes, np.newaxis]).astype(np.float32)
+    trees.init_score = trees.init_score.astype(np.float32).astype(np.float64)
+    assert np.array_equal(model._raw_predict(X[:n_rows]), raw)
+    received = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(received._raw_predict(X[:n_rows]), raw)

@@ -146,6 +146,7 @@ def test_constant_where_there_is_nothing_to_fit():
     plain = make_regressor(max_iter=3, linear_leaves=False).fit(X, y)
     assert pickle.dumps(model._model) == pickle.dumps(plain._model)
     assert sorted(plain._model.get_arrays()) == [
+        "adds_in_float32",
         "bitsets",
         "init_score",
         "is_average",

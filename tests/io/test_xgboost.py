@@ -107,20 +107,6 @@ def assert_same_model(booster, X=X_NEW, codes=CODES_NEW, **kwargs):
     return estimator
 
 
-def add_in_float32(estimator, X):
-    """Return raw scores with sums rounded as those of XGBoost."""
-    model, leaves = estimator._model, estimator.apply(X)
-    raw = np.repeat(model.init_score[np.newaxis].astype(np.float32), len(X), axis=0)
-    for tree in range(model.n_trees):
-        nodes = model.offsets[tree] + leaves[:, tree]
-        if model.has_vector_leaves:
-            raw += model.vectors[nodes].astype(np.float32)
-        else:
-            values = model.nodes["value"][nodes].astype(np.float32)
-            raw[:, tree % model.n_outputs] += values
-    return raw
-
-
 def edit(booster, change):
     """Return the bytes of a booster whose fields `change` has changed."""
     document = json.loads(booster.save_raw("json"))
@@ -169,14 +155,14 @@ def test_objectives(objective, booster):
     if booster != "dart":
         # Of DART's trees, it rounds products as well.
         raw = ask(source, codes, predict_type="margin")
-        assert_array_equal(add_in_float32(estimator, new), raw.reshape(len(new), -1))
+        assert_array_equal(estimator._raw_predict(new), raw.reshape(len(new), -1))
 
 
 def test_long_sums():
     booster = train(n_rounds=300, base_score=1000.0)
     estimator = from_xgboost(booster)
     raw = ask(booster, CODES_NEW)
-    assert_array_equal(add_in_float32(estimator, X_NEW)[:, 0], raw)
+    assert_array_equal(estimator._raw_predict(X_NEW)[:, 0], raw)
 
 
 @pytest.mark.parametrize("objective", ["multi:softmax", "binary:logitraw"])
@@ -232,7 +218,7 @@ def test_several_targets(objective, strategy, n_parallel):
     assert estimator.n_iter_ == N_ROUNDS * n_parallel
     assert estimator._model.has_vector_leaves == (strategy == "multi_output_tree")
     raw = ask(booster, codes)
-    assert_array_equal(add_in_float32(estimator, new), raw)
+    assert_array_equal(estimator._raw_predict(new), raw)
     assert_works(estimator, new)
     clone(estimator).fit(X, y)
 
@@ -294,7 +280,7 @@ def test_base_score(objective, base_score):
     )
     estimator = from_xgboost(booster)
     raw = ask(booster, CODES_NEW, predict_type="margin").reshape(len(X_NEW), -1)
-    assert_array_equal(add_in_float32(estimator, X_NEW), raw)
+    assert_array_equal(estimator._raw_predict(X_NEW), raw)
     as_number = f"{base_score}"
 
     def change(document):
@@ -310,7 +296,7 @@ def test_one_label_only(label):
     booster = train(y=np.full(len(X), label), objective="binary:logistic")
     estimator = from_xgboost(booster)
     raw = ask(booster, CODES_NEW, predict_type="margin")
-    assert_array_equal(add_in_float32(estimator, X_NEW)[:, 0], raw)
+    assert_array_equal(estimator._raw_predict(X_NEW)[:, 0], raw)
     assert abs(raw[0]) > 10
     model = xgboost.XGBClassifier(n_estimators=2, enable_categorical=True, n_jobs=1)
     estimator = from_xgboost(model.fit(X, np.zeros(len(X), dtype=int)))
@@ -603,7 +589,7 @@ def test_thresholds_are_exact(method):
     for numbers in (near, between.ravel()):
         frame = pd.DataFrame({"narrow": numbers})
         raw = ask(booster, numbers[:, np.newaxis])
-        assert_array_equal(add_in_float32(estimator, frame)[:, 0], raw)
+        assert_array_equal(estimator._raw_predict(frame)[:, 0], raw)
 
 
 def test_infinite_thresholds():
@@ -613,7 +599,7 @@ def test_infinite_thresholds():
     assert "inf" in "".join(booster.get_dump())
     numbers = np.array([3e38, -3e38, 1, np.nan, np.inf, -np.inf, 1e300])[:, np.newaxis]
     estimator = from_xgboost(booster)
-    assert_array_equal(add_in_float32(estimator, numbers)[:, 0], ask(booster, numbers))
+    assert_array_equal(estimator._raw_predict(numbers)[:, 0], ask(booster, numbers))
 
 
 def test_number_that_is_missing():
@@ -787,7 +773,7 @@ def test_many_levels_take_no_room():
     estimator = from_xgboost(booster)
     assert len(estimator._model.bitsets) < 1000
     codes[codes == 2] = 2**24 - 1
-    assert_array_equal(add_in_float32(estimator, codes)[:, 0], ask(booster, codes))
+    assert_array_equal(estimator._raw_predict(codes)[:, 0], ask(booster, codes))
     assert len(np.unique(ask(booster, codes))) == 3
 
 

@@ -113,7 +113,7 @@ def from_xgboost(
     Returns
     -------
     estimator : HistGradientBoostingClassifier or HistGradientBoostingRegressor
-        Predictions are those of XGBoost but for the rounding of its sums to float32.
+        Raw scores are those of XGBoost, which adds up leaves in float32, to the bit.
 
     Raises
     ------
