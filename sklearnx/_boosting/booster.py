@@ -328,15 +328,17 @@ class Booster:
         spare = np.empty(len(order)).view(np.uint8)  # no column is wider
         for matrix in self.matrices:
             reorder_matrix(matrix, order, spare, self.n_threads)
+        self.scores.reorder(order, spare, self.n_threads)
+        # The memory is needed for what follows.
+        del spare
         # Those that were given stay as they are.
-        self.y = copy_reordered(self.y, order, spare, self.n_threads)
+        self.y = copy_reordered(self.y, order, self.n_threads)
         if self.sample_weight is not None:
             self.sample_weight = copy_reordered(
-                self.sample_weight, order, spare, self.n_threads
+                self.sample_weight, order, self.n_threads
             )
         for quantized in self.quantized:
             quantized.reorder(order, self.sample_weight)
-        self.scores.reorder(order, spare, self.n_threads)
 
     def _multiply(self, sample, hessians, sample_weight):
         """Apply the multipliers of drawn rows; return hessians and leaves' weights."""

@@ -12,7 +12,11 @@ put next to each other. Sums over rows are exact: the order changes no bit of th
 import numpy as np
 
 from sklearnx._cython.boosting.binning import fill_blocks
-from sklearnx._cython.boosting.reordering import reorder_columns, sort_by_leaf
+from sklearnx._cython.boosting.reordering import (
+    gather_columns,
+    reorder_columns,
+    sort_by_leaf,
+)
 
 # Rounds after which rows are reordered. It takes as long as a round or two, and makes
 # later ones shorter, by a twentieth (400,000 rows) to a third (5,000,000).
@@ -64,11 +68,14 @@ def reorder_matrix(matrix, order, spare, n_threads):
     fill_blocks(matrix, n_threads)
 
 
-def copy_reordered(values, order, spare, n_threads):
+def copy_reordered(values, order, n_threads):
     """Return float64 values of shape (n_rows,) or (n_rows, n_outputs), reordered.
 
-    IN: order (n_rows,). OUT: spare, bytes for a column.
+    IN: order (n_rows,).
     """
-    values = values.copy(order="F")
-    reorder_columns(np.atleast_2d(values.T), order, spare, n_threads)
-    return values
+    values = np.asfortranarray(values)
+    reordered = np.empty_like(values)
+    gather_columns(
+        np.atleast_2d(values.T), order, np.atleast_2d(reordered.T), n_threads
+    )
+    return reordered

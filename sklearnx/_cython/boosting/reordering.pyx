@@ -108,6 +108,35 @@ cdef void _copy_chunk(void* context, int chunk) noexcept nogil:
     memcpy(job.column + start, job.reordered + start, n_rows * job.item_size)
 
 
+def gather_columns(
+    columns, const uint32_t[::1] order, reordered, int n_threads
+):
+    """Copy the rows of some columns in another order.
+
+    IN: columns (n_columns, n_rows), C-contiguous, of items of 1, 2, 4 or 8 bytes; order
+    (n_rows,). OUT: reordered, as columns.
+    """
+    cdef:
+        reorder_t job
+        int64_t column, n_columns = len(columns)
+        int n_chunks = <int> (
+            (order.shape[0] + ROWS_PER_CHUNK - 1) // ROWS_PER_CHUNK
+        )
+        const uint8_t[:, ::1] given = columns.view(np.uint8)
+        uint8_t[:, ::1] out = reordered.view(np.uint8)
+    if given.shape[0] == 0 or given.shape[1] == 0:
+        return
+    job.n_rows = order.shape[0]
+    job.item_size = columns.itemsize
+    job.order = &order[0]
+    with nogil:
+        for column in range(n_columns):
+            # Read only.
+            job.column = <uint8_t*> &given[column, 0]
+            job.reordered = &out[column, 0]
+            parallel_for(_gather_chunk, &job, n_chunks, n_threads)
+
+
 def reorder_columns(
     columns, const uint32_t[::1] order, uint8_t[::1] spare, int n_threads
 ):
