@@ -15,8 +15,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from sklearnx._boosting.losses import make_loss
+from sklearnx._io.assembly import assemble
 from sklearnx._io.onnx.converting import register_converters, to_onnx
+from sklearnx._io.onnx.forest import number_nodes, read_forest
 from sklearnx._io.sklearn import from_sklearn
+from sklearnx._io.source_columns import SourceColumns
+from sklearnx._io.source_trees import SourceTree
 from sklearnx.ensemble import (
     BoostingClassifier,
     BoostingRegressor,
@@ -104,9 +109,15 @@ def assert_onnx_agrees(estimator, X=X_NEW, like=None, tolerance=1e-12, **setting
 
 
 def to_float32(X):
-    """Return a frame whose numbers are all of float32."""
+    """Return an array of float32, or a frame whose numbers are."""
     with np.errstate(over="ignore"):
-        return X.astype(dict.fromkeys(NUMBERS, np.float32))
+        is_frame = hasattr(X, "columns")
+        return X.astype(dict.fromkeys(NUMBERS, np.float32) if is_frame else np.float32)
+
+
+def to_array(X):
+    """Return the numbers of a frame."""
+    return X[NUMBERS].to_numpy(np.float64)
 
 
 # ---- estimators alone ----------------------------------------------------------------
@@ -188,9 +199,9 @@ def test_rows_at_thresholds(version):
 
 @pytest.mark.parametrize("n_trees", [1, 300])
 def test_bits(n_trees):
-    array = X[NUMBERS].to_numpy(np.float64)
+    array = to_array(X)
     estimator = fit_regressor(array, max_iter=n_trees)
-    new = X_NEW[NUMBERS].to_numpy(np.float64)
+    new = to_array(X_NEW)
     assert_array_equal(
         run(to_onnx(estimator, new), new)[0][:, 0], estimator.predict(new)
     )
@@ -344,10 +355,15 @@ def test_levels_of_arrays():
     settings = {"categorical_features": [0], "min_samples_leaf": 1}
     estimator = fit_regressor(array, y + 0.1 * array[:, 1], **settings)
     new = array.copy()
-    new[:400, 0] = np.resize([-1, 4, 499, 1e6, -0.0, np.inf, 1e300, 2.0000001], 400)
+    new[:400, 0] = np.resize([-1, 4, 499, 1e6, -0.0, np.inf, 1e300, 3.00000001], 400)
     assert_onnx_agrees(estimator, new)
-    # float32 has no 0.1, and nothing to tell 2.0000001 by.
-    new = new.astype(np.float32)
+    coarse = fit_regressor(np.where(array == 0.1, 0.5, array), y, **settings)
+    for version in VERSIONS[1:]:
+        assert_onnx_agrees(
+            coarse, new, tolerance=1e-6, target_opset={"ai.onnx.ml": version}
+        )
+    # float32 has no 0.1, and nothing to tell 3.00000001 by.
+    new = to_float32(new)
     assert_onnx_agrees(estimator, new)
     model = assert_onnx_agrees(estimator, new, target_opset={"ai.onnx.ml": 3})
     assert len(model.graph.input) == 1
@@ -467,6 +483,110 @@ def test_models_without_splits():
     assert_onnx_agrees(estimator, tolerance=1e-6, target_opset={"ai.onnx.ml": 4})
 
 
+def grow_randomly(rng, n_levels, depth=5):
+    """Return a SourceTree of leaves that are often equal."""
+    left, right, feature, threshold, value, levels = [-1], [-1], [0], [0.0], [0.0], {}
+    leaves = [(0, 0)]
+    while leaves:
+        node, node_depth = leaves.pop()
+        value[node] = float(rng.integers(0, 3))
+        if node_depth == depth or (node > 0 and rng.random() < 0.2):
+            continue
+        left[node], right[node] = len(left), len(left) + 1
+        feature[node] = int(rng.integers(0, 3))
+        n = n_levels[feature[node]]
+        if n > 0:
+            levels[node] = np.flatnonzero(rng.random(n) < rng.random())
+        else:
+            threshold[node] = rng.normal()
+        for array, default in ((left, -1), (right, -1), (feature, 0)):
+            array += [default, default]
+        threshold += [0.0, 0.0]
+        value += [0.0, 0.0]
+        leaves += [(left[node], node_depth + 1), (right[node], node_depth + 1)]
+    missing_left = rng.random(len(left)) < 0.5
+    arrays = map(np.array, (left, right, feature, threshold))
+    return SourceTree(*arrays, missing_left, np.array(value), levels)
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:])
+@pytest.mark.parametrize("has_unknown", [False, True])
+def test_random_trees(has_unknown, version):
+    rng = np.random.default_rng(0)
+    n_levels = np.array([4, 90, 0])
+    levels = [[f"a{i}" for i in range(4)], [f"b{i}" for i in range(90)], None]
+    trees = [
+        grow_randomly(rng, n_levels + has_unknown * (n_levels > 0)) for _ in range(60)
+    ]
+    frame = pd.DataFrame(
+        {
+            "a": rng.choice([*levels[0], "never seen", None], 3000),
+            "b": rng.choice([*levels[1], *["never seen", None] * 20], 3000),
+            "c": np.where(rng.random(3000) < 0.2, np.nan, rng.normal(size=3000)),
+        }
+    )
+    for tree in trees:
+        estimator = assemble(
+            HistGradientBoostingRegressor(),
+            [tree],
+            init_score=[0.0],
+            loss=make_loss("squared_error"),
+            n_features=3,
+            feature_names=["a", "b", "c"],
+            levels=levels,
+            columns=SourceColumns(3, has_unknown=has_unknown),
+            handle_unknown="unknown" if has_unknown else "missing",
+        )
+        model = to_onnx(estimator, frame, target_opset={"": 18, "ai.onnx.ml": version})
+        assert_array_equal(run(model, frame)[0][:, 0], estimator.predict(frame))
+
+
+def test_columns_of_other_libraries():
+    rng = np.random.default_rng(0)
+    array = rng.choice([0.0, 1e-40, 0.1, 0.5, -0.5, np.nan, 1.0], (2000, 3))
+    trees = [grow_randomly(rng, np.zeros(3)) for _ in range(20)]
+    for settings in (
+        {"zero_is_missing": [1]},
+        {"missing_value": 0.1},
+        {"missing_value": 0.1, "rounds_to_float32": True},
+    ):
+        estimator = assemble(
+            HistGradientBoostingRegressor(),
+            trees,
+            init_score=[0.0],
+            loss=make_loss("squared_error"),
+            n_features=3,
+            columns=SourceColumns(3, **settings),
+        )
+        assert_onnx_agrees(estimator, array)
+
+
+@pytest.mark.parametrize("left, right", [([1, -1, 3], [2, -1, 4]), ([1, 3], [2, 4])])
+def test_numbers_of_nodes(left, right):
+    # There is onnxruntime that takes a root for a leaf if its children, one of them a
+    # leaf, have the same number.
+    left, right = (np.array(side + [-1] * (5 - len(side))) for side in (left, right))
+    tree = SourceTree(left, right, *np.zeros((3, 5), dtype=int), np.arange(5.0))
+    forest = read_forest(
+        assemble(
+            HistGradientBoostingRegressor(),
+            [tree] * 5,
+            init_score=[0.0],
+            loss=make_loss("squared_error"),
+            n_features=1,
+        )._model,
+        np.zeros(1, dtype=int),
+        np.zeros(1, dtype=int),
+    )
+    number = number_nodes(forest)
+    is_split = forest.feature >= 0
+    assert sorted(number[is_split]) == list(range(10))
+    assert sorted(number[~is_split]) == list(range(15))
+    assert (
+        number[forest.left[forest.roots]] != number[forest.right[forest.roots]]
+    ).all()
+
+
 def test_reference():
     from onnx.reference import ReferenceEvaluator
 
@@ -488,10 +608,21 @@ def test_file(tmp_path):
     model = to_onnx(estimator, X, path=tmp_path / "model.onnx")
     assert onnx.load(tmp_path / "model.onnx") == model
     types = skl2onnx.common.data_types
-    initial_types = [("rows", types.FloatTensorType([None, 3]))]
-    estimator = fit_regressor(X[NUMBERS].to_numpy(np.float32))
+    initial_types = [
+        (
+            name,
+            (types.StringTensorType if name == "city" else types.DoubleTensorType)(
+                [None, 1]
+            ),
+        )
+        for name in X.columns[::-1]
+    ]
     model = to_onnx(estimator, initial_types=initial_types)
-    new = X_NEW[NUMBERS].to_numpy(np.float32)
+    assert_same(run(model, X_NEW[X.columns[::-1]])[0][:, 0], estimator.predict(X_NEW))
+    initial_types = [("rows", types.FloatTensorType([None, 3]))]
+    estimator = fit_regressor(to_float32(to_array(X)))
+    model = to_onnx(estimator, initial_types=initial_types)
+    new = to_float32(to_array(X_NEW))
     assert model.graph.input[0].name == "rows"
     assert_same(run(model, new)[0][:, 0], estimator.predict(new), 1e-6)
 
@@ -505,9 +636,7 @@ def test_scikit_learn():
     assert_onnx_agrees(from_sklearn(model))
     numbers = X[NUMBERS].fillna(0).to_numpy(np.float64)
     model = sklearn_ensemble.GradientBoostingRegressor(n_estimators=12)
-    assert_onnx_agrees(
-        from_sklearn(model.fit(numbers, SCORE)), X_NEW[NUMBERS].to_numpy(np.float64)
-    )
+    assert_onnx_agrees(from_sklearn(model.fit(numbers, SCORE)), to_array(X_NEW))
 
 
 def test_lightgbm():
@@ -554,14 +683,14 @@ def test_xgboost():
     new = X_NEW.assign(code=X_NEW["code"].astype("str").astype("category"))
     # XGBoost rounds sums to float32.
     assert_onnx_agrees(estimator, new, tolerance=1e-5)
-    array = X[NUMBERS].to_numpy(np.float64)
+    array = to_array(X)
     array[::20, 1] = 0.1
     model = xgboost.XGBRegressor(missing=0.1, num_parallel_tree=2, **settings)
     estimator = from_xgboost(model.fit(np.nan_to_num(array, nan=0.1), SCORE))
-    new = X_NEW[NUMBERS].to_numpy(np.float64)
+    new = to_array(X_NEW)
     new[::20, 1] = 0.1
     assert_onnx_agrees(estimator, new, tolerance=1e-5)
-    assert_onnx_agrees(estimator, new.astype(np.float32), tolerance=1e-5)
+    assert_onnx_agrees(estimator, to_float32(new), tolerance=1e-5)
 
 
 def test_catboost():
@@ -574,10 +703,10 @@ def test_catboost():
         "verbose": False,
         "allow_writing_files": False,
     }
-    array = X[NUMBERS].to_numpy(np.float64)
+    array = to_array(X)
     model = catboost.CatBoostClassifier(**settings)
     estimator = from_catboost(model.fit(array, np.digitize(SCORE, [0, 2])))
-    assert_onnx_agrees(estimator, X_NEW[NUMBERS].to_numpy(np.float64))
+    assert_onnx_agrees(estimator, to_array(X_NEW))
     frame = make_strings(X)[["plain", "city"]]
     model = catboost.CatBoostRegressor(cat_features=["city"], **settings)
     with pytest.raises(ValueError, match="CatBoost, and asks for hashes"):
@@ -606,10 +735,10 @@ def make_strings(X):
 
 
 def test_scaled_numbers():
-    array = X[NUMBERS].to_numpy(np.float64)
+    array = to_array(X)
     y = np.digitize(SCORE, [0, 2])
     pipeline = make_pipeline(StandardScaler(), HistGradientBoostingClassifier(**SMALL))
-    new = X_NEW[NUMBERS].to_numpy(np.float64)
+    new = to_array(X_NEW)
     new = new[np.isfinite(new).all(axis=1) | np.isnan(new).any(axis=1)]
     new = new[~np.isinf(new).any(axis=1)]
     assert_onnx_agrees(pipeline.fit(array, y), new)
@@ -698,8 +827,8 @@ def test_trees_of_others():
 
 
 def test_wrappers():
-    array = X[NUMBERS].to_numpy(np.float32)
-    new = X_NEW[NUMBERS].to_numpy(np.float32)
+    array = to_float32(to_array(X))
+    new = to_float32(to_array(X_NEW))
     y = np.digitize(SCORE, [0, 2])
     search = GridSearchCV(
         HistGradientBoostingClassifier(**SMALL), {"max_leaf_nodes": [4, 8]}, cv=2
@@ -717,8 +846,8 @@ def test_wrappers():
 
 def test_skl2onnx_itself():
     register_converters()
-    array = X[NUMBERS].to_numpy(np.float32)
-    new = X_NEW[NUMBERS].to_numpy(np.float32)
+    array = to_float32(to_array(X))
+    new = to_float32(to_array(X_NEW))
     pipeline = make_pipeline(HistGradientBoostingClassifier(**SMALL))
     pipeline.fit(array, np.where(SCORE > 0, "high", "low"))
     labels, probabilities = run(skl2onnx.to_onnx(pipeline, new), new)
@@ -755,6 +884,9 @@ def test_refused_columns():
 def test_refused_versions(monkeypatch):
     with pytest.raises(NotImplementedError, match="does not hold need version 3"):
         to_onnx(fit_regressor(), X, target_opset={"ai.onnx.ml": 2})
+    for versions in ({"ai.onnx.ml": 1}, {"": 10}):
+        with pytest.raises(NotImplementedError, match=r"need version (2|11) of the"):
+            to_onnx(fit_regressor(), X, target_opset=versions)
     monkeypatch.setattr("sklearnx._io.onnx.ensemble.MAX_CHAIN", 5)
     estimator = fit_regressor(max_iter=50)
     to_onnx(estimator, X)
