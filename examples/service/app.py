@@ -5,15 +5,17 @@ import contextlib
 import logging
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect
 
 from .metrics import Metrics, RequestTimer
-from .model import ModelHolder, ServedModel
-from .schema import make_error, refuse_if_any
+from .model import REFUSALS, ModelHolder, ServedModel
+from .schema import make_error
 
 MAX_ROW_BYTES = 64 * 1024
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -155,9 +157,10 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 def answer_row(model: ServedModel, body: bytes, metrics: Metrics) -> Response:
     """Read, answer and write one row."""
     row = model.schema.read_row(body)
-    with refusing_what_the_model_refuses():
-        answer = {"model": model.version, **model.answer_row(row)}
-        response = JSONResponse(answer)
+    try:
+        response = JSONResponse({"model": model.version, **model.answer_row(row)})
+    except REFUSALS as error:
+        refuse(error, model.locate_refusal([row])[1:])
     metrics.note_rows(1, model.schema.count_unseen([row]))
     return response
 
@@ -165,22 +168,22 @@ def answer_row(model: ServedModel, body: bytes, metrics: Metrics) -> Response:
 def answer_rows(model: ServedModel, body: bytes, metrics: Metrics) -> Response:
     """Read, answer and write many rows."""
     rows = model.schema.read_rows(body)
-    with refusing_what_the_model_refuses():
-        answer = {"model": model.version, "answers": model.answer_rows(rows)}
-        response = JSONResponse(answer)
+    try:
+        answers = model.answer_rows(rows)
+        response = JSONResponse({"model": model.version, "answers": answers})
+    except REFUSALS as error:
+        refuse(error, model.locate_refusal(rows))
     metrics.note_rows(len(rows), model.schema.count_unseen(rows))
     return response
 
 
-@contextlib.contextmanager
-def refusing_what_the_model_refuses():
-    """Turn an error of the model into 422.
+def refuse(error: Exception, loc: tuple[int | str, ...]) -> NoReturn:
+    """Answer with 422 to what passed the schema, and that the model refused.
 
     The schema of a pipeline knows the names of its columns, but not their types; and a
     model may have been told to refuse levels that it does not know.
     """
-    try:
-        yield
-    except (TypeError, ValueError, OverflowError) as error:
-        logger.warning("The model refused a request: %s", error)
-        refuse_if_any([make_error("value_error", ("body",), str(error))])
+    logger.warning("The model refused a request: %s", error)
+    raise RequestValidationError(
+        [make_error("value_error", ("body", *loc), str(error))]
+    )

@@ -16,6 +16,9 @@ from sklearnx.io import load, read_metadata
 from .metrics import Metrics
 from .schema import RequestSchema
 
+# What models raise if a value is not one for them.
+REFUSALS = (TypeError, ValueError, OverflowError)
+
 logger = logging.getLogger("uvicorn.error")
 
 
@@ -62,6 +65,34 @@ class ServedModel:
         )
         answers = getattr(self._estimator, self._method)(frame)
         return [self._describe(answer) for answer in answers.tolist()]
+
+    def locate_refusal(self, rows: list[dict[str, Any]]) -> tuple[int | str, ...]:
+        """Return where the first row is that the model refuses, and its column.
+
+        It is the column without which the row is answered. Empty if all rows are
+        answered, without a column if no single one is to blame.
+        """
+        start, stop = 0, len(rows)
+        while stop - start > 1:
+            middle = (start + stop) // 2
+            if self._refuses(rows[start:middle]):
+                stop = middle
+            else:
+                start = middle
+        row = rows[start]
+        if not self._refuses([row]):
+            return ()
+        for column in self.schema.columns:
+            if not self._refuses([row | {column["name"]: None}]):
+                return start, column["name"]
+        return (start,)
+
+    def _refuses(self, rows):
+        try:
+            self.answer_rows(rows)
+        except REFUSALS:
+            return True
+        return False
 
     def _describe(self, answer):
         if not self._gives_probabilities:

@@ -313,19 +313,44 @@ def test_values_of_pipelines(folder, client, value, status):
 
 def test_value_that_a_pipeline_refuses(folder, client):
     folder.serve(make_pipeline_of_scikit_learn())
-    response = client.post("/predict", json=ROW | {"age": "old"})
-    assert response.status_code == 422
-    assert "old" in response.json()["detail"][0]["msg"]
+    bad = ROW | {"age": "old"}
+    single = client.post("/predict", json=bad)
+    assert find_loc(single, "old") == ["body", "age"]
+    for where in (0, 3, 4):
+        batch = [ROW] * 5
+        batch[where] = bad
+        response = client.post("/predict/batch", json=batch)
+        assert find_loc(response, "old") == ["body", where, "age"]
+    two = client.post("/predict", json=bad | {NAME: "many"})
+    assert find_loc(two, "") == ["body"]
 
 
 def test_level_that_the_model_refuses(folder, client):
     folder.serve(make_classifier(handle_unknown="error"))
+    bad = ROW | {"town": "elsewhere"}
     assert client.post("/predict", json=ROW).status_code == 200
-    for path, body in [("/predict", ROW), ("/predict/batch", [ROW])]:
-        body = json.loads(json.dumps(body).replace('"a"', '"elsewhere"'))
-        response = client.post(path, json=body)
-        assert response.status_code == 422
-        assert "town" in response.json()["detail"][0]["msg"]
+    single = client.post("/predict", json=bad)
+    assert find_loc(single, "elsewhere") == ["body", "town"]
+    batch = client.post("/predict/batch", json=[ROW, bad])
+    assert find_loc(batch, "elsewhere") == ["body", 1, "town"]
+
+
+def find_loc(response, text):
+    """Return the place of the only error of a response, whose message has a text."""
+    assert response.status_code == 422
+    (error,) = response.json()["detail"]
+    assert text in error["msg"]
+    return error["loc"]
+
+
+def test_answer_that_is_no_json(folder, client, monkeypatch):
+    folder.serve(make_pipeline(make_regressor()))
+    model = folder.app.state.holder.model
+    monkeypatch.setattr(
+        model, "answer_rows", lambda rows: [{"prediction": np.inf}] * len(rows)
+    )
+    assert find_loc(client.post("/predict", json=ROW), "JSON") == ["body"]
+    assert find_loc(client.post("/predict/batch", json=[ROW]), "JSON") == ["body"]
 
 
 def test_limits(folder, client, classifier):

@@ -178,9 +178,9 @@ def add_predictions(
     IN: nodes (bytes of NODE_DTYPE), offsets (n_trees + 1,) of each tree's first node,
     bitsets, X (n_rows, n_features); linear_leaves and linear_terms (bytes of
     LINEAR_LEAF_DTYPE and LINEAR_TERM_DTYPE), if any leaf has a linear model; vectors
-    (n_nodes, n_outputs), if leaves have those; divisor of the values of both; in_float32,
-    whether sums are rounded to float32 after each tree. INOUT: raw (n_outputs, n_rows);
-    tree t adds to output t % n_outputs, with vectors to all.
+    (n_nodes, n_outputs), if leaves have those; divisor of the values of both;
+    in_float32, whether sums are rounded to float32 after each tree. INOUT: raw
+    (n_outputs, n_rows); tree t adds to output t % n_outputs, with vectors to all.
     """
     cdef job_t job
     if X.shape[0] == 0 or offsets.shape[0] == 1:
