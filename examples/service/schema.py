@@ -50,7 +50,7 @@ class RequestSchema:
         rows = parse(body)
         if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS:
             message = f"Input should be a list of 1 to {MAX_ROWS:,} rows"
-            refuse_if_any([make_error("list_type", ("body",), message)])
+            raise RequestValidationError([make_error("list_type", ("body",), message)])
         refuse_if_any(
             error
             for i, row in enumerate(rows)
@@ -130,7 +130,8 @@ def parse(body: bytes) -> Any:
     try:
         return from_json(body)
     except ValueError as error:
-        refuse_if_any([make_error("json_invalid", ("body",), f"Invalid JSON: {error}")])
+        problem = make_error("json_invalid", ("body",), f"Invalid JSON: {error}")
+        raise RequestValidationError([problem]) from error
 
 
 def make_error(kind: str, loc: tuple, message: str) -> dict[str, Any]:
