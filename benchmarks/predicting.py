@@ -36,8 +36,8 @@ from sklearnx.io import load, save
 N_COLUMNS = 28
 # Of a caller beside another.
 BATCH = 1000
-# Of one row, to one library after the other. A turn begins with what another library has
-# left in the caches, which no service has: few such calls should be among all.
+# Of one row, to one library after the other. A turn begins with what another library
+# has left in the caches, which no service has: few such calls should be among all.
 CALLS_OF_TURN = 500
 OURS_SYMMETRIC = f"{OURS}, symmetric"
 # The time over that of a peer's, at most.
