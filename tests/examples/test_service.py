@@ -517,6 +517,8 @@ def test_replacement_under_load(tmp_path, n_workers, batch_size):
         wait_until(lambda: results)
         load_test.replace(path, good)
         second = wait_until(lambda: {read_version()} - {first}).pop()
+        # Each worker looks at the file in its own time.
+        wait_until(lambda: {read_version() for _ in range(50)} == {second})
         load_test.replace(path, bad)
         wait_until(has_refused)
         path.write_bytes(b"worse, and in place")
