@@ -1059,7 +1059,7 @@ def test_damaged(change):
     start = time.perf_counter()
     with pytest.raises(ValueError, match="XGBoost model"):
         from_xgboost(data)
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < 20
 
 
 def test_damaged_vectors():
