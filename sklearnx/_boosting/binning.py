@@ -68,6 +68,15 @@ class BinMapper:
         self.max_bins = max_bins
         self.seed = seed
 
+    def without_edges(self):
+        """Return a mapper that tells how many bins there are, but not where they end.
+
+        It is kept with a model, whose trees have the thresholds that they need.
+        """
+        mapper = BinMapper(self.max_bins, self.seed)
+        mapper.n_bins_non_missing_ = self.n_bins_non_missing_
+        return mapper
+
     def fit_transform(
         self, table, rows=None, sample_weight=None, n_threads=1, min_samples=1
     ):

@@ -11,6 +11,7 @@ import sklearn
 from sklearn.base import BaseEstimator
 
 from sklearnx._boosting import losses
+from sklearnx._boosting.binning import BinMapper
 from sklearnx._boosting.derived_columns import DerivedColumn, DerivedColumns
 from sklearnx._boosting.encoding import TableEncoder
 from sklearnx._boosting.model import BoostedTrees
@@ -38,6 +39,7 @@ STRUCTURES = {
 PARTS = {
     part.__name__: part
     for part in (
+        BinMapper,
         BoostedTrees,
         CatBoostColumn,
         CatBoostColumns,

@@ -356,6 +356,7 @@ class BaseHistGradientBoosting(CallbackSupportMixin):
             how = (train.index, train.sample_weight, n_threads, self.min_samples_leaf)
             matrix = bin_mapper.fit_transform(train.table, *how)
             variants = [bin_mapper.transform(table, *how) for table in tables]
+            self._bin_mapper = bin_mapper.without_edges()
         with timer.measure("init score"):
             model = self._make_start_model(train, is_warm, n_threads)
         if self.snapshot is not None:
