@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearnx._boosting.frames import is_missing
 from sklearnx._boosting.losses import make_loss
 from sklearnx._io.assembly import assemble
+from sklearnx._io.bitsets import read_bitset
 from sklearnx._io.source_columns import SourceColumns
 from sklearnx._io.source_trees import SourceTree
 from sklearnx.ensemble import (
@@ -145,8 +146,7 @@ def _read_predictor(predictor, places, levels):
     codes = {}
     for node in np.flatnonzero(~is_leaf & (nodes["is_categorical"] == 1)).tolist():
         words = predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
-        bits = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
-        codes[node] = np.flatnonzero(bits[: len(levels[feature[node]])])
+        codes[node] = read_bitset(words, len(levels[feature[node]]))
     return SourceTree(
         left=np.where(is_leaf, -1, nodes["left"].astype(np.int64)),
         right=np.where(is_leaf, -1, nodes["right"].astype(np.int64)),

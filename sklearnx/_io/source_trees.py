@@ -10,6 +10,7 @@ from sklearnx._cython.boosting.linear_leaves import (
     LINEAR_LEAF_DTYPE,
     LINEAR_TERM_DTYPE,
 )
+from sklearnx._io.bitsets import write_bitset
 
 
 class SourceTree(NamedTuple):
@@ -81,7 +82,7 @@ def build_tree(source, n_levels=None):
     for node, levels in sorted(source.levels.items()):
         if new[node] < 0:
             continue  # no path leads there
-        words = _make_bitset(levels, n_levels[source.feature[node]])
+        words = write_bitset(levels, n_levels[source.feature[node]])
         nodes["bitset"][new[node]] = n_words
         nodes["value"][new[node]] = 0
         bitsets.append(words)
@@ -135,11 +136,3 @@ def _walk(left, right):
         levels.append(np.column_stack([left[splits], right[splits]]).ravel())
     depth = np.repeat(np.arange(len(levels)), list(map(len, levels)))
     return np.concatenate(levels), depth
-
-
-def _make_bitset(levels, n_levels):
-    """Return the words that `Tree.bitsets` has for these codes of so many."""
-    levels = np.asarray(levels, dtype=np.int64)
-    words = np.zeros((n_levels + 31) // 32, dtype=np.uint32)
-    np.bitwise_or.at(words, levels // 32, np.uint32(1) << (levels % 32).astype("u4"))
-    return words

@@ -14,18 +14,13 @@ from sklearnx.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
-from tests.io._tables import assert_same, make_hard_table, make_table, read_data
+from tests.io._models import SCORE, SMALL, OwnLoss, X, fit_regressor
+from tests.io._tables import assert_same, make_hard_table, read_data
 
 lightgbm = pytest.importorskip("lightgbm")
 pd = pytest.importorskip("pandas")
 
-X, SCORE = make_table()
 X_NEW = make_hard_table()
-SMALL = {"max_iter": 12, "early_stopping": False, "random_state": 0}
-
-
-def fit_regressor(X=X, y=SCORE, **settings):
-    return HistGradientBoostingRegressor(**{**SMALL, **settings}).fit(X, y)
 
 
 def assert_lightgbm_agrees(estimator, X=X_NEW):
@@ -172,19 +167,6 @@ def test_several_outputs():
     positive = np.exp(np.column_stack([SCORE, -SCORE]) / 3)
     with pytest.raises(ValueError, match="link 'log' of 2 outputs"):
         to_lightgbm(fit_regressor(y=positive, loss="poisson"))
-
-
-class OwnLoss:
-    """Squared error of a link of one's own."""
-
-    def __init__(self, link):
-        self.link = link
-
-    def gradient(self, y_true, raw_prediction):
-        return raw_prediction - y_true
-
-    def hessian(self, y_true, raw_prediction):
-        return np.ones_like(raw_prediction)
 
 
 @pytest.mark.parametrize("link", ["identity", "log", "logit"])

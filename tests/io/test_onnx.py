@@ -30,10 +30,10 @@ from sklearnx.ensemble import (
 )
 from sklearnx.preprocessing import OrderedTargetEncoder
 from tests.contracts.estimators import over_variants
+from tests.io._models import SCORE, SMALL, OwnLoss, X, fit_regressor
 from tests.io._tables import (
     assert_same,
     make_hard_table,
-    make_table,
     measure_difference,
     read_data,
 )
@@ -43,10 +43,8 @@ onnxruntime = pytest.importorskip("onnxruntime")
 skl2onnx = pytest.importorskip("skl2onnx")
 pd = pytest.importorskip("pandas")
 
-X, SCORE = make_table()
 X_NEW = make_hard_table(10_000)
 NUMBERS = ["plain", "rounded", "narrow"]
-SMALL = {"max_iter": 12, "early_stopping": False, "random_state": 0}
 # Of operators of machine learning; the last is the default.
 VERSIONS = (2, 3, 4, 5)
 DTYPES = {
@@ -56,10 +54,6 @@ DTYPES = {
     "tensor(int64)": np.int64,
     "tensor(bool)": np.bool_,
 }
-
-
-def fit_regressor(X=X, y=SCORE, **settings):
-    return HistGradientBoostingRegressor(**{**SMALL, **settings}).fit(X, y)
 
 
 def fit_classifier(X=X, y=None, n_classes=2, **settings):
@@ -223,19 +217,6 @@ def test_losses(loss):
     quantile = 0.3 if loss == "quantile" else None
     estimator = fit_regressor(y=np.exp(SCORE / 3), loss=loss, quantile=quantile)
     assert_onnx_agrees(estimator)
-
-
-class OwnLoss:
-    """Squared error of a link of one's own."""
-
-    def __init__(self, link):
-        self.link = link
-
-    def gradient(self, y_true, raw_prediction):
-        return raw_prediction - y_true
-
-    def hessian(self, y_true, raw_prediction):
-        return np.ones_like(raw_prediction)
 
 
 @pytest.mark.parametrize("link", ["identity", "log", "logit"])

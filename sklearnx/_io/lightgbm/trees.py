@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sklearnx._io.bitsets import read_bitset
 from sklearnx._io.lightgbm.text import MAX_INT
 from sklearnx._io.source_columns import SourceColumns
 from sklearnx._io.source_trees import SourceTree
@@ -155,8 +156,7 @@ def _parse_codes(section, decision, threshold):
                 f"categories, expected an integer from 0 to {n_sets - 1}."
             )
         of_split = words[bounds[int(which)] : bounds[int(which) + 1]]
-        bits = np.unpackbits(of_split.astype("<u4").view(np.uint8), bitorder="little")
-        codes[split] = np.flatnonzero(bits)
+        codes[split] = read_bitset(of_split)
     return codes
 
 

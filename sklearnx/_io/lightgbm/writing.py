@@ -21,6 +21,7 @@ from sklearnx._boosting.losses import (
     QuantileLoss,
     TweedieLoss,
 )
+from sklearnx._io.bitsets import read_bitset, write_bitset
 from sklearnx._io.lightgbm.objectives import REGRESSION_LOSSES, OfSquareRoots
 from sklearnx._io.lightgbm.reading import INTEGERS, LIMITS, NUMBERS
 from sklearnx._io.lightgbm.text import END_OF_TREES, MAX_INT, PANDAS
@@ -340,12 +341,13 @@ def _write_tree(tree, values, start, divisor, categories, zero_columns):
     for split in np.flatnonzero(nodes["bitset"][splits] >= 0).tolist():
         node = nodes[splits[split]]
         codes = categories.codes[node["feature"]]
-        goes_left = _read_bits(tree.bitsets, node["bitset"], len(codes))
+        goes_left = np.zeros(len(codes), dtype=bool)
+        goes_left[read_bitset(tree.bitsets, len(codes), node["bitset"])] = True
         if node["missing_left"]:
             # What LightGBM does not find in a set goes right: it has the other set.
             goes_left = ~goes_left
             left[split], right[split] = right[split], left[split]
-        sets[split] = _make_words(codes[goes_left])
+        sets[split] = _write_set(codes[goes_left])
     threshold = nodes["value"][splits]
     threshold[list(sets)] = np.arange(len(sets))
     missing = np.full(len(splits), MISSING_NAN)
@@ -379,18 +381,9 @@ def _write_tree(tree, values, start, divisor, categories, zero_columns):
     return lines
 
 
-def _read_bits(bitsets, start, n_levels):
-    """Return which of the levels have their bit set, from the word `start` on."""
-    words = bitsets[start : start + (n_levels + 31) // 32]
-    bits = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
-    return bits[:n_levels].astype(bool)
-
-
-def _make_words(codes):
-    """Return the words of a set of codes, at least one."""
-    bits = np.zeros(max(codes.max(initial=0) // 32 + 1, 1) * 32, dtype=np.uint8)
-    bits[codes] = 1
-    return np.packbits(bits, bitorder="little").view("<u4")
+def _write_set(codes):
+    """Return the words of a set, up to its largest code; at least one."""
+    return write_bitset(codes, codes.max(initial=0) + 1)
 
 
 def _write_linear(tree, start, divisor):

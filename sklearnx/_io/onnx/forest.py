@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sklearnx._io.bitsets import read_bitset
+
 
 class Forest(NamedTuple):
     """Trees in flat arrays.
@@ -163,7 +165,7 @@ def _read_levels(forest, model, n_levels):
     """
     for node in np.flatnonzero(model.nodes["bitset"] >= 0).tolist():
         n_codes = n_levels[model.nodes["feature"][node]]
-        codes = _read_codes(model.bitsets, model.nodes["bitset"][node], n_codes)
+        codes = read_bitset(model.bitsets, n_codes, model.nodes["bitset"][node])
         if forest.missing_left[node]:
             codes = np.append(codes, n_codes)
             forest.missing_left[node] = False
@@ -176,13 +178,6 @@ def _read_levels(forest, model, n_levels):
             left, right = forest.left[node], forest.right[node]
             forest.left[node], forest.right[node] = right, left
         forest.members[node] = codes + 1
-
-
-def _read_codes(bitsets, start, n_codes):
-    """Return the codes whose bits are set, from the word `start` on."""
-    words = bitsets[start : start + (n_codes + 31) // 32]
-    bits = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
-    return np.flatnonzero(bits[:n_codes])
 
 
 def number_nodes(forest):
