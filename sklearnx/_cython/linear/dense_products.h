@@ -1,0 +1,395 @@
+// Products of a dense table of float or double with vectors and matrices of double.
+
+#pragma once
+
+#include <math.h>
+#include <stdint.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "panels.h"
+#include "parallel_parts.h"
+
+// How many rows a partial sum of `size` doubles is for: at least `least`, a multiple of
+// PANEL_DEPTH.
+static inline int64_t skx_rows_per_sum(int64_t n_rows, int64_t size, int64_t least) {
+    const int64_t n_sums = skx_max_sums(size);
+    const int64_t rows = std::max(least, (n_rows + n_sums - 1) / n_sums);
+    return (rows + PANEL_DEPTH - 1) / PANEL_DEPTH * PANEL_DEPTH;
+}
+
+// Sixteen running sums: one would make every product wait for the one before.
+template <typename T>
+SKX_INLINE double skx_dot_values(const T *SKX_RESTRICT x, const double *SKX_RESTRICT y, int64_t n) {
+    double lanes[16] = {0};
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        for (int j = 0; j < 16; ++j) lanes[j] += (double)x[i + j] * y[i + j];
+    }
+    for (int j = 0; i + j < n; ++j) lanes[j] += (double)x[i + j] * y[i + j];
+    for (int width = 8; width > 0; width /= 2) {
+        for (int j = 0; j < width; ++j) lanes[j] += lanes[j + width];
+    }
+    return lanes[0];
+}
+
+template <typename T>
+SKX_INLINE double skx_dot_strided(const T *x, int64_t stride, const double *y, int64_t n) {
+    double lanes[4] = {0};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        for (int j = 0; j < 4; ++j) lanes[j] += (double)x[(i + j) * stride] * y[i + j];
+    }
+    for (; i < n; ++i) lanes[0] += (double)x[i * stride] * y[i];
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+}
+
+// One vector -----------------------------------------------------------------------------
+
+// out[r] = table[r] . coef for some rows, of a table with neighbouring columns.
+SKX_CLONES static inline void skx_dot_rows(
+    const skx_table_t<double> &table, int64_t row, int64_t n, const double *coef, double *out) {
+    for (int64_t r = 0; r < n; ++r) {
+        out[r] = skx_dot_values(table.at(row + r, 0), coef, table.n_columns);
+    }
+}
+SKX_CLONES static inline void skx_dot_rows(
+    const skx_table_t<float> &table, int64_t row, int64_t n, const double *coef, double *out) {
+    for (int64_t r = 0; r < n; ++r) {
+        out[r] = skx_dot_values(table.at(row + r, 0), coef, table.n_columns);
+    }
+}
+
+// out[k] += sum of four columns times their factors, rows side by side.
+template <typename T>
+SKX_INLINE void skx_add_four(
+    const T *const *columns, const double *factors, int64_t n, double *SKX_RESTRICT out) {
+    const T *SKX_RESTRICT a = columns[0], *SKX_RESTRICT b = columns[1];
+    const T *SKX_RESTRICT c = columns[2], *SKX_RESTRICT d = columns[3];
+    for (int64_t k = 0; k < n; ++k) {
+        out[k] += ((double)a[k] * factors[0] + (double)b[k] * factors[1]) +
+                  ((double)c[k] * factors[2] + (double)d[k] * factors[3]);
+    }
+}
+template <typename T>
+SKX_INLINE void skx_add_one_line(
+    const T *SKX_RESTRICT line, double factor, int64_t n, double *SKX_RESTRICT out) {
+    for (int64_t k = 0; k < n; ++k) out[k] += (double)line[k] * factor;
+}
+
+// out[k] = sum_i factors[i] * line_i[k] of n_lines lines `stride` apart.
+template <typename T>
+SKX_INLINE void skx_add_lines(
+    const T *lines, int64_t stride, int64_t n_lines, const double *factors, int64_t n,
+    double *out) {
+    int64_t i = 0;
+    for (; i + 4 <= n_lines; i += 4) {
+        const T *four[4] = {lines + i * stride, lines + (i + 1) * stride,
+                            lines + (i + 2) * stride, lines + (i + 3) * stride};
+        skx_add_four(four, factors + i, n, out);
+    }
+    for (; i < n_lines; ++i) skx_add_one_line(lines + i * stride, factors[i], n, out);
+}
+SKX_CLONES static inline void skx_add_all_lines(
+    const double *lines, int64_t stride, int64_t n_lines, const double *factors, int64_t n,
+    double *out) {
+    skx_add_lines(lines, stride, n_lines, factors, n, out);
+}
+SKX_CLONES static inline void skx_add_all_lines(
+    const float *lines, int64_t stride, int64_t n_lines, const double *factors, int64_t n,
+    double *out) {
+    skx_add_lines(lines, stride, n_lines, factors, n, out);
+}
+
+// out = table @ coef.
+template <typename T>
+static void skx_dense_dot(
+    const skx_table_t<T> &table, const double *coef, double *out, skx_parallel_t parallel_for,
+    int n_threads) {
+    const skx_parts_t parts(table.n_rows, table.column_stride == 1 ? 256 : 2048);
+    auto task = [&](int64_t part) {
+        const int64_t row = parts.start(part), n = parts.length(part);
+        if (table.column_stride == 1) {
+            skx_dot_rows(table, row, n, coef, out + row);
+        } else if (table.row_stride == 1) {
+            std::fill(out + row, out + row + n, 0.0);
+            skx_add_all_lines(
+                table.at(row, 0), table.column_stride, table.n_columns, coef, n, out + row);
+        } else {
+            for (int64_t r = row; r < row + n; ++r) {
+                out[r] = skx_dot_strided(
+                    table.at(r, 0), table.column_stride, coef, table.n_columns);
+            }
+        }
+    };
+    skx_run_tasks(parallel_for, parts.n_parts, n_threads, task);
+}
+
+// out = table.T @ values.
+template <typename T>
+static void skx_dense_t_dot(
+    const skx_table_t<T> &table, const double *values, double *out,
+    skx_parallel_t parallel_for, int n_threads) {
+    if (table.column_stride != 1) {
+        // Columns are rows of the transposed table.
+        const skx_table_t<T> flipped = {
+            table.values, table.n_columns, table.n_rows, table.column_stride,
+            table.row_stride};
+        const skx_parts_t parts(table.n_columns, 8);
+        auto task = [&](int64_t part) {
+            const int64_t first = parts.start(part), n = parts.length(part);
+            if (table.row_stride == 1) {
+                skx_dot_rows(flipped, first, n, values, out + first);
+            } else {
+                for (int64_t j = first; j < first + n; ++j) {
+                    out[j] = skx_dot_strided(
+                        table.at(0, j), table.row_stride, values, table.n_rows);
+                }
+            }
+        };
+        skx_run_tasks(parallel_for, parts.n_parts, n_threads, task);
+        return;
+    }
+    const int64_t p = table.n_columns;
+    const skx_parts_t rows(table.n_rows, skx_rows_per_sum(table.n_rows, p, 2048));
+    const skx_parts_t columns(p, 512);
+    std::vector<double> sums(std::max((int64_t)1, rows.n_parts) * p, 0.0);
+    auto task = [&](int64_t part) {
+        const int64_t of_rows = part / columns.n_parts, of_columns = part % columns.n_parts;
+        const int64_t row = rows.start(of_rows), first = columns.start(of_columns);
+        skx_add_all_lines(
+            table.at(row, first), table.row_stride, rows.length(of_rows), values + row,
+            columns.length(of_columns), sums.data() + of_rows * p + first);
+    };
+    skx_run_tasks(parallel_for, rows.n_parts * columns.n_parts, n_threads, task);
+    skx_add_sums(sums.data(), rows.n_parts, p, parallel_for, n_threads);
+    std::copy(sums.data(), sums.data() + p, out);
+}
+
+// out[j] = sum_r weights[r] * (table[r][j] - centre[j])**2; weights and centre may be NULL.
+template <typename T>
+static void skx_dense_squared_norms(
+    const skx_table_t<T> &table, const double *weights, const double *centre, double *out,
+    skx_parallel_t parallel_for, int n_threads) {
+    const int64_t p = table.n_columns;
+    const skx_parts_t rows(table.n_rows, skx_rows_per_sum(table.n_rows, p, 2048));
+    const skx_parts_t columns(p, 512);
+    std::vector<double> sums(std::max((int64_t)1, rows.n_parts) * p, 0.0);
+    auto task = [&](int64_t part) {
+        const int64_t of_rows = part / columns.n_parts, of_columns = part % columns.n_parts;
+        const int64_t row = rows.start(of_rows), first = columns.start(of_columns);
+        const int64_t n = rows.length(of_rows), width = columns.length(of_columns);
+        double *SKX_RESTRICT of_part = sums.data() + of_rows * p + first;
+        if (table.column_stride == 1) {
+            for (int64_t r = row; r < row + n; ++r) {
+                const T *SKX_RESTRICT x = table.at(r, first);
+                const double weight = weights ? weights[r] : 1.0;
+                for (int64_t j = 0; j < width; ++j) {
+                    const double d = (double)x[j] - (centre ? centre[first + j] : 0.0);
+                    of_part[j] += weight * (d * d);
+                }
+            }
+            return;
+        }
+        for (int64_t j = 0; j < width; ++j) {
+            const T *x = table.at(row, first + j);
+            const double mean = centre ? centre[first + j] : 0.0;
+            double lanes[4] = {0};
+            for (int64_t r = 0; r < n; ++r) {
+                const double d = (double)x[r * table.row_stride] - mean;
+                lanes[r % 4] += (weights ? weights[row + r] : 1.0) * (d * d);
+            }
+            of_part[j] = (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+        }
+    };
+    skx_run_tasks(parallel_for, rows.n_parts * columns.n_parts, n_threads, task);
+    skx_add_sums(sums.data(), rows.n_parts, p, parallel_for, n_threads);
+    std::copy(sums.data(), sums.data() + p, out);
+}
+
+// Several vectors ------------------------------------------------------------------------
+
+static inline int64_t skx_fill_up(int64_t width) {
+    return (width + PANEL_WIDTH - 1) / PANEL_WIDTH * PANEL_WIDTH;
+}
+
+enum { COLUMNS_PER_BLOCK = 256 };
+
+// Add to out (n, width) the products of columns [first, first + n) with `width` outputs,
+// which panels A hold, over `depth` rows. B is room for a panel: columns that do not fill
+// one are copied.
+template <typename T>
+static void skx_add_products(
+    const double *A, int64_t width, const skx_table_t<T> &table, int64_t row, int depth,
+    int64_t first, int64_t n, double *B, double *out) {
+    const int64_t panel_stride = PANEL_WIDTH * depth, n_panels = width / PANEL_WIDTH;
+    int64_t j = 0;
+    for (; j + PANEL_WIDTH <= n; j += PANEL_WIDTH) {
+        skx_add_panel_products(
+            A, panel_stride, n_panels, table.at(row, first + j), table.row_stride,
+            table.column_stride, depth, out + j * width, width);
+    }
+    if (j < n) {
+        skx_pack_columns<T>(table, row, depth, first + j, n - j, NULL, NULL, B);
+        skx_add_panel_products(
+            A, panel_stride, n_panels, (const double *)B, PANEL_WIDTH, 1, depth,
+            out + j * width, width);
+    }
+}
+
+// out (n_columns, n_outputs) = table.T @ values, values (n_rows, n_outputs).
+template <typename T>
+static void skx_dense_t_matmul(
+    const skx_table_t<T> &table, const double *values, int64_t n_outputs, double *out,
+    skx_parallel_t parallel_for, int n_threads) {
+    const int64_t p = table.n_columns, width = skx_fill_up(n_outputs);
+    const int64_t size = skx_fill_up(p) * width;
+    const skx_parts_t rows(table.n_rows, skx_rows_per_sum(table.n_rows, size, 4096));
+    const skx_parts_t columns(p, COLUMNS_PER_BLOCK);
+    const skx_table_t<double> outputs = {values, table.n_rows, n_outputs, n_outputs, 1};
+    std::vector<double> sums(std::max((int64_t)1, rows.n_parts) * size, 0.0);
+    auto task = [&](int64_t part) {
+        const int64_t of_rows = part / columns.n_parts, of_columns = part % columns.n_parts;
+        const int64_t first = columns.start(of_columns), n = columns.length(of_columns);
+        const skx_parts_t depths(rows.length(of_rows), PANEL_DEPTH);
+        std::vector<double> A(width * PANEL_DEPTH), B(PANEL_WIDTH * PANEL_DEPTH);
+        double *of_part = sums.data() + of_rows * size + first * width;
+        for (int64_t i = 0; i < depths.n_parts; ++i) {
+            const int64_t row = rows.start(of_rows) + depths.start(i);
+            const int depth = (int)depths.length(i);
+            skx_pack_columns<double>(outputs, row, depth, 0, n_outputs, NULL, NULL, A.data());
+            skx_add_products(
+                A.data(), width, table, row, depth, first, n, B.data(), of_part);
+        }
+    };
+    skx_run_tasks(parallel_for, rows.n_parts * columns.n_parts, n_threads, task);
+    skx_add_sums(sums.data(), rows.n_parts, size, parallel_for, n_threads);
+    for (int64_t j = 0; j < p; ++j) {
+        std::copy(sums.data() + j * width, sums.data() + j * width + n_outputs,
+                  out + j * n_outputs);
+    }
+}
+
+// out (n_rows, n_outputs) = table @ coef, coef (n_columns, n_outputs).
+template <typename T>
+static void skx_dense_matmul(
+    const skx_table_t<T> &table, const double *coef, int64_t n_outputs, double *out,
+    skx_parallel_t parallel_for, int n_threads) {
+    const int64_t width = skx_fill_up(n_outputs);
+    const skx_parts_t depths(table.n_columns, PANEL_DEPTH);
+    const skx_parts_t rows(table.n_rows, 64);
+    // Rows of the table are the columns of its transpose.
+    const skx_table_t<T> flipped = {
+        table.values, table.n_columns, table.n_rows, table.column_stride, table.row_stride};
+    const skx_table_t<double> outputs = {coef, table.n_columns, n_outputs, n_outputs, 1};
+    std::vector<double> A(width * table.n_columns);
+    for (int64_t i = 0; i < depths.n_parts; ++i) {
+        skx_pack_columns<double>(
+            outputs, depths.start(i), (int)depths.length(i), 0, n_outputs, NULL, NULL,
+            A.data() + depths.start(i) * width);
+    }
+    auto task = [&](int64_t part) {
+        const int64_t first = rows.start(part), n = rows.length(part);
+        std::vector<double> B(PANEL_WIDTH * PANEL_DEPTH), tile(skx_fill_up(n) * width, 0.0);
+        for (int64_t i = 0; i < depths.n_parts; ++i) {
+            skx_add_products(
+                A.data() + depths.start(i) * width, width, flipped, depths.start(i),
+                (int)depths.length(i), first, n, B.data(), tile.data());
+        }
+        for (int64_t r = 0; r < n; ++r) {
+            std::copy(tile.data() + r * width, tile.data() + r * width + n_outputs,
+                      out + (first + r) * n_outputs);
+        }
+    };
+    skx_run_tasks(parallel_for, rows.n_parts, n_threads, task);
+}
+
+// The table with itself ------------------------------------------------------------------
+
+// A part of a Gram matrix: the products of the columns of one block with those of another,
+// not before it, for a part of the rows. OUT: sums (width of first, stride).
+template <typename T>
+struct skx_gram_block_t {
+    int64_t first, n_first, second, n_second;
+    std::vector<double> A, B, factors;
+
+    skx_gram_block_t(int64_t first, int64_t n_first, int64_t second, int64_t n_second)
+        : first(first), n_first(n_first), second(second), n_second(n_second),
+          A(skx_fill_up(n_second) * PANEL_DEPTH),
+          B(first == second ? 0 : skx_fill_up(n_first) * PANEL_DEPTH), factors(PANEL_DEPTH) {}
+
+    // Both operands take the root of a weight, so that one copy serves a diagonal block.
+    void add_rows(
+        const skx_table_t<T> &table, int64_t row, int depth, const double *weights,
+        const double *centre, double *sums) {
+        const double *roots = NULL;
+        const int64_t stride = skx_fill_up(n_second);
+        if (weights) {
+            for (int k = 0; k < depth; ++k) factors[k] = sqrt(weights[row + k]);
+            roots = factors.data();
+        }
+        skx_pack_columns<T>(table, row, depth, second, n_second, roots, centre, A.data());
+        const double *columns = A.data();
+        if (first != second) {
+            skx_pack_columns<T>(table, row, depth, first, n_first, roots, centre, B.data());
+            columns = B.data();
+        }
+        for (int64_t j = 0; j < n_first; j += PANEL_WIDTH) {
+            // Of a diagonal block, what is on and right of the diagonal.
+            const int64_t start = first == second ? j / PANEL_WIDTH : 0;
+            skx_add_panel_products(
+                A.data() + start * PANEL_WIDTH * depth, PANEL_WIDTH * depth,
+                stride / PANEL_WIDTH - start, columns + j * depth, PANEL_WIDTH, 1, depth,
+                sums + j * stride + start * PANEL_WIDTH, stride);
+        }
+    }
+};
+
+// out (n_columns, n_columns) = (table - centre).T @ diag(weights) @ (table - centre).
+template <typename T>
+static void skx_dense_gram(
+    const skx_table_t<T> &table, const double *weights, const double *centre, double *out,
+    skx_parallel_t parallel_for, int n_threads) {
+    const int64_t p = table.n_columns;
+    const skx_parts_t blocks(p, COLUMNS_PER_BLOCK);
+    const int64_t n_pairs = blocks.n_parts * (blocks.n_parts + 1) / 2;
+    const int64_t side = skx_fill_up(std::min(p, (int64_t)COLUMNS_PER_BLOCK));
+    const int64_t size = n_pairs * side * side;
+    const skx_parts_t rows(table.n_rows, skx_rows_per_sum(table.n_rows, size, 2048));
+    std::vector<double> sums(std::max((int64_t)1, rows.n_parts) * size, 0.0);
+    std::vector<int64_t> firsts, seconds;
+    for (int64_t i = 0; i < blocks.n_parts; ++i) {
+        for (int64_t j = i; j < blocks.n_parts; ++j) {
+            firsts.push_back(i);
+            seconds.push_back(j);
+        }
+    }
+    auto task = [&](int64_t part) {
+        const int64_t of_rows = part / n_pairs, pair = part % n_pairs;
+        skx_gram_block_t<T> block(
+            blocks.start(firsts[pair]), blocks.length(firsts[pair]),
+            blocks.start(seconds[pair]), blocks.length(seconds[pair]));
+        const skx_parts_t depths(rows.length(of_rows), PANEL_DEPTH);
+        for (int64_t i = 0; i < depths.n_parts; ++i) {
+            block.add_rows(
+                table, rows.start(of_rows) + depths.start(i), (int)depths.length(i), weights,
+                centre, sums.data() + of_rows * size + pair * side * side);
+        }
+    };
+    skx_run_tasks(parallel_for, rows.n_parts * n_pairs, n_threads, task);
+    skx_add_sums(sums.data(), rows.n_parts, size, parallel_for, n_threads);
+    for (int64_t pair = 0; pair < n_pairs; ++pair) {
+        const int64_t first = blocks.start(firsts[pair]), second = blocks.start(seconds[pair]);
+        const int64_t stride = skx_fill_up(blocks.length(seconds[pair]));
+        const double *of_pair = sums.data() + pair * side * side;
+        for (int64_t i = 0; i < blocks.length(firsts[pair]); ++i) {
+            const int64_t start = first == second ? i : 0;
+            for (int64_t j = start; j < blocks.length(seconds[pair]); ++j) {
+                const double value = of_pair[i * stride + j];
+                out[(first + i) * p + second + j] = value;
+                out[(second + j) * p + first + i] = value;
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+"""Products of a dense table with vectors, matrices and itself (see dense_products.h).
+
+Tables are IN, of float32 or float64 at any strides; all else is float64 and contiguous.
+The bits of a result do not depend on `n_threads`, nor those of a row of `dot` on the
+other rows.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t
+
+from sklearnx._cython.common.threads cimport parallel_for, task_t
+
+cdef extern from "dense_products.h" nogil:
+    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
+    cdef cppclass skx_table_t[T]:
+        pass
+    skx_table_t[T] skx_describe[T](
+        const T* values, int64_t n_rows, int64_t n_columns, int64_t row_bytes,
+        int64_t column_bytes,
+    ) noexcept
+    void skx_dense_dot[T](
+        const skx_table_t[T]& table, const double* coef, double* out,
+        skx_parallel_t run, int n_threads,
+    ) except +
+    void skx_dense_t_dot[T](
+        const skx_table_t[T]& table, const double* values, double* out,
+        skx_parallel_t run, int n_threads,
+    ) except +
+    void skx_dense_squared_norms[T](
+        const skx_table_t[T]& table, const double* weights, const double* centre,
+        double* out, skx_parallel_t run, int n_threads,
+    ) except +
+    void skx_dense_matmul[T](
+        const skx_table_t[T]& table, const double* coef, int64_t n_outputs,
+        double* out, skx_parallel_t run, int n_threads,
+    ) except +
+    void skx_dense_t_matmul[T](
+        const skx_table_t[T]& table, const double* values, int64_t n_outputs,
+        double* out, skx_parallel_t run, int n_threads,
+    ) except +
+    void skx_dense_gram[T](
+        const skx_table_t[T]& table, const double* weights, const double* centre,
+        double* out, skx_parallel_t run, int n_threads,
+    ) except +
+
+
+cdef inline const double* address_of(const double[::1] values) noexcept:
+    if values is None or values.shape[0] == 0:
+        return NULL
+    return &values[0]
+
+
+def dot(
+    const cython.floating[:, :] X, const double[::1] coef, double[::1] out,
+    int n_threads=1,
+):
+    """Write X @ coef. IN: coef (n_columns,). OUT: out (n_rows,)."""
+    if X.shape[0] == 0 or X.shape[1] == 0:
+        out[:] = 0.0
+        return
+    with nogil:
+        skx_dense_dot(
+            skx_describe(
+                &X[0, 0], X.shape[0], X.shape[1], X.strides[0], X.strides[1]
+            ),
+            &coef[0], &out[0], <skx_parallel_t> parallel_for, n_threads
+        )
+
+
+def t_dot(
+    const cython.floating[:, :] X, const double[::1] values, double[::1] out,
+    int n_threads=1,
+):
+    """Write X.T @ values. IN: values (n_rows,). OUT: out (n_columns,)."""
+    if X.shape[0] == 0 or X.shape[1] == 0:
+        out[:] = 0.0
+        return
+    with nogil:
+        skx_dense_t_dot(
+            skx_describe(
+                &X[0, 0], X.shape[0], X.shape[1], X.strides[0], X.strides[1]
+            ),
+            &values[0], &out[0], <skx_parallel_t> parallel_for, n_threads
+        )
+
+
+def matmul(
+    const cython.floating[:, :] X, const double[:, ::1] coef, double[:, ::1] out,
+    int n_threads=1,
+):
+    """Write X @ coef. IN: coef (n_columns, n_outputs). OUT: out (n_rows, n_outputs)."""
+    if X.shape[0] == 0 or X.shape[1] == 0 or coef.shape[1] == 0:
+        out[:] = 0.0
+        return
+    with nogil:
+        skx_dense_matmul(
+            skx_describe(
+                &X[0, 0], X.shape[0], X.shape[1], X.strides[0], X.strides[1]
+            ),
+            &coef[0, 0], coef.shape[1], &out[0, 0],
+            <skx_parallel_t> parallel_for, n_threads,
+        )
+
+
+def t_matmul(
+    const cython.floating[:, :] X, const double[:, ::1] values, double[:, ::1] out,
+    int n_threads=1,
+):
+    """Write X.T @ values. IN: (n_rows, n_outputs). OUT: out (n_columns, n_outputs)."""
+    if X.shape[0] == 0 or X.shape[1] == 0 or values.shape[1] == 0:
+        out[:] = 0.0
+        return
+    with nogil:
+        skx_dense_t_matmul(
+            skx_describe(
+                &X[0, 0], X.shape[0], X.shape[1], X.strides[0], X.strides[1]
+            ),
+            &values[0, 0], values.shape[1], &out[0, 0],
+            <skx_parallel_t> parallel_for, n_threads,
+        )
+
+
+def squared_norms(
+    const cython.floating[:, :] X, const double[::1] weights,
+    const double[::1] centre, double[::1] out, int n_threads=1,
+):
+    """Write the diagonal of `gram`. OUT: out (n_columns,)."""
+    cdef:
+        const double* weights_address = address_of(weights)
+        const double* centre_address = address_of(centre)
+    if X.shape[0] == 0 or X.shape[1] == 0:
+        out[:] = 0.0
+        return
+    with nogil:
+        skx_dense_squared_norms(
+            skx_describe(
+                &X[0, 0], X.shape[0], X.shape[1], X.strides[0], X.strides[1]
+            ),
+            weights_address, centre_address, &out[0],
+            <skx_parallel_t> parallel_for, n_threads,
+        )
+
+
+def gram(
+    const cython.floating[:, :] X, const double[::1] weights,
+    const double[::1] centre, double[:, ::1] out, int n_threads=1,
+):
+    """Write (X - centre).T @ diag(weights) @ (X - centre).
+
+    IN: weights (n_rows,), not negative, or None for ones; centre (n_columns,), or None
+    for zeros. OUT: out (n_columns, n_columns).
+    """
+    cdef:
+        const double* weights_address = address_of(weights)
+        const double* centre_address = address_of(centre)
+    if X.shape[0] == 0 or X.shape[1] == 0:
+        out[:] = 0.0
+        return
+    with nogil:
+        skx_dense_gram(
+            skx_describe(
+                &X[0, 0], X.shape[0], X.shape[1], X.strides[0], X.strides[1]
+            ),
+            weights_address, centre_address, &out[0, 0],
+            <skx_parallel_t> parallel_for, n_threads,
+        )

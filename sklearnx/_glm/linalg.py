@@ -1,0 +1,93 @@
+"""Factorisations of small matrices by LAPACK on one thread.
+
+BLAS with several threads adds up in another order, so that its bits depend on their
+number. The limit of threadpoolctl holds for the whole process; it is set by the first
+caller that needs it and lifted by the last.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+
+import numpy as np
+import scipy.linalg
+from threadpoolctl import ThreadpoolController
+
+LinAlgError = np.linalg.LinAlgError
+
+_lock = threading.Lock()
+_state = {"controller": None, "limiter": None, "n_users": 0}
+
+
+@contextmanager
+def one_blas_thread():
+    """Let BLAS and LAPACK use one thread inside the block, whoever else is in one."""
+    with _lock:
+        if _state["controller"] is None:
+            # NumPy's and SciPy's libraries are loaded by now.
+            _state["controller"] = ThreadpoolController().select(user_api="blas")
+        if _state["n_users"] == 0:
+            _state["limiter"] = _state["controller"].limit(limits=1)
+        _state["n_users"] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _state["n_users"] -= 1
+            if _state["n_users"] == 0:
+                _state["limiter"].restore_original_limits()
+                _state["limiter"] = None
+
+
+def cholesky(A):
+    """The lower factor of a symmetric positive definite matrix.
+
+    Raises LinAlgError if the matrix is not positive definite.
+    """
+    with one_blas_thread():
+        return scipy.linalg.cholesky(A, lower=True, check_finite=False)
+
+
+def solve_factored(factor, B):
+    """Solve A X = B, given the lower factor of A."""
+    with one_blas_thread():
+        return scipy.linalg.cho_solve((factor, True), B, check_finite=False)
+
+
+def cholesky_solve(A, B):
+    """Solve A X = B for a symmetric positive definite A, else raise LinAlgError."""
+    return solve_factored(cholesky(A), B)
+
+
+def eigh(A):
+    """Eigenvalues, ascending, and eigenvectors (columns) of a symmetric matrix."""
+    with one_blas_thread():
+        return scipy.linalg.eigh(A, check_finite=False, driver="evd")
+
+
+def svd(A):
+    """Thin singular value decomposition U, s, Vt, s descending."""
+    with one_blas_thread():
+        return scipy.linalg.svd(A, full_matrices=False, check_finite=False)
+
+
+def qr(A):
+    """Thin QR decomposition."""
+    with one_blas_thread():
+        return scipy.linalg.qr(A, mode="economic", check_finite=False)
+
+
+def lstsq(A, b, cond=None):
+    """Least squares of minimum norm: solution, rank and singular values."""
+    with one_blas_thread():
+        solution, _, rank, singular = scipy.linalg.lstsq(
+            A, b, cond=cond, check_finite=False
+        )
+    return solution, rank, singular
+
+
+def matmul(A, B):
+    """A @ B of small matrices, on one thread."""
+    with one_blas_thread():
+        return A @ B

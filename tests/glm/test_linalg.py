@@ -1,0 +1,67 @@
+"""Factorisations on one thread, and the limit that is lifted by the last caller."""
+
+import threading
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from threadpoolctl import ThreadpoolController
+
+from sklearnx._glm import linalg
+
+
+def get_blas_threads():
+    blas = ThreadpoolController().select(user_api="blas")
+    return {library["num_threads"] for library in blas.info()}
+
+
+def test_solutions():
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(50, 20))
+    gram, b = A.T @ A, rng.normal(size=(20, 3))
+    assert_allclose(gram @ linalg.cholesky_solve(gram, b), b, atol=1e-10)
+    values, vectors = linalg.eigh(gram)
+    assert_allclose(vectors * values @ vectors.T, gram, atol=1e-10)
+    U, s, Vt = linalg.svd(A)
+    assert_allclose(U * s @ Vt, A, atol=1e-12)
+    Q, R = linalg.qr(A)
+    assert_allclose(linalg.matmul(Q, R), A, atol=1e-12)
+    solution, rank, singular = linalg.lstsq(A, A @ b)
+    assert_allclose(solution, b, atol=1e-12)
+    assert rank == 20
+    assert_allclose(singular, s)
+
+
+def test_not_positive_definite():
+    with pytest.raises(linalg.LinAlgError):
+        linalg.cholesky(np.diag([1.0, -1.0]))
+
+
+def test_limit_is_lifted_by_the_last_of_several_threads():
+    before = get_blas_threads()
+    entered, leave = threading.Barrier(3), threading.Event()
+    seen = []
+
+    def enter():
+        with linalg.one_blas_thread():
+            entered.wait(10)
+            leave.wait(10)
+            seen.append(get_blas_threads())
+
+    threads = [threading.Thread(target=enter) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    entered.wait(10)
+    assert get_blas_threads() == {1}
+    leave.set()
+    for thread in threads:
+        thread.join()
+    assert {1} in seen
+    assert get_blas_threads() == before
+
+
+def test_limit_is_lifted_after_an_error():
+    before = get_blas_threads()
+    with pytest.raises(linalg.LinAlgError):
+        linalg.cholesky_solve(-np.eye(3), np.ones(3))
+    assert get_blas_threads() == before
