@@ -17,18 +17,35 @@ from threadpoolctl import ThreadpoolController
 LinAlgError = np.linalg.LinAlgError
 
 _lock = threading.Lock()
-_state = {"controller": None, "limiter": None, "n_users": 0}
+_state = {"libraries": None, "n_threads": None, "n_users": 0}
+
+
+def _set_blas_threads(n_threads):
+    """Set the number of threads of each library."""
+    for library, n in zip(_state["libraries"], n_threads):
+        # From threadpoolctl 3.7 on, one thread at a time may change it, and calls of
+        # others do nothing; ours has to hold whoever made the last change.
+        release = getattr(library, "clear_controlling_thread", None)
+        if release is not None:
+            release(force=True)
+        library.set_num_threads(n)
+        if release is not None:
+            release(force=True)
 
 
 @contextmanager
 def one_blas_thread():
     """Let BLAS and LAPACK use one thread inside the block, whoever else is in one."""
     with _lock:
-        if _state["controller"] is None:
-            # NumPy's and SciPy's libraries are loaded by now.
-            _state["controller"] = ThreadpoolController().select(user_api="blas")
+        if _state["libraries"] is None:
+            # NumPy's and SciPy's are loaded by now.
+            controller = ThreadpoolController().select(user_api="blas")
+            _state["libraries"] = controller.lib_controllers
         if _state["n_users"] == 0:
-            _state["limiter"] = _state["controller"].limit(limits=1)
+            _state["n_threads"] = [
+                library.get_num_threads() for library in _state["libraries"]
+            ]
+            _set_blas_threads([1] * len(_state["libraries"]))
         _state["n_users"] += 1
     try:
         yield
@@ -36,8 +53,7 @@ def one_blas_thread():
         with _lock:
             _state["n_users"] -= 1
             if _state["n_users"] == 0:
-                _state["limiter"].restore_original_limits()
-                _state["limiter"] = None
+                _set_blas_threads(_state["n_threads"])
 
 
 def cholesky(A):

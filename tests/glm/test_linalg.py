@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from sklearnx._glm import linalg
 
@@ -57,6 +57,26 @@ def test_limit_is_lifted_by_the_last_of_several_threads():
     for thread in threads:
         thread.join()
     assert {1} in seen
+    assert get_blas_threads() == before
+
+
+def test_limit_holds_where_another_thread_has_set_one():
+    before = get_blas_threads()
+    set_by_other, leave = threading.Event(), threading.Event()
+
+    def limit():
+        with threadpool_limits(2, user_api="blas"):
+            set_by_other.set()
+            leave.wait(10)
+
+    other = threading.Thread(target=limit)
+    other.start()
+    set_by_other.wait(10)
+    with linalg.one_blas_thread():
+        assert get_blas_threads() == {1}
+    assert get_blas_threads() == {2}
+    leave.set()
+    other.join()
     assert get_blas_threads() == before
 
 
