@@ -27,6 +27,8 @@ def make_design(X, n_threads=1):
     n_threads : int, default=1
         Threads of each product.
     """
+    if hasattr(X, "use_threads"):
+        return X.use_threads(n_threads)  # of numbers and categories, made by an encoder
     if sparse.issparse(X):
         return SparseDesign(X, n_threads)
     if any(stride % X.itemsize for stride in X.strides):
@@ -91,7 +93,10 @@ class DenseDesign:
 
     def take_columns(self, columns):
         """A design of some columns (int array), in F order; they are copied."""
-        return DenseDesign(np.asfortranarray(self.X[:, columns]), self.n_threads)
+        columns = np.ascontiguousarray(columns, dtype=np.int64)
+        taken = np.empty((len(columns), self.n_rows), dtype=self.dtype)
+        dense_products.take_columns(self.X, columns, taken, self.n_threads)
+        return DenseDesign(taken.T, self.n_threads)
 
     def take_rows(self, rows):
         """A design of some rows (int array); they are copied."""

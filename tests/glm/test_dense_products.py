@@ -69,6 +69,18 @@ def test_gram(n_rows, n_columns, n_outputs, layout, dtype, is_weighted, is_centr
     assert_array_equal(gram, gram.T)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", ["C", "F", "strided"])
+@pytest.mark.parametrize("n_rows", [1, 63, 200])
+def test_take_columns(n_rows, layout, dtype):
+    X = make_table(n_rows, 40, dtype, layout)
+    columns = np.array([3, 39, 0, 17, 17])
+    for n_threads in (1, 2, 3):
+        out = np.empty((5, n_rows), dtype=dtype)
+        dense_products.take_columns(X, columns, out, n_threads)
+        assert_array_equal(out.T, X[:, columns])
+
+
 def test_centring_is_exact():
     """A large mean does not cancel: values are centred before they are multiplied."""
     X = np.random.default_rng(0).normal(size=(1000, 3)) + 1e8

@@ -305,6 +305,41 @@ static void skx_dense_matmul(
     skx_run_tasks(parallel_for, rows.n_parts, n_threads, task);
 }
 
+// Copies ---------------------------------------------------------------------------------
+
+// out (n_taken, n_rows) = table[:, columns].T. Of rows, eight at a time are read one after
+// another, then written as whole cache lines.
+template <typename T>
+static void skx_take_columns(
+    const skx_table_t<T> &table, const int64_t *columns, int64_t n_taken, T *out,
+    skx_parallel_t parallel_for, int n_threads) {
+    if (table.row_stride == 1) {
+        auto copy = [&](int64_t i) {
+            const T *column = table.at(0, columns[i]);
+            std::copy(column, column + table.n_rows, out + i * table.n_rows);
+        };
+        skx_run_tasks(parallel_for, n_taken, n_threads, copy);
+        return;
+    }
+    const skx_parts_t parts(table.n_rows, 64);
+    auto task = [&](int64_t part) {
+        const int64_t stop = parts.start(part) + parts.length(part);
+        std::vector<T> taken(8 * n_taken);
+        for (int64_t row = parts.start(part); row < stop; row += 8) {
+            const int64_t n = std::min((int64_t)8, stop - row);
+            for (int64_t r = 0; r < n; ++r) {
+                for (int64_t i = 0; i < n_taken; ++i) {
+                    taken[8 * i + r] = *table.at(row + r, columns[i]);
+                }
+            }
+            for (int64_t i = 0; i < n_taken; ++i) {
+                std::copy(&taken[8 * i], &taken[8 * i] + n, out + i * table.n_rows + row);
+            }
+        }
+    };
+    skx_run_tasks(parallel_for, parts.n_parts, n_threads, task);
+}
+
 // The table with itself ------------------------------------------------------------------
 
 // A part of a Gram matrix: the products of the columns of one block with those of another,

@@ -42,6 +42,10 @@ cdef extern from "dense_products.h" nogil:
         const skx_table_t[T]& table, const double* weights, const double* centre,
         double* out, skx_parallel_t run, int n_threads,
     ) except +
+    void skx_take_columns[T](
+        const skx_table_t[T]& table, const int64_t* columns, int64_t n_taken, T* out,
+        skx_parallel_t run, int n_threads,
+    ) except +
 
 
 cdef inline const double* address_of(const double[::1] values) noexcept:
@@ -162,5 +166,22 @@ def gram(
                 &X[0, 0], X.shape[0], X.shape[1], X.strides[0], X.strides[1]
             ),
             weights_address, centre_address, &out[0, 0],
+            <skx_parallel_t> parallel_for, n_threads,
+        )
+
+
+def take_columns(
+    const cython.floating[:, :] X, const int64_t[::1] columns,
+    cython.floating[:, ::1] out, int n_threads=1,
+):
+    """Copy X[:, columns].T. IN: columns (n_taken,). OUT: out (n_taken, n_rows)."""
+    if X.shape[0] == 0 or columns.shape[0] == 0:
+        return
+    with nogil:
+        skx_take_columns(
+            skx_describe(
+                &X[0, 0], X.shape[0], X.shape[1], X.strides[0], X.strides[1]
+            ),
+            &columns[0], columns.shape[0], &out[0, 0],
             <skx_parallel_t> parallel_for, n_threads,
         )
