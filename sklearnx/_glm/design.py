@@ -69,11 +69,13 @@ class DenseDesign:
         )
 
     def _multiply(self, by_vector, by_matrix, operand, n_results):
-        """Call the kernel for an operand of one or two dimensions."""
+        """Call the kernel for an operand of one or of several columns."""
         operand = np.ascontiguousarray(operand, dtype=np.float64)
         out = np.empty((n_results, *operand.shape[1:]))
-        kernel = by_vector if operand.ndim == 1 else by_matrix
-        kernel(self.X, operand, out, self.n_threads)
+        if operand.ndim == 1 or operand.shape[1] == 1:
+            by_vector(self.X, operand.reshape(-1), out.reshape(-1), self.n_threads)
+        else:
+            by_matrix(self.X, operand, out, self.n_threads)
         return out
 
     def gram(self, weights=None, centre=None):

@@ -46,9 +46,11 @@ def compute_raw_predictions(estimator: Any, X: Any) -> np.ndarray:
         and X.ndim == 2
         and X.shape[1] == coef.shape[-1]
         and X.dtype.char in "fd"
+        and X.dtype.isnative
         and coef.dtype.char in "fd"
         and len(X) > 0
         and "feature_names_in_" not in state
+        and "_table_encoder" not in state
     ):
         raw = _multiply(X, coef, state["intercept_"])
         # Values that are not finite make their row of the product so. Overflow as well:
@@ -56,7 +58,12 @@ def compute_raw_predictions(estimator: Any, X: Any) -> np.ndarray:
         if math.isfinite(raw.item()) if raw.size == 1 else np.isfinite(raw).all():
             return raw
     check_is_fitted(estimator)
-    X = validate_data(estimator, X, accept_sparse=["csr", "csc", "coo"], reset=False)
+    if "_table_encoder" in state:  # it has categorical columns
+        X = state["_table_encoder"].make_design(X, estimator)
+    else:
+        X = validate_data(
+            estimator, X, accept_sparse=["csr", "csc", "coo"], reset=False
+        )
     return _multiply(X, estimator.coef_, estimator.intercept_)
 
 
@@ -68,8 +75,8 @@ def _multiply(X, coef, intercept):
     dtype = X.dtype if X.dtype == coef.dtype else np.result_type(X.dtype, coef.dtype)
     if sparse.issparse(coef):
         coef = coef.toarray().reshape(coef.shape)
-    if X.dtype.char not in "fd":
-        X = X.astype(np.float64)
+    if X.dtype.char not in "fd" or not X.dtype.isnative:
+        X = X.astype(np.float32 if X.dtype.char == "f" else np.float64)
     if X.shape[0] * X.shape[1] > WORK_PER_THREAD:
         n_threads = effective_n_threads()
     else:

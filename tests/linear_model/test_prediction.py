@@ -51,6 +51,7 @@ def fit_pair(name, dtype=np.float64):
         sparse.coo_array,
         lambda X: X.tolist(),
         lambda X: (X * 10).astype(int),
+        lambda X: X.astype(X.dtype.newbyteorder()),
     ],
 )
 @pytest.mark.parametrize("name", PAIRS)

@@ -217,15 +217,25 @@ static inline int64_t skx_fill_up(int64_t width) {
 enum { COLUMNS_PER_BLOCK = 256 };
 
 // Add to out (n, width) the products of columns [first, first + n) with `width` outputs,
-// which panels A hold, over `depth` rows. B is room for a panel: columns that do not fill
-// one are copied.
+// which panels A hold, over `depth` rows; `n_next` rows come next. B is room for a panel:
+// columns that do not fill one are copied.
 template <typename T>
 static void skx_add_products(
     const double *A, int64_t width, const skx_table_t<T> &table, int64_t row, int depth,
-    int64_t first, int64_t n, double *B, double *out) {
+    int64_t n_next, int64_t first, int64_t n, double *B, double *out) {
     const int64_t panel_stride = PANEL_WIDTH * depth, n_panels = width / PANEL_WIDTH;
     int64_t j = 0;
     for (; j + PANEL_WIDTH <= n; j += PANEL_WIDTH) {
+        if (table.column_stride == 1) {
+            // The next rows, one after another: the products themselves read the table
+            // in columns of cache lines, each in a page of its own where rows are long.
+            const int64_t last = row + depth + n_next * (j + PANEL_WIDTH) / n;
+            for (int64_t r = row + depth + n_next * j / n; r < last; ++r) {
+                for (int64_t i = 0; i < n; i += 64 / (int64_t)sizeof(T)) {
+                    SKX_PREFETCH(table.at(r, first + i));
+                }
+            }
+        }
         skx_add_panel_products(
             A, panel_stride, n_panels, table.at(row, first + j), table.row_stride,
             table.column_stride, depth, out + j * width, width);
@@ -260,7 +270,9 @@ static void skx_dense_t_matmul(
             const int depth = (int)depths.length(i);
             skx_pack_columns<double>(outputs, row, depth, 0, n_outputs, NULL, NULL, A.data());
             skx_add_products(
-                A.data(), width, table, row, depth, first, n, B.data(), of_part);
+                A.data(), width, table, row, depth,
+                i + 1 < depths.n_parts ? depths.length(i + 1) : 0, first, n, B.data(),
+                of_part);
         }
     };
     skx_run_tasks(parallel_for, rows.n_parts * columns.n_parts, n_threads, task);
@@ -295,7 +307,7 @@ static void skx_dense_matmul(
         for (int64_t i = 0; i < depths.n_parts; ++i) {
             skx_add_products(
                 A.data() + depths.start(i) * width, width, flipped, depths.start(i),
-                (int)depths.length(i), first, n, B.data(), tile.data());
+                (int)depths.length(i), 0, first, n, B.data(), tile.data());
         }
         for (int64_t r = 0; r < n; ++r) {
             std::copy(tile.data() + r * width, tile.data() + r * width + n_outputs,
