@@ -149,5 +149,9 @@ class LinearClassifierPrediction:
             Of the labels in ``classes_``; the first of those with the highest score.
         """
         scores = self.decision_function(X)
-        indices = scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_.take(indices)
+        if scores.ndim == 1:
+            return self.classes_.take(scores > 0)
+        largest = np.empty(len(scores), dtype=np.int64)
+        scores = np.ascontiguousarray(scores, dtype=np.float64)
+        dense_products.find_largest(scores, largest)
+        return self.classes_.take(largest)

@@ -13,6 +13,7 @@ SHAPES = [
     (257, 300, 17),
     (20, 1030, 5),
     (9000, 13, 9),
+    (9000, 13, 4),
 ]
 
 
@@ -79,6 +80,13 @@ def test_take_columns(n_rows, layout, dtype):
         out = np.empty((5, n_rows), dtype=dtype)
         dense_products.take_columns(X, columns, out, n_threads)
         assert_array_equal(out.T, X[:, columns])
+
+
+def test_largest_of_rows():
+    values = np.random.default_rng(0).integers(0, 4, size=(500, 5)).astype(float)
+    out = np.empty(500, dtype=np.int64)
+    dense_products.find_largest(values, out)
+    assert_array_equal(out, values.argmax(axis=1))
 
 
 def test_centring_is_exact():

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "lanes.h"
 #include "panels.h"
 #include "parallel_parts.h"
 
@@ -19,20 +20,76 @@ static inline int64_t skx_rows_per_sum(int64_t n_rows, int64_t size, int64_t lea
     return (rows + PANEL_DEPTH - 1) / PANEL_DEPTH * PANEL_DEPTH;
 }
 
-// Sixteen running sums: one would make every product wait for the one before.
-template <typename T>
-SKX_INLINE double skx_dot_values(const T *SKX_RESTRICT x, const double *SKX_RESTRICT y, int64_t n) {
-    double lanes[16] = {0};
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        for (int j = 0; j < 16; ++j) lanes[j] += (double)x[i + j] * y[i + j];
+// out (n, K) = rows of a table with neighbouring columns times K vectors coef (K, n_columns).
+// Two sums of eight lanes for a single vector: one would make every product wait for the
+// one before. The last lanes overlap those before, with zeros where they do.
+template <typename T, int K>
+SKX_INLINE void skx_dot_some_rows(
+    const skx_table_t<T> &table, int64_t row, int64_t n, const double *coef, double *out) {
+    enum { N_SUMS = K == 1 ? 2 : 1, STEP = 8 * N_SUMS };
+    const int64_t p = table.n_columns;
+    if (p < 8) {
+        for (int64_t r = 0; r < n; ++r) {
+            const T *values = table.at(row + r, 0);
+            for (int k = 0; k < K; ++k) {
+                double sum = 0.0;
+                for (int64_t j = 0; j < p; ++j) sum += (double)values[j] * coef[k * p + j];
+                out[r * K + k] = sum;
+            }
+        }
+        return;
     }
-    for (int j = 0; i + j < n; ++j) lanes[j] += (double)x[i + j] * y[i + j];
-    for (int width = 8; width > 0; width /= 2) {
-        for (int j = 0; j < width; ++j) lanes[j] += lanes[j + width];
+    skx_lanes_t last[K], x, y;
+    for (int k = 0; k < K; ++k) {
+        double rest[8] = {0};
+        for (int64_t j = p / 8 * 8; j < p; ++j) rest[j - (p - 8)] = coef[k * p + j];
+        skx_load(rest, &last[k]);
     }
-    return lanes[0];
+    for (int64_t r = 0; r < n; ++r) {
+        const T *values = table.at(row + r, 0);
+        skx_lanes_t sums[K][N_SUMS] = {};
+        int64_t j = 0;
+        for (; j + STEP <= p; j += STEP) {
+            for (int i = 0; i < N_SUMS; ++i) {
+                skx_load(values + j + 8 * i, &x);
+                for (int k = 0; k < K; ++k) {
+                    skx_load(coef + k * p + j + 8 * i, &y);
+                    sums[k][i] += x * y;
+                }
+            }
+        }
+        for (; j + 8 <= p; j += 8) {
+            skx_load(values + j, &x);
+            for (int k = 0; k < K; ++k) {
+                skx_load(coef + k * p + j, &y);
+                sums[k][0] += x * y;
+            }
+        }
+        if (j < p) {
+            skx_load(values + p - 8, &x);
+            for (int k = 0; k < K; ++k) sums[k][0] += x * last[k];
+        }
+        for (int k = 0; k < K; ++k) {
+            for (int i = 1; i < N_SUMS; ++i) sums[k][0] += sums[k][i];
+            out[r * K + k] = skx_sum(&sums[k][0]);
+        }
+    }
 }
+
+#define SKX_DEFINE_DOT_ROWS(T, K)                                                        \
+    SKX_CLONES static inline void skx_dot_rows_##K(                                      \
+        const skx_table_t<T> &table, int64_t row, int64_t n, const double *coef,         \
+        double *out) {                                                                   \
+        skx_dot_some_rows<T, K>(table, row, n, coef, out);                               \
+    }
+SKX_DEFINE_DOT_ROWS(double, 1)
+SKX_DEFINE_DOT_ROWS(double, 2)
+SKX_DEFINE_DOT_ROWS(double, 3)
+SKX_DEFINE_DOT_ROWS(double, 4)
+SKX_DEFINE_DOT_ROWS(float, 1)
+SKX_DEFINE_DOT_ROWS(float, 2)
+SKX_DEFINE_DOT_ROWS(float, 3)
+SKX_DEFINE_DOT_ROWS(float, 4)
 
 template <typename T>
 SKX_INLINE double skx_dot_strided(const T *x, int64_t stride, const double *y, int64_t n) {
@@ -46,20 +103,6 @@ SKX_INLINE double skx_dot_strided(const T *x, int64_t stride, const double *y, i
 }
 
 // One vector -----------------------------------------------------------------------------
-
-// out[r] = table[r] . coef for some rows, of a table with neighbouring columns.
-SKX_CLONES static inline void skx_dot_rows(
-    const skx_table_t<double> &table, int64_t row, int64_t n, const double *coef, double *out) {
-    for (int64_t r = 0; r < n; ++r) {
-        out[r] = skx_dot_values(table.at(row + r, 0), coef, table.n_columns);
-    }
-}
-SKX_CLONES static inline void skx_dot_rows(
-    const skx_table_t<float> &table, int64_t row, int64_t n, const double *coef, double *out) {
-    for (int64_t r = 0; r < n; ++r) {
-        out[r] = skx_dot_values(table.at(row + r, 0), coef, table.n_columns);
-    }
-}
 
 // out[k] += sum of four columns times their factors, rows side by side.
 template <typename T>
@@ -111,7 +154,7 @@ static void skx_dense_dot(
     auto task = [&](int64_t part) {
         const int64_t row = parts.start(part), n = parts.length(part);
         if (table.column_stride == 1) {
-            skx_dot_rows(table, row, n, coef, out + row);
+            skx_dot_rows_1(table, row, n, coef, out + row);
         } else if (table.row_stride == 1) {
             std::fill(out + row, out + row + n, 0.0);
             skx_add_all_lines(
@@ -140,7 +183,7 @@ static void skx_dense_t_dot(
         auto task = [&](int64_t part) {
             const int64_t first = parts.start(part), n = parts.length(part);
             if (table.row_stride == 1) {
-                skx_dot_rows(flipped, first, n, values, out + first);
+                skx_dot_rows_1(flipped, first, n, values, out + first);
             } else {
                 for (int64_t j = first; j < first + n; ++j) {
                     out[j] = skx_dot_strided(
@@ -214,7 +257,73 @@ static inline int64_t skx_fill_up(int64_t width) {
     return (width + PANEL_WIDTH - 1) / PANEL_WIDTH * PANEL_WIDTH;
 }
 
-enum { COLUMNS_PER_BLOCK = 256 };
+// Up to so many outputs, panels that are mostly empty take longer than vectors.
+enum { COLUMNS_PER_BLOCK = 256, MAX_FEW_OUTPUTS = 4 };
+
+// A matrix (n_rows, n_outputs) output by output.
+static inline std::vector<double> skx_split_outputs(
+    const double *values, int64_t n_rows, int64_t n_outputs) {
+    std::vector<double> by_output(n_rows * n_outputs);
+    for (int64_t r = 0; r < n_rows; ++r) {
+        for (int64_t k = 0; k < n_outputs; ++k) {
+            by_output[k * n_rows + r] = values[r * n_outputs + k];
+        }
+    }
+    return by_output;
+}
+
+// `skx_dense_t_matmul` for few outputs of a table with neighbouring columns: rows are read
+// once, and again from the cache.
+template <typename T>
+static void skx_t_matmul_few(
+    const skx_table_t<T> &table, const double *values, int64_t n_outputs, double *out,
+    skx_parallel_t parallel_for, int n_threads) {
+    const int64_t p = table.n_columns, n_rows = table.n_rows, size = p * n_outputs;
+    const std::vector<double> by_output = skx_split_outputs(values, n_rows, n_outputs);
+    const skx_parts_t rows(n_rows, skx_rows_per_sum(n_rows, size, 2048));
+    const skx_parts_t columns(p, 512);
+    std::vector<double> sums(rows.n_parts * size, 0.0);
+    auto task = [&](int64_t part) {
+        const int64_t of_rows = part / columns.n_parts, of_columns = part % columns.n_parts;
+        const int64_t first = columns.start(of_columns), n = columns.length(of_columns);
+        const skx_parts_t depths(rows.length(of_rows), PANEL_DEPTH / 2);
+        for (int64_t i = 0; i < depths.n_parts; ++i) {
+            const int64_t row = rows.start(of_rows) + depths.start(i);
+            for (int64_t k = 0; k < n_outputs; ++k) {
+                skx_add_all_lines(
+                    table.at(row, first), table.row_stride, depths.length(i),
+                    by_output.data() + k * n_rows + row, n,
+                    sums.data() + of_rows * size + k * p + first);
+            }
+        }
+    };
+    skx_run_tasks(parallel_for, rows.n_parts * columns.n_parts, n_threads, task);
+    skx_add_sums(sums.data(), rows.n_parts, size, parallel_for, n_threads);
+    for (int64_t j = 0; j < p; ++j) {
+        for (int64_t k = 0; k < n_outputs; ++k) out[j * n_outputs + k] = sums[k * p + j];
+    }
+}
+
+// `skx_dense_matmul` likewise.
+template <typename T>
+static void skx_matmul_few(
+    const skx_table_t<T> &table, const double *coef, int64_t n_outputs, double *out,
+    skx_parallel_t parallel_for, int n_threads) {
+    const std::vector<double> by_output =
+        skx_split_outputs(coef, table.n_columns, n_outputs);
+    const skx_parts_t rows(table.n_rows, 256);
+    auto task = [&](int64_t part) {
+        const int64_t row = rows.start(part), n = rows.length(part);
+        double *of_rows = out + row * n_outputs;
+        switch (n_outputs) {
+            case 1: return skx_dot_rows_1(table, row, n, by_output.data(), of_rows);
+            case 2: return skx_dot_rows_2(table, row, n, by_output.data(), of_rows);
+            case 3: return skx_dot_rows_3(table, row, n, by_output.data(), of_rows);
+            default: return skx_dot_rows_4(table, row, n, by_output.data(), of_rows);
+        }
+    };
+    skx_run_tasks(parallel_for, rows.n_parts, n_threads, task);
+}
 
 // Add to out (n, width) the products of columns [first, first + n) with `width` outputs,
 // which panels A hold, over `depth` rows; `n_next` rows come next. B is room for a panel:
@@ -253,6 +362,10 @@ template <typename T>
 static void skx_dense_t_matmul(
     const skx_table_t<T> &table, const double *values, int64_t n_outputs, double *out,
     skx_parallel_t parallel_for, int n_threads) {
+    if (n_outputs <= MAX_FEW_OUTPUTS && table.column_stride == 1) {
+        skx_t_matmul_few(table, values, n_outputs, out, parallel_for, n_threads);
+        return;
+    }
     const int64_t p = table.n_columns, width = skx_fill_up(n_outputs);
     const int64_t size = skx_fill_up(p) * width;
     const skx_parts_t rows(table.n_rows, skx_rows_per_sum(table.n_rows, size, 4096));
@@ -288,6 +401,10 @@ template <typename T>
 static void skx_dense_matmul(
     const skx_table_t<T> &table, const double *coef, int64_t n_outputs, double *out,
     skx_parallel_t parallel_for, int n_threads) {
+    if (n_outputs <= MAX_FEW_OUTPUTS && table.column_stride == 1) {
+        skx_matmul_few(table, coef, n_outputs, out, parallel_for, n_threads);
+        return;
+    }
     const int64_t width = skx_fill_up(n_outputs);
     const skx_parts_t depths(table.n_columns, PANEL_DEPTH);
     const skx_parts_t rows(table.n_rows, 64);
@@ -350,6 +467,22 @@ static void skx_take_columns(
         }
     };
     skx_run_tasks(parallel_for, parts.n_parts, n_threads, task);
+}
+
+// out[r] = position of the largest of n_columns values, the first of equal ones.
+static inline void skx_find_largest(
+    const double *values, int64_t n_rows, int64_t n_columns, int64_t *out) {
+    for (int64_t r = 0; r < n_rows; ++r) {
+        const double *of_row = values + r * n_columns;
+        int64_t best = 0;
+        double largest = of_row[0];
+        for (int64_t j = 1; j < n_columns; ++j) {
+            const bool is_larger = of_row[j] > largest;
+            best = is_larger ? j : best;
+            largest = is_larger ? of_row[j] : largest;
+        }
+        out[r] = best;
+    }
 }
 
 // The table with itself ------------------------------------------------------------------

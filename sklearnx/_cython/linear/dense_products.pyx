@@ -46,6 +46,9 @@ cdef extern from "dense_products.h" nogil:
         const skx_table_t[T]& table, const int64_t* columns, int64_t n_taken, T* out,
         skx_parallel_t run, int n_threads,
     ) except +
+    void skx_find_largest(
+        const double* values, int64_t n_rows, int64_t n_columns, int64_t* out
+    ) noexcept
 
 
 cdef inline const double* address_of(const double[::1] values) noexcept:
@@ -185,3 +188,14 @@ def take_columns(
             &columns[0], columns.shape[0], &out[0, 0],
             <skx_parallel_t> parallel_for, n_threads,
         )
+
+
+def find_largest(const double[:, ::1] values, int64_t[::1] out):
+    """Write the position of the largest value of each row, the first of equal ones.
+
+    IN: values (n_rows, n_columns), with at least one column. OUT: out (n_rows,).
+    """
+    if values.shape[0] == 0:
+        return
+    with nogil:
+        skx_find_largest(&values[0, 0], values.shape[0], values.shape[1], &out[0])
