@@ -37,9 +37,11 @@ typedef uint64_t skx_u64;
 #endif
 
 // Compiles a function several times and picks one at load time (GCC, with glibc's ifunc).
-// Contraction to fused multiply-add is off, so that all give the same bits.
+// Contraction to fused multiply-add is off, so that all give the same bits. Builds with
+// sanitizers take minutes longer for each, and would find the same in all.
 #if defined(__x86_64__) && defined(__ELF__) && defined(__GLIBC__) && \
-    defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+    defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__) && \
+    !defined(__SANITIZE_ADDRESS__)
 #if __GNUC__ >= 12
 #define SKX_CLONES \
     __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
