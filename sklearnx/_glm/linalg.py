@@ -7,6 +7,7 @@ caller that needs it and lifted by the last.
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager
 
@@ -18,6 +19,23 @@ LinAlgError = np.linalg.LinAlgError
 
 _lock = threading.Lock()
 _state = {"libraries": None, "n_threads": None, "n_users": 0}
+
+
+def _forget_users():
+    """Start anew in a forked child, which has none of its parent's threads."""
+    if _state["n_users"] > 0:
+        _state["n_users"] = 0
+        _set_blas_threads(_state["n_threads"])
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    # No thread is half-way through a change when the child is made.
+    os.register_at_fork(
+        before=_lock.acquire,
+        after_in_parent=_lock.release,
+        after_in_child=_forget_users,
+    )
 
 
 def _set_blas_threads(n_threads):

@@ -1,5 +1,6 @@
 """Factorisations on one thread, and the limit that is lifted by the last caller."""
 
+import os
 import threading
 
 import numpy as np
@@ -84,4 +85,19 @@ def test_limit_is_lifted_after_an_error():
     before = get_blas_threads()
     with pytest.raises(linalg.LinAlgError):
         linalg.cholesky_solve(-np.eye(3), np.ones(3))
+    assert get_blas_threads() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_forked_child_starts_anew():
+    before = get_blas_threads()
+    with linalg.one_blas_thread():
+        child = os.fork()
+        if child == 0:
+            is_right = get_blas_threads() == before
+            linalg.cholesky(np.eye(3))
+            os._exit(0 if is_right else 1)
+        _, status = os.waitpid(child, 0)
+        assert get_blas_threads() == {1}
+    assert os.waitstatus_to_exitcode(status) == 0
     assert get_blas_threads() == before
