@@ -1,0 +1,364 @@
+// Coordinate descent on a quadratic whose matrix is known,
+//
+//     minimise  1/2 w'Gw - q'w + sum_j penalty_j(w_j)   within a box,
+//
+// keeping the gradient g = Gw - q of the smooth part.
+//
+// Each round works on the non-zeros and the coefficients that violate the optimality
+// conditions most; their rows and columns of G are packed, so that a sweep over k
+// coefficients costs k**2 whatever the size of the problem. On the packed problem,
+//
+// - sweeps over the set alternate with sweeps over its non-zeros;
+// - every five sweeps the iterates are extrapolated (extrapolation.h), and what comes
+//   out is kept where it lowers the objective;
+// - once the sweeps have cost as much as a factorisation, the equations of the
+//   non-zeros are solved, and each coefficient goes up to its change of sign, bound or
+//   piece.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "extrapolation.h"
+#include "scalar_prox.h"
+#include "vector_kernels.h"
+
+// Problems of this size are not packed; sets have at least a quarter.
+enum { SKX_MIN_SIZE = 256, SKX_MIN_SET = 64 };
+
+// Sets of equations that cost little, and how often they are solved at a time.
+enum { SKX_FEW = 128, SKX_N_SOLVED = 8 };
+
+// Of a factorisation, as a share of the diagonal; below it columns count as collinear.
+#define SKX_MIN_PIVOT 1e-10
+
+// Added to collinear columns, as a share of the diagonal.
+#define SKX_RIDGE 1e-7
+
+// A problem in which everything is dense and of one size.
+typedef struct {
+    const double *gram;  // (n, stride), symmetric
+    int64_t stride;
+    int64_t n;
+    double *gradient;
+    double *coef;
+    const double *factors;  // of the penalty of each coefficient
+    const double *lower;
+    const double *upper;
+    const skx_piece_t *pieces;
+    int n_pieces;
+} skx_quadratic_t;
+
+SKX_INLINE skx_term_t skx_get_term(const skx_quadratic_t *q, int64_t j) {
+    const skx_term_t term = {
+        q->pieces, q->n_pieces, q->factors[j], q->lower[j], q->upper[j]};
+    return term;
+}
+
+// Columns of zeros say nothing of their coefficient; the penalty has it at zero.
+SKX_INLINE bool skx_is_idle(const skx_quadratic_t *q, int64_t j) {
+    return !(q->gram[j * q->stride + j] > 0.0);
+}
+
+SKX_INLINE double skx_violation_at(const skx_quadratic_t *q, int64_t j) {
+    if (skx_is_idle(q, j)) return 0.0;
+    const skx_term_t term = skx_get_term(q, j);
+    return skx_violation(&term, q->gradient[j], q->coef[j]);
+}
+
+static inline double skx_max_violation(const skx_quadratic_t *q) {
+    double worst = 0.0;
+    for (int64_t j = 0; j < q->n; ++j) {
+        const double violation = skx_violation_at(q, j);
+        if (violation > worst) worst = violation;
+    }
+    return worst;
+}
+
+// Moves one coefficient; the gradient follows. Returns the size of the move.
+SKX_INLINE double skx_move(const skx_quadratic_t *q, int64_t j, double w) {
+    const double step = w - q->coef[j];
+    if (step == 0.0) return 0.0;
+    q->coef[j] = w;
+    skx_axpy(step, q->gram + j * q->stride, q->gradient, q->n);
+    return fabs(step);
+}
+
+// One sweep over `order` (all coefficients where it is NULL); whether any moved.
+SKX_CLONES static bool skx_sweep(
+    const skx_quadratic_t *q, const int64_t *order, int64_t n_order) {
+    bool has_moved = false;
+    for (int64_t i = 0; i < n_order; ++i) {
+        const int64_t j = order ? order[i] : i;
+        const skx_term_t term = skx_get_term(q, j);
+        const double a = q->gram[j * q->stride + j];
+        double w = skx_clip(0.0, term.lower, term.upper);
+        if (a > 0.0) w = skx_prox(&term, a, a * q->coef[j] - q->gradient[j]);
+        if (skx_move(q, j, w) != 0.0) has_moved = true;
+    }
+    return has_moved;
+}
+
+// w'Gw / 2 - q'w + pen(w), by w'Gw / 2 - q'w = w'(g - q) / 2.
+static inline double skx_objective(
+    const skx_quadratic_t *q, const double *linear, const double *coef,
+    const double *gradient) {
+    double smooth = 0.0, penalty = 0.0;
+    for (int64_t j = 0; j < q->n; ++j) {
+        if (coef[j] == 0.0) continue;
+        const skx_term_t term = skx_get_term(q, j);
+        smooth += coef[j] * (gradient[j] - linear[j]);
+        penalty += skx_penalty_value(&term, coef[j]);
+    }
+    return 0.5 * smooth + penalty;
+}
+
+// Moves to what the iterates extrapolate to if it is in the box and better.
+static inline void skx_try_extrapolation(
+    const skx_quadratic_t *q, skx_extrapolation_t &iterates, const double *linear) {
+    if (!iterates.extrapolate()) return;
+    const double *coef = iterates.coef.data();
+    for (int64_t j = 0; j < q->n; ++j) {
+        if (!(coef[j] >= q->lower[j] && coef[j] <= q->upper[j])) return;
+    }
+    if (!(skx_objective(q, linear, coef, iterates.gradient.data()) <
+          skx_objective(q, linear, q->coef, q->gradient))) {
+        return;
+    }
+    std::copy(iterates.coef.begin(), iterates.coef.end(), q->coef);
+    std::copy(iterates.gradient.begin(), iterates.gradient.end(), q->gradient);
+}
+
+// The interval around coefficient j in which its sign and piece stay, within its box.
+SKX_INLINE void skx_find_smooth_interval(
+    const skx_quadratic_t *q, int64_t j, double *low, double *high) {
+    const skx_term_t term = skx_get_term(q, j);
+    const double w = q->coef[j];
+    const skx_piece_t *piece = skx_find_piece(&term, fabs(w));
+    const bool is_last = piece == term.pieces + term.n_pieces - 1;
+    const double inner = piece->knot, outer = is_last ? INFINITY : piece[1].knot;
+    *low = w > 0.0 ? inner : -outer;
+    *high = w > 0.0 ? outer : -inner;
+    if (term.lower > *low) *low = term.lower;
+    if (term.upper < *high) *high = term.upper;
+}
+
+// The direction from here to the solution of the equations of the non-zeros, with a
+// share of the diagonal added to it. False where they are singular.
+static inline bool skx_find_direction(
+    const skx_quadratic_t *q, const std::vector<int64_t> &support,
+    std::vector<double> &matrix, std::vector<double> &direction, double shift) {
+    const int64_t n = (int64_t)support.size();
+    matrix.resize(n * n);
+    direction.resize(n);
+    for (int64_t i = 0; i < n; ++i) {
+        const int64_t row = support[i];
+        const skx_term_t term = skx_get_term(q, row);
+        const double *source = q->gram + row * q->stride;
+        for (int64_t j = i; j < n; ++j) matrix[i * n + j] = source[support[j]];
+        matrix[i * n + i] *= 1.0 + shift;
+        matrix[i * n + i] += skx_penalty_slope(&term, q->coef[row]);
+        if (!(matrix[i * n + i] > 0.0)) return false;
+        direction[i] =
+            -(q->gradient[row] + skx_penalty_derivative(&term, q->coef[row]));
+    }
+    return n > 0 &&
+           skx_solve_definite(matrix.data(), direction.data(), n, SKX_MIN_PIVOT);
+}
+
+// Goes along the direction, each coefficient up to its own kink. Where that does not
+// lower the objective, all stop at the first kink on the way, which cannot raise it.
+// Returns whether there was a kink on the way.
+static inline bool skx_follow_direction(
+    const skx_quadratic_t *q, const std::vector<int64_t> &support,
+    const std::vector<double> &direction, const double *linear) {
+    const int64_t n = (int64_t)support.size();
+    const std::vector<double> coef(q->coef, q->coef + q->n);
+    const std::vector<double> gradient(q->gradient, q->gradient + q->n);
+    std::vector<double> target(n);
+    const double before = skx_objective(q, linear, q->coef, q->gradient);
+    double step = 1.0;
+    int64_t first = -1;
+    for (int64_t i = 0; i < n; ++i) {
+        const double w = coef[support[i]], end = w + direction[i];
+        double low, high;
+        skx_find_smooth_interval(q, support[i], &low, &high);
+        target[i] = skx_clip(end, low, high);
+        const double limit = end == target[i] ? 1.0 : (target[i] - w) / direction[i];
+        if (limit < step) {
+            step = limit;
+            first = i;
+        }
+    }
+    for (int64_t i = 0; i < n; ++i) skx_move(q, support[i], target[i]);
+    if (first < 0) return false;
+    if (skx_objective(q, linear, q->coef, q->gradient) < before) return true;
+    std::copy(coef.begin(), coef.end(), q->coef);
+    std::copy(gradient.begin(), gradient.end(), q->gradient);
+    for (int64_t i = 0; i < n; ++i) {
+        const double w = coef[support[i]] + step * direction[i];
+        double low, high;
+        skx_find_smooth_interval(q, support[i], &low, &high);
+        skx_move(q, support[i], i == first ? target[i] : skx_clip(w, low, high));
+    }
+    return true;
+}
+
+// Coefficients whose equations hold with equality: not zero, and not at a bound.
+static inline void skx_find_support(
+    const skx_quadratic_t *q, std::vector<int64_t> &support, bool with_bounds) {
+    support.clear();
+    for (int64_t j = 0; j < q->n; ++j) {
+        if (q->coef[j] == 0.0 || skx_is_idle(q, j)) continue;
+        const bool is_free = q->coef[j] > q->lower[j] && q->coef[j] < q->upper[j];
+        if (is_free || with_bounds) support.push_back(j);
+    }
+}
+
+// Solves the equations of the non-zeros, a few times where few of them lose some on the
+// way. If they are singular, a small ridge makes the direction one that does.
+static inline void skx_solve_support(
+    const skx_quadratic_t *q, std::vector<int64_t> &support,
+    std::vector<double> &matrix, std::vector<double> &direction,
+    const double *linear) {
+    const int n_times = (int64_t)support.size() <= SKX_FEW ? SKX_N_SOLVED : 1;
+    for (int time = 0; time < n_times; ++time) {
+        if (!skx_find_direction(q, support, matrix, direction, 0.0) &&
+            !skx_find_direction(q, support, matrix, direction, SKX_RIDGE)) {
+            return;
+        }
+        if (!skx_follow_direction(q, support, direction, linear)) return;
+        skx_find_support(q, support, false);
+    }
+}
+
+// Minimises the (packed) problem to a violation of `tol`; returns the sweeps, at most
+// max_iter.
+static inline int64_t skx_minimize_packed(
+    const skx_quadratic_t *q, double tol, int64_t max_iter) {
+    const int64_t n = q->n;
+    std::vector<double> linear(n), matrix, direction;
+    std::vector<int64_t> support;
+    skx_extrapolation_t iterates;
+    // q = Gw - g
+    for (int64_t j = 0; j < n; ++j) linear[j] = -q->gradient[j];
+    for (int64_t j = 0; j < n; ++j) {
+        if (q->coef[j] == 0.0) continue;
+        skx_axpy(q->coef[j], q->gram + j * q->stride, linear.data(), n);
+    }
+    iterates.start(n);
+    iterates.push(q->coef, q->gradient);
+
+    int64_t n_iter = 0, n_since_solve = 0;
+    double worst = skx_max_violation(q);
+    while (worst > tol && n_iter < max_iter) {
+        // A sweep of all coefficients after every four of the non-zeros.
+        const bool is_full_sweep = n_iter % 5 == 0;
+        bool has_moved;
+        if (is_full_sweep) {
+            has_moved = skx_sweep(q, NULL, n);
+        } else {
+            skx_find_support(q, support, true);
+            has_moved = skx_sweep(q, support.data(), (int64_t)support.size());
+        }
+        ++n_iter;
+        ++n_since_solve;
+        if (!has_moved && is_full_sweep) break;  // to the last bit
+        iterates.push(q->coef, q->gradient);
+        if (iterates.is_full()) {
+            skx_try_extrapolation(q, iterates, linear.data());
+            iterates.restart(q->coef, q->gradient);
+        }
+        worst = skx_max_violation(q);
+        skx_find_support(q, support, false);
+        if (worst > tol && n_since_solve > 5 + (int64_t)support.size() / 4) {
+            n_since_solve = 0;
+            skx_solve_support(q, support, matrix, direction, linear.data());
+            iterates.restart(q->coef, q->gradient);
+            worst = skx_max_violation(q);
+        }
+    }
+    return n_iter;
+}
+
+// The coefficients to work on: all non-zeros, and as many of the worst violators as
+// there are of them (at least SKX_MIN_SET), in ascending order.
+static inline void skx_find_working_set(
+    const skx_quadratic_t *q, std::vector<int64_t> &set, double tol) {
+    std::vector<std::pair<double, int64_t>> violators;
+    set.clear();
+    for (int64_t j = 0; j < q->n; ++j) {
+        if (q->coef[j] != 0.0) {
+            set.push_back(j);
+            continue;
+        }
+        const double violation = skx_violation_at(q, j);
+        // Negated, so that ascending order has the worst first, then the lower index.
+        if (violation > tol) violators.emplace_back(-violation, j);
+    }
+    size_t n_new = std::max(set.size(), (size_t)SKX_MIN_SET);
+    if (n_new < violators.size()) {
+        std::nth_element(
+            violators.begin(), violators.begin() + n_new, violators.end());
+        violators.resize(n_new);
+    }
+    for (const auto &violator : violators) set.push_back(violator.second);
+    std::sort(set.begin(), set.end());
+}
+
+// A problem of some coefficients of another, the rest fixed; with its own arrays.
+struct skx_packed_t {
+    std::vector<double> gram, gradient, coef, factors, lower, upper;
+
+    skx_quadratic_t pack(const skx_quadratic_t *q, const std::vector<int64_t> &set) {
+        const int64_t k = (int64_t)set.size();
+        gram.resize(k * k);
+        for (auto *array : {&gradient, &coef, &factors, &lower, &upper}) {
+            array->resize(k);
+        }
+        for (int64_t i = 0; i < k; ++i) {
+            const int64_t j = set[i];
+            const double *source = q->gram + j * q->stride;
+            double *target = gram.data() + i * k;
+            for (int64_t m = 0; m < k; ++m) target[m] = source[set[m]];
+            gradient[i] = q->gradient[j];
+            coef[i] = q->coef[j];
+            factors[i] = q->factors[j];
+            lower[i] = q->lower[j];
+            upper[i] = q->upper[j];
+        }
+        const skx_quadratic_t packed = {
+            gram.data(), k, k, gradient.data(), coef.data(), factors.data(),
+            lower.data(), upper.data(), q->pieces, q->n_pieces};
+        return packed;
+    }
+};
+
+// Moves the coefficients of a set, so that the gradient of all others follows.
+SKX_CLONES static void skx_move_all(
+    const skx_quadratic_t *q, const int64_t *set, const double *coef, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) skx_move(q, set[i], coef[i]);
+}
+
+// Minimises to a largest violation of `tol`. Returns the sweeps, at most max_iter.
+static inline int64_t skx_minimize_on_gram(
+    const skx_quadratic_t *q, double tol, int64_t max_iter) {
+    std::vector<int64_t> set;
+    skx_packed_t arrays;
+    int64_t n_iter = 0;
+    while (n_iter < max_iter) {
+        const double worst = skx_max_violation(q);
+        if (!(worst > tol)) break;
+        skx_find_working_set(q, set, tol);
+        if (4 * (int64_t)set.size() >= 3 * q->n || q->n <= SKX_MIN_SIZE) {
+            n_iter += skx_minimize_packed(q, tol, max_iter - n_iter);
+            break;
+        }
+        const skx_quadratic_t packed = arrays.pack(q, set);
+        const int64_t n_sweeps = skx_minimize_packed(
+            &packed, std::max(0.5 * tol, 0.05 * worst), max_iter - n_iter);
+        skx_move_all(q, set.data(), packed.coef, packed.n);
+        n_iter += std::max(n_sweeps, (int64_t)1);
+    }
+    return n_iter;
+}

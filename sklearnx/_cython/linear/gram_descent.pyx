@@ -1,0 +1,110 @@
+"""Coordinate descent for penalised quadratics (see gram_descent.h).
+
+Penalties are told by `pieces`, rows of (knot, start, slope) of their derivative (see
+sklearnx/_glm/penalties.py).
+"""
+
+from libc.stdint cimport int64_t
+
+cdef extern from "gram_descent.h" nogil:
+    ctypedef struct skx_piece_t:
+        double knot, start, slope
+
+    ctypedef struct skx_quadratic_t:
+        const double* gram
+        int64_t stride, n
+        double* gradient
+        double* coef
+        const double* factors
+        const double* lower
+        const double* upper
+        const skx_piece_t* pieces
+        int n_pieces
+
+    int64_t skx_minimize_on_gram(
+        const skx_quadratic_t* q, double tol, int64_t max_iter
+    ) except +
+    double skx_max_violation(const skx_quadratic_t* q) noexcept
+
+
+cdef skx_quadratic_t _make_quadratic(
+    const double[:, :] gram,
+    double[::1] gradient,
+    double[::1] coef,
+    const double[::1] penalty_weights,
+    const double[:, ::1] pieces,
+    const double[::1] lower,
+    const double[::1] upper,
+) noexcept:
+    return skx_quadratic_t(
+        &gram[0, 0], gram.strides[0] // <int64_t> sizeof(double), gram.shape[0],
+        &gradient[0], &coef[0],
+        &penalty_weights[0], &lower[0], &upper[0],
+        <const skx_piece_t*> &pieces[0, 0], <int> pieces.shape[0],
+    )
+
+
+def minimize_on_gram(
+    const double[:, :] gram,
+    double[::1] gradient,
+    double[::1] coef,
+    const double[::1] penalty_weights,
+    const double[:, ::1] pieces,
+    const double[::1] lower,
+    const double[::1] upper,
+    double tol,
+    int64_t max_iter,
+):
+    """Minimise 1/2 w'Gw - q'w + sum_j penalty_weights[j] * pen(w_j) in a box.
+
+    Parameters
+    ----------
+    gram : array of shape (n, n)
+        IN, G: symmetric, with contiguous rows. A coefficient whose diagonal is not
+        positive goes to the point of its box nearest to zero.
+    gradient : array of shape (n,)
+        IN/OUT, G w - q.
+    coef : array of shape (n,)
+        IN/OUT, w, within the box.
+    penalty_weights : array of shape (n,)
+        IN, not negative.
+    pieces : array of shape (n_pieces, 3)
+        IN, the penalty.
+    lower, upper : array of shape (n,)
+        IN, the box; may be infinite.
+    tol : float
+        The largest violation of an optimality condition to stop at.
+    max_iter : int
+        The most sweeps.
+
+    Returns
+    -------
+    n_iter : int
+        The sweeps. 0 if the start is optimal.
+    """
+    cdef:
+        skx_quadratic_t q
+        int64_t n_iter
+    if gram.shape[0] == 0:
+        return 0
+    q = _make_quadratic(gram, gradient, coef, penalty_weights, pieces, lower, upper)
+    with nogil:
+        n_iter = skx_minimize_on_gram(&q, tol, max_iter)
+    return n_iter
+
+
+def max_violation(
+    const double[:, :] gram,
+    double[::1] gradient,
+    double[::1] coef,
+    const double[::1] penalty_weights,
+    const double[:, ::1] pieces,
+    const double[::1] lower,
+    const double[::1] upper,
+):
+    """The largest violation of an optimality condition; see `minimize_on_gram`."""
+    cdef skx_quadratic_t q
+    if gram.shape[0] == 0:
+        return 0.0
+    q = _make_quadratic(gram, gradient, coef, penalty_weights, pieces, lower, upper)
+    return skx_max_violation(&q)

@@ -1,0 +1,123 @@
+"""Cross-validation of elastic nets: folds are tracks that are solved in lockstep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sklearnx._glm.paths import PathSolver, Track, make_penalties
+from sklearnx._glm.samples import make_samples
+from sklearnx._glm.working_set import as_slice
+
+# Folds that are solved side by side; each keeps a Gram matrix of the working set.
+N_FOLDS_AT_ONCE = 10
+
+
+@dataclass(frozen=True)
+class SolvedFolds:
+    """The paths of all folds.
+
+    Attributes
+    ----------
+    tracks : list of Track
+    errors : ndarray of shape (n_alphas, n_folds)
+        Mean squared error of each fold's test rows.
+    """
+
+    tracks: list
+    errors: np.ndarray
+
+
+def solve_folds(design, Y, weights, fit_intercept, folds, alphas, l1_ratio, settings):
+    """Solve a path for each fold.
+
+    Parameters
+    ----------
+    design : DenseDesign or SparseDesign
+    Y : ndarray of shape (n_rows, n_targets)
+    weights : ndarray of shape (n_rows,) or None
+    fit_intercept : bool
+    folds : list of (train, test)
+        Positions or masks of rows.
+    alphas : ndarray of shape (n_alphas,)
+        From large to small.
+    l1_ratio : float
+    settings : Settings
+
+    Returns
+    -------
+    solved : SolvedFolds
+    """
+    tracks, errors = [], []
+    for start in range(0, len(folds), N_FOLDS_AT_ONCE):
+        batch = folds[start : start + N_FOLDS_AT_ONCE]
+        row_weights, held_out = zip(
+            *(_weigh(train, weights, design.n_rows) for train, _ in batch), strict=True
+        )
+        samples = make_samples(
+            design, Y, [weights, *row_weights], fit_intercept, [None, *held_out]
+        )
+        whole, samples = samples[0], samples[1:]
+        batch_tracks = [
+            Track(sample, make_penalties(alphas, l1_ratio, sample.total))
+            for sample in samples
+        ]
+        PathSolver(design, batch_tracks, replace(settings, sharpness=__import__('os').environ.get('SH') and float(__import__('os').environ['SH']) or 0.1), whole=whole).solve()
+        for track, (_, test) in zip(batch_tracks, batch, strict=True):
+            test = np.arange(design.n_rows)[test]
+            errors.append(_compute_error(track, test, Y, weights))
+        tracks += batch_tracks
+    return SolvedFolds(tracks, np.array(errors).T)
+
+
+def _weigh(train, weights, n_rows):
+    """Weights that are zero outside of the training rows, and the rows held out."""
+    counts = np.bincount(np.arange(n_rows)[train], minlength=n_rows)
+    row_weights = counts.astype(np.float64)
+    if weights is not None:
+        row_weights *= weights
+    held_out = None
+    if counts.max() == 1:
+        held_out = np.flatnonzero(counts == 0)
+        if 2 * len(held_out) > n_rows:
+            held_out = None
+    return row_weights, held_out
+
+
+def _compute_error(track, test, Y, weights):
+    """Mean squared error of the test rows for each step of a track."""
+    n_steps, n_targets = len(track.steps), Y.shape[1]
+    sample, working_set = track.sample, track.working_set
+    columns = working_set.columns
+    # (n_set, n_targets * n_steps)
+    coefs = np.concatenate([step.coef for step in track.steps]).T
+    fitted = np.zeros((len(test), n_targets * n_steps))
+    if len(columns) > 0:
+        fitted = working_set.packed.take_rows(as_slice(test)).dot(
+            np.ascontiguousarray(coefs)
+        )
+    if sample.x_mean is not None:
+        fitted -= (sample.x_mean[columns, None] * coefs).sum(axis=0)
+    residual = np.tile(sample.y[test], (1, n_steps)) - fitted
+    squares = residual**2
+    if weights is not None:
+        squares *= weights[test, None]
+    total = len(test) if weights is None else weights[test].sum()
+    means = squares.sum(axis=0) / total
+    return means.reshape(n_steps, n_targets).mean(axis=1)
+
+
+def choose(mse_paths, l1_ratios, grids):
+    """The l1 ratio and alpha of the smallest error averaged over folds.
+
+    mse_paths : (n_ratios, n_alphas, n_folds). Ties go to the first.
+    """
+    best = np.inf
+    for ratio, alphas, errors in zip(
+        l1_ratios, grids, mse_paths.mean(axis=2), strict=True
+    ):
+        i = int(np.argmin(errors))
+        if errors[i] < best:
+            best, chosen = errors[i], (ratio, alphas[i])
+    return chosen

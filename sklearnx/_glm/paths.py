@@ -1,0 +1,713 @@
+"""Elastic nets along paths of penalties, many samples in lockstep.
+
+A track is one sample with a list of penalties, from strong to weak, and a working set
+of columns. All tracks take the same steps at the same time:
+
+    chunk of steps -> columns that may matter join each track's working set
+                   -> a thread a track solves the steps on the set's Gram matrix
+                   -> one product X.T @ residuals of all tracks and steps checks all
+                      columns
+                   -> violators join, and the steps that they spoilt are solved again
+
+so that X is read a few times however many tracks and steps there are. A single fit is a
+track of one step. Where sets hold all columns they are one, nothing has to be checked,
+and X is not read at all.
+
+The checks make this exact, as those of the strong rules (R. Tibshirani et al., "Strong
+rules for discarding predictors in lasso-type problems", JRSS B 74 (2012), section 7);
+the working sets are those of M. Massias, A. Gramfort and J. Salmon, "Celer: a fast
+solver for the lasso with dual extrapolation", ICML 2018.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+import numpy as np
+
+from sklearnx._cython.linear.block_descent import minimize_blocks_on_gram
+from sklearnx._cython.linear.gram_descent import minimize_on_gram
+from sklearnx._glm.column_descent import ColumnDescent
+from sklearnx._glm.duality import compute_gap, row_norms
+from sklearnx._glm.penalties import ElasticNet
+from sklearnx._glm.samples import Sample
+from sklearnx._glm.working_set import WorkingSet
+
+# Largest working set whose Gram matrix is kept: 800 MB.
+MAX_SET = 10_000
+
+# Right-hand sides of one product that checks all columns.
+N_CHECKED = 24
+
+# Tolerances from here on are checked by sums from the Gram matrix.
+MIN_TOL_ON_GRAM = 1e-8
+
+# Fewest columns that join at a time.
+MIN_BATCH = 64
+
+# By what share of the threshold columns that join with violators may be below it.
+CLOSE = 0.02
+
+# Columns whose correlation is below this share of the threshold leave the set of a
+# single fit when others join.
+MIN_SHARE_TO_STAY = 0.8
+
+# How much of the objective columns left out may take, as a share of the tolerance.
+SLACK_OF_REST = 1e-5
+
+# How many times the sweeps of one working set a step may take in all.
+MAX_EXHAUSTED = 10
+
+# How often a step is solved again with a smaller violation before it is given up.
+N_REFINEMENTS = 12
+
+
+@dataclass
+class Step:
+    """The solution for one penalty.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_targets, n_set)
+        Of the columns of the working set, as of now.
+    gap : float
+        Duality gap.
+    n_iter : int
+        Sweeps of coordinate descent.
+    has_converged : bool
+    """
+
+    coef: np.ndarray
+    gap: float = np.inf
+    n_iter: int = 0
+    has_converged: bool = False
+    correlations: np.ndarray | None = None
+    residual: np.ndarray | None = None
+
+
+@dataclass(eq=False)
+class Track:
+    """A sample and what it is solved for.
+
+    Attributes
+    ----------
+    sample : Sample
+    penalties : list of ElasticNet
+        Each times the total weight, from strong to weak.
+    working_set : WorkingSet
+        The columns that are worked on.
+    steps : list of Step
+        Solved so far.
+    correlations : ndarray of shape (n_columns, n_targets)
+        Of the residual at `coef`, with all columns.
+    coef : ndarray of shape (n_targets, n_set)
+        Where the next step starts.
+    previous : tuple of (l1, correlations) or None
+        Of the step before that.
+    residual : ndarray of shape (n_rows, n_targets)
+        At `coef`.
+    gap : float
+        Duality gap at the starting point of the first step.
+    sharpness : float
+        Factor of the violation to stop at.
+    n_refined : int
+        How often it was made smaller.
+    tolerated : float
+        A violation that needs no attention yet, since there are larger ones outside of
+        the set.
+    is_exhausted : bool
+        Whether the last set took all sweeps that it may.
+    """
+
+    sample: Sample
+    penalties: list
+    working_set: WorkingSet | None = None
+    steps: list = field(default_factory=list)
+    correlations: np.ndarray | None = None
+    coef: np.ndarray | None = None
+    previous: tuple | None = None
+    residual: np.ndarray | None = None
+    gap: float = np.inf
+    sharpness: float = 1.0
+    n_refined: int = 0
+    tolerated: float = 0.0
+    is_exhausted: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to solve.
+
+    Attributes
+    ----------
+    tol : float
+        The duality gap to stop at, as a share of the targets' sum of squares.
+    max_iter : int
+        Sweeps over each working set of a step.
+    factors : ndarray of shape (n_columns,)
+        Of the penalty of each column.
+    box : tuple of ndarray of shape (n_columns,) or None
+        Bounds (lower, upper); only of one target.
+    is_whole : bool
+        Whether to work on all columns from the start.
+    n_threads : int
+    sharpness : float
+        Violations to stop at, as a share of those that leave a gap of `tol`. Below one,
+        the objective is closer to its minimum than the gap says.
+    """
+
+    tol: float
+    max_iter: int
+    factors: np.ndarray
+    box: tuple | None = None
+    is_whole: bool = False
+    n_threads: int = 1
+    sharpness: float = 0.1
+
+
+class PathSolver:
+    """Solves tracks of one table.
+
+    Parameters
+    ----------
+    design : DenseDesign or SparseDesign
+    tracks : list of Track
+    settings : Settings
+    known : WorkingSet or None, default=None
+        Of all columns and the tracks' samples, if their Gram matrix is known.
+    coefs : list of ndarray of shape (n_targets, n_columns) or None, default=None
+        Where each track starts; zeros by default.
+    whole : Sample or None, default=None
+        The sample whose rows were held out to make those of the tracks.
+    """
+
+    def __init__(self, design, tracks, settings, known=None, coefs=None, whole=None):
+        self.design = design
+        self.tracks = tracks
+        self.settings = settings
+        self.n_targets = tracks[0].sample.y.shape[1]
+        self.is_too_large = design.n_columns > MAX_SET and self._needs_all()
+        if known is None and self._needs_all() and not self.is_too_large:
+            samples = [track.sample for track in tracks]
+            samples = samples if whole is None else [whole, *samples]
+            known = WorkingSet(design, samples, np.arange(design.n_columns))
+        self.is_whole = known is not None
+        self.is_on_gram = self.is_whole and settings.tol >= MIN_TOL_ON_GRAM
+        for i, track in enumerate(tracks):
+            coef = None if coefs is None else coefs[i]
+            track.working_set = known or self._start_set(track, coef)
+            self._start(track, coef)
+
+    def solve(self):
+        """Solve all steps; the tracks hold the results."""
+        n_steps = len(self.tracks[0].penalties)
+        # A chunk's products are one pass; single steps need none before their first.
+        length = max(1, N_CHECKED // (len(self.tracks) * self.n_targets))
+        if self.is_on_gram:
+            length = max(1, n_steps)
+        start = 0
+        while start < n_steps and not self.is_too_large:
+            stop = min(start + length, n_steps)
+            self._solve_chunk(start, stop)
+            start = stop
+        for i in range(len(self.tracks[0].steps), n_steps):
+            self._solve_on_columns(i)
+
+    # -- working sets
+
+    def _needs_all(self):
+        """Whether the sets have to hold all columns."""
+        is_unbounded = any(
+            penalty.l1 == 0.0 for track in self.tracks for penalty in track.penalties
+        )
+        return self.settings.is_whole or is_unbounded
+
+    def _start_set(self, track, coef):
+        """The columns that have to be in the set whatever the residual."""
+        is_needed = self.settings.factors == 0.0
+        if self.settings.box is not None:
+            lower, upper = self.settings.box
+            is_needed |= (lower > 0.0) | (upper < 0.0)
+        if coef is not None:
+            is_needed |= coef.any(axis=0)
+        sample = track.sample
+        if sample.held_out is not None:
+            sample = replace(sample, held_out=None)
+            track.sample = sample
+        return WorkingSet(self.design, [sample], np.flatnonzero(is_needed))
+
+    def _start(self, track, coef):
+        columns = track.working_set.columns
+        track.coef = np.zeros((self.n_targets, len(columns)))
+        if coef is not None:
+            track.coef[:] = coef[:, columns]
+        if self.settings.box is not None:
+            lower, upper = (bound[columns] for bound in self.settings.box)
+            track.coef[0] = np.clip(track.coef[0], lower, upper)
+        if track.coef.any():
+            self._check([(track, None)])
+            return
+        track.correlations = track.sample.xty
+        norm2 = track.sample.y_norm2
+        if track.penalties:
+            track.gap = self._gap(
+                track, 0, track.coef, track.correlations, norm2, norm2
+            )
+
+    def _batch_size(self, track):
+        """How many columns join at a time: those whose Gram costs about one check.
+
+        A check is bound by memory, at about a sixteenth of the speed of products that
+        are not.
+        """
+        n_non_zero = int(np.count_nonzero(track.coef.any(axis=0)))
+        return max(MIN_BATCH, int(4 * np.sqrt(self.design.n_columns)), n_non_zero)
+
+    def _excess(self, track, penalty, correlations):
+        """By how much each column outside the set exceeds its threshold."""
+        if self.settings.box is None:
+            sizes = row_norms(correlations)
+        else:
+            lower, upper = self.settings.box
+            signed = correlations[:, 0]
+            sizes = np.where(signed > 0.0, upper > 0.0, lower < 0.0) * np.abs(signed)
+        excess = sizes - penalty.l1 * self.settings.factors
+        excess[track.working_set.contains()] = -np.inf
+        return excess
+
+    def _predict(self, track, l1):
+        """Correlations at a smaller l1, on the line through the last two known."""
+        if track.previous is None:
+            return track.correlations
+        l1_before, before = track.previous
+        l1_now = track.penalties[len(track.steps) - 1].l1
+        if not l1_before > l1_now:
+            return track.correlations
+        share = (l1_now - l1) / (l1_before - l1_now)
+        return track.correlations + share * (track.correlations - before)
+
+    def _admit_candidates(self, track, stop):
+        """Let the columns join that will violate the steps to stop - 1 as things go.
+
+        Columns that are not needed leave when they are many.
+        """
+        if self.is_whole:
+            return
+        last = track.penalties[stop - 1]
+        excess = self._excess(track, last, self._predict(track, last.l1))
+        columns = track.working_set.columns
+        is_used = track.coef.any(axis=0)
+        kept = None
+        if track.steps and len(columns) > 2 * is_used.sum() + 2 * MIN_BATCH:
+            sizes = row_norms(track.correlations[columns])
+            kept = is_used | (sizes > last.l1 * self.settings.factors[columns])
+        self._admit(track, excess, self._batch_size(track), kept)
+        self._tolerate(track, last, excess)
+
+    def _admit(self, track, scores, limit, kept=None):
+        """Let the columns of the highest positive scores join; ties go to the first.
+
+        kept : mask of the set's columns that stay, None for all.
+        """
+        candidates = np.flatnonzero(scores > 0.0)
+        if len(candidates) > limit:
+            order = np.argsort(-scores[candidates], kind="stable")
+            candidates = np.sort(candidates[order[:limit]])
+        if kept is None:
+            kept = np.ones(len(track.working_set.columns), dtype=bool)
+        else:
+            # No earlier step may lose a column that it needs.
+            for step in track.steps:
+                kept |= step.coef.any(axis=0)
+        if len(candidates) == 0 and kept.all():
+            return
+        kept = np.flatnonzero(kept)
+        track.working_set.change(kept, candidates)
+        for holder in (track, *track.steps):
+            moved = np.zeros((len(holder.coef), len(track.working_set.columns)))
+            moved[:, : len(kept)] = holder.coef[:, kept]
+            holder.coef = moved
+
+    def _find_kept(self, track):
+        """The set's columns that are not zero in a single step, or not far from it."""
+        columns = track.working_set.columns
+        step, penalty = track.steps[0], track.penalties[0]
+        threshold = penalty.l1 * self.settings.factors[columns]
+        sizes = row_norms(step.correlations[columns])
+        return step.coef.any(axis=0) | (sizes > MIN_SHARE_TO_STAY * threshold)
+
+    # -- solving
+
+    def _solve_chunk(self, start, stop):
+        pending = []
+        for track in self.tracks:
+            track.sharpness, track.n_refined, track.tolerated = 1.0, 0, 0.0
+            if stop == 1 and self._accept_start(track):
+                continue
+            self._admit_candidates(track, stop)
+            pending.append((track, start))
+        while pending:
+            largest = max(len(track.working_set.columns) for track in self.tracks)
+            if largest > MAX_SET and not self.is_whole:
+                self._give_up_grams(start)
+                return
+            # Products use all threads, so they are not left to the workers.
+            for track, _ in pending:
+                track.working_set.gram(track.sample)
+            self._map(lambda job: self._descend(*job, stop), pending)
+            self._check(
+                [(track, i) for track, first in pending for i in range(first, stop)]
+            )
+            pending = self._find_unsolved(pending, stop)
+        for track in self.tracks:
+            step, before = track.steps[stop - 1], max(stop - 2, 0)
+            track.previous = (
+                track.penalties[before].l1,
+                track.steps[before].correlations,
+            )
+            track.coef, track.correlations = step.coef.copy(), step.correlations
+            # The last two are where the next chunk starts from.
+            for other in track.steps[: stop - 2]:
+                other.correlations = None
+
+    def _give_up_grams(self, start):
+        """Leave the steps from `start` on to descent on the columns."""
+        self.is_too_large = True
+        for track in self.tracks:
+            del track.steps[start:]
+
+    def _solve_on_columns(self, i):
+        """Solve a step of all tracks without Gram matrices."""
+        settings = self.settings
+        for track in self.tracks:
+            if not isinstance(track.working_set, _AllColumns):
+                self._widen(track)
+            penalty = track.penalties[i]
+            step = Step(track.coef.copy(), correlations=track.correlations)
+            track.steps.append(step)
+            self._check([(track, i)])
+            limit = settings.tol * track.sample.y_norm2
+            sharpness = 1.0
+            while step.gap > limit and step.n_iter < settings.max_iter:
+                gap = step.gap
+                step.n_iter += track.working_set.descent.descend(
+                    penalty,
+                    step.coef,
+                    step.correlations,
+                    sharpness * self._inner_tol(track, penalty),
+                    settings.max_iter - step.n_iter,
+                )
+                self._check([(track, i)])
+                if step.gap > 0.5 * gap:
+                    sharpness *= 0.3
+            step.has_converged = step.gap <= limit
+            track.coef, track.correlations = step.coef.copy(), step.correlations
+            step.correlations = None
+
+    def _widen(self, track):
+        """Put all columns of a track in the place of its working set."""
+        for holder in (track, *track.steps):
+            wide = np.zeros((self.n_targets, self.design.n_columns))
+            wide[:, track.working_set.columns] = holder.coef
+            holder.coef = wide
+        descent = ColumnDescent(self.design, track.sample, self.settings)
+        track.working_set = _AllColumns(self.design, descent)
+
+    def _accept_start(self, track):
+        """Take the starting point for the first step if it is good enough."""
+        if not track.gap <= self.settings.tol * track.sample.y_norm2:
+            return False
+        step = Step(track.coef.copy(), track.gap, 0, True, track.correlations)
+        track.steps.append(step)
+        return True
+
+    def _map(self, function, jobs):
+        n_workers = min(self.settings.n_threads, len(jobs))
+        if n_workers == 1 or self.design.n_columns < MIN_BATCH:
+            for job in jobs:
+                function(job)
+            return
+        with ThreadPoolExecutor(n_workers) as pool:
+            list(pool.map(function, jobs))
+
+    def _descend(self, track, first, stop):
+        """Solve steps first to stop - 1 of a track on its Gram matrix."""
+        columns = track.working_set.columns
+        gram = track.working_set.gram(track.sample)
+        solver = _Descent(self.settings, gram, columns)
+        n_before = 0
+        start = track
+        if first < len(track.steps):
+            start = track.steps[first]
+            n_before = start.n_iter
+        coef = start.coef.copy()
+        gradient = -np.ascontiguousarray(start.correlations[columns].T)
+        del track.steps[first:]
+        points = [
+            (step.coef, -step.correlations[columns].T)
+            for step in track.steps[max(first - 2, 0) : first]
+        ]
+        for i in range(first, stop):
+            penalty = track.penalties[i]
+            if len(points) == 2:
+                linear = track.sample.xty[columns].T
+                _extrapolate(
+                    points, track.penalties[i - 2 : i + 1], coef, gradient, linear
+                )
+            tol = max(self._inner_tol(track, penalty), track.tolerated)
+            n_iter = solver.minimize(
+                gradient, coef, penalty, tol, self.settings.max_iter
+            )
+            track.is_exhausted = n_iter >= self.settings.max_iter
+            step = Step(coef.copy(), n_iter=n_before + n_iter)
+            points = [*points[-1:], (step.coef, gradient.copy())]
+            if self.is_on_gram:
+                step.correlations = -points[-1][1].T
+            track.steps.append(step)
+            n_before = 0
+
+    def _inner_tol(self, track, penalty):
+        """The violation to stop at.
+
+        A violation of v leaves a gap of about 2 v |w|, and l1 |w| is at most half of
+        the targets' sum of squares.
+        """
+        tol = track.sharpness * self.settings.sharpness * self.settings.tol
+        if penalty.l1 > 0.0:
+            return tol * penalty.l1
+        return tol * float(np.max(np.abs(track.sample.xty), initial=0.0))
+
+    # -- checking
+
+    def _check(self, jobs):
+        """Fill the correlations and gaps of (track, step) pairs.
+
+        A step of None stands for the track's starting point.
+        """
+        if self.is_on_gram and jobs[0][1] is not None:
+            for track, i in jobs:
+                self._check_on_gram(track, i)
+            return
+        self._find_residuals(jobs)
+        self._correlate(jobs)
+
+    def _find_residuals(self, jobs):
+        """Fill the residuals of (track, step) pairs."""
+        width = self.n_targets
+        for track, group in groupby(jobs, key=lambda job: job[0]):
+            holders = [track if i is None else track.steps[i] for _, i in group]
+            coefs = np.concatenate([holder.coef for holder in holders]).T
+            fitted = np.zeros((self.design.n_rows, coefs.shape[1]))
+            if len(coefs) > 0:
+                fitted = track.working_set.packed.dot(np.ascontiguousarray(coefs))
+            for k, holder in enumerate(holders):
+                block = slice(k * width, (k + 1) * width)
+                holder.residual = track.sample.find_residual(
+                    fitted[:, block], track.working_set.columns, coefs[:, block]
+                )
+
+    def _correlate(self, jobs):
+        """Fill the correlations and gaps of (track, step) pairs by one product."""
+        width = self.n_targets
+        rows = np.empty((self.design.n_rows, width * len(jobs)))
+        for k, (track, i) in enumerate(jobs):
+            holder = track if i is None else track.steps[i]
+            rows[:, k * width : (k + 1) * width] = track.sample.apply_weights(
+                holder.residual
+            )
+        products = self.design.t_dot(rows)
+        for k, (track, i) in enumerate(jobs):
+            block = slice(k * width, (k + 1) * width)
+            holder = track if i is None else track.steps[i]
+            holder.correlations = track.sample.correlate(
+                rows[:, block], products[:, block]
+            )
+            holder.gap = self._gap(
+                track,
+                i or 0,
+                holder.coef,
+                holder.correlations,
+                float((rows[:, block] * holder.residual).sum()),
+                float((rows[:, block] * track.sample.y).sum()),
+            )
+            holder.residual = None
+
+    def _check_on_gram(self, track, i):
+        step = track.steps[i]
+        xty = track.sample.xty.T
+        # With g = Gw - X'y: |y - Xw|**2 = y'y - w'X'y + w'g.
+        dot_y = track.sample.y_norm2 - float((step.coef * xty).sum())
+        norm2 = dot_y - float((step.coef * step.correlations.T).sum())
+        step.gap = self._gap(
+            track, i, step.coef, step.correlations, max(norm2, 0.0), dot_y
+        )
+
+    def _gap(self, track, i, coef, correlations, norm2, dot_y):
+        """The duality gap of coefficients (n_targets, n_set) at a step."""
+        penalty = track.penalties[i]
+        full = np.zeros((self.design.n_columns, self.n_targets))
+        full[track.working_set.columns] = coef.T
+        return compute_gap(
+            penalty.l1,
+            penalty.l2,
+            self.settings.factors,
+            full,
+            correlations,
+            norm2,
+            dot_y,
+            self.settings.box,
+        )
+
+    def _find_unsolved(self, pending, stop):
+        """Return the tracks with their first step to solve again; let columns join."""
+        unsolved = []
+        for track, first in pending:
+            for i in range(first, stop):
+                if not self._is_unsolved(track, i):
+                    continue
+                unsolved.append((track, i))
+                break
+        return unsolved
+
+    def _is_unsolved(self, track, i):
+        """Whether a step has to be solved again; if so, makes that worth it."""
+        step, penalty = track.steps[i], track.penalties[i]
+        excess = self._excess(track, penalty, step.correlations)
+        step.has_converged = step.gap <= self.settings.tol * track.sample.y_norm2
+        if step.has_converged and not self._has_rest(track, excess):
+            return False
+        if not np.isfinite(step.gap):
+            return False
+        if step.n_iter >= MAX_EXHAUSTED * self.settings.max_iter:
+            return False
+        n_violators = int((excess > 0.0).sum())
+        if n_violators == 0 or (self.is_whole and track.is_exhausted):
+            if track.is_exhausted:
+                return False
+            if track.tolerated > 0.0:
+                track.tolerated = 0.0
+                return True
+            # A smaller violation within the set, until that has been done often enough.
+            track.n_refined += 1
+            track.sharpness *= 0.1
+            return track.n_refined <= N_REFINEMENTS
+        # Columns close to their threshold join as well: they may be next.
+        kept = self._find_kept(track) if len(track.penalties) == 1 else None
+        limit = max(MIN_BATCH, min(4 * n_violators, self._batch_size(track)))
+        self._admit(track, excess + CLOSE * penalty.l1, limit, kept)
+        self._tolerate(track, penalty, excess)
+        return True
+
+    def _tolerate(self, track, penalty, excess):
+        """Solve a single step no better than columns still outside of the set allow."""
+        if len(track.penalties) == 1:
+            outside = excess[~track.working_set.contains()]
+            track.tolerated = 0.1 * max(0.0, float(np.max(outside, initial=0.0)))
+
+    def _has_rest(self, track, excess):
+        """Whether columns outside the set could lower the objective by what matters."""
+        violations = excess[excess > 0.0]
+        if len(violations) == 0:
+            return False
+        diagonal = track.working_set.gram(track.sample).diagonal()
+        curvature = float(diagonal.mean()) if len(diagonal) > 0 else 0.0
+        if curvature <= 0.0:
+            return True
+        # One column alone gains its excess squared over twice its curvature.
+        gain = float((violations**2).sum()) / (2 * curvature)
+        return gain > SLACK_OF_REST * self.settings.tol * track.sample.y_norm2
+
+
+class _AllColumns:
+    """All columns of a design, in the place of a working set."""
+
+    def __init__(self, design, descent):
+        self.columns = np.arange(design.n_columns)
+        self.packed = design
+        self.descent = descent
+
+
+class _Descent:
+    """Coordinate descent on the Gram matrix of a working set."""
+
+    def __init__(self, settings, gram, columns):
+        self.gram = gram
+        self.factors = settings.factors[columns]
+        n = len(columns)
+        self.lower, self.upper = np.full(n, -np.inf), np.full(n, np.inf)
+        if settings.box is not None:
+            self.lower, self.upper = (bound[columns] for bound in settings.box)
+
+    def minimize(self, gradient, coef, penalty, tol, max_iter):
+        """Minimise in place, for (n_targets, n) arrays; returns the sweeps."""
+        if max_iter <= 0 or coef.shape[1] == 0:
+            return 0
+        if len(coef) > 1:
+            l1, l2 = penalty.l1, penalty.l2
+            return minimize_blocks_on_gram(
+                self.gram, gradient, coef, self.factors, l1, l2, tol, max_iter
+            )
+        return minimize_on_gram(
+            self.gram,
+            gradient[0],
+            coef[0],
+            self.factors,
+            penalty.pieces,
+            self.lower,
+            self.upper,
+            tol,
+            max_iter,
+        )
+
+
+def _extrapolate(points, penalties, coef, gradient, linear):
+    """Go along the line through two solutions, where that is a better start.
+
+    Paths are piecewise linear in the penalty, and so are their gradients.
+    points : two (coef, gradient), of the first two of three penalties; coef and
+    gradient are those of the second. linear : X'y.
+    """
+    before, now, target = (penalty.l1 + penalty.l2 for penalty in penalties)
+    if not before > now > target:
+        return
+    (coef_0, gradient_0), (coef_1, gradient_1) = points
+    share = (now - target) / (before - now)
+    next_coef = coef_1 + share * (coef_1 - coef_0)
+    next_gradient = gradient_1 + share * (gradient_1 - gradient_0)
+    penalty = penalties[2]
+
+    def objective(coef, gradient):
+        # w'Gw / 2 - w'X'y = w'(g - X'y) / 2
+        smooth = 0.5 * float((coef * (gradient - linear)).sum())
+        norms = np.sqrt((coef * coef).sum(axis=0))
+        return smooth + penalty.l1 * norms.sum() + 0.5 * penalty.l2 * (norms**2).sum()
+
+    if objective(next_coef, next_gradient) < objective(coef, gradient):
+        coef[:] = next_coef
+        gradient[:] = next_gradient
+
+
+def make_penalties(alphas, l1_ratio, total):
+    """The penalties of the estimators' parameters, times the total weight."""
+    return [
+        ElasticNet(total * alpha * l1_ratio, total * alpha * (1.0 - l1_ratio))
+        for alpha in alphas
+    ]
+
+
+def compute_alpha_max(correlations, factors, positive):
+    """The smallest l1 at which all penalised coefficients are zero."""
+    penalised = factors > 0.0
+    sizes = correlations[:, 0] if positive else row_norms(correlations)
+    ratios = sizes[penalised] / factors[penalised]
+    return max(0.0, float(np.max(ratios, initial=0.0)))
+
+
+def spread(track, i, n_columns):
+    """The coefficients (n_targets, n_columns) of a step."""
+    coef = track.steps[i].coef
+    full = np.zeros((len(coef), n_columns))
+    full[:, track.working_set.columns] = coef
+    return full

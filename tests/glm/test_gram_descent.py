@@ -1,0 +1,230 @@
+"""Coordinate descent kernels against plain loops, and against each other."""
+
+import numpy as np
+import pytest
+
+from sklearnx._cython.linear.block_descent import minimize_blocks_on_gram
+from sklearnx._cython.linear.column_descent import sweep_columns
+from sklearnx._cython.linear.gram_descent import max_violation, minimize_on_gram
+from sklearnx._glm.penalties import ElasticNet, MinimaxConcave, SmoothlyClipped
+
+
+def make_quadratic(n_rows, n_columns, factor=0.0, seed=0):
+    """G and q of standardised least squares; `factor` makes columns collinear."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_rows, n_columns))
+    X += factor * rng.standard_normal((n_rows, 1))
+    coef = np.zeros(n_columns)
+    n_used = min(n_columns, max(3, n_columns // 10))
+    coef[:n_used] = rng.standard_normal(n_used)
+    y = X @ coef + rng.standard_normal(n_rows)
+    return X.T @ X / n_rows, X.T @ y / n_rows
+
+
+def descend_plainly(gram, q, factors, l1, l2, lower, upper, n_sweeps=20_000):
+    """Cyclic coordinate descent, nothing else."""
+    w = np.clip(np.zeros(len(q)), lower, upper)
+    for _ in range(n_sweeps):
+        before = w.copy()
+        for j in range(len(q)):
+            a = gram[j, j]
+            if a <= 0.0:
+                continue
+            pull = q[j] - gram[j] @ w + a * w[j]
+            t = np.sign(pull) * max(abs(pull) - factors[j] * l1, 0.0)
+            w[j] = np.clip(t / (a + factors[j] * l2), lower[j], upper[j])
+        if np.max(np.abs(w - before)) < 1e-15:
+            break
+    return w
+
+
+def minimize(gram, q, penalty, factors=None, box=None, tol=1e-12, max_iter=100_000):
+    n = len(q)
+    factors = np.ones(n) if factors is None else factors
+    lower, upper = box or (np.full(n, -np.inf), np.full(n, np.inf))
+    coef = np.clip(np.zeros(n), lower, upper)
+    gradient = gram @ coef - q
+    n_iter = minimize_on_gram(
+        gram, gradient, coef, factors, penalty.pieces, lower, upper, tol, max_iter
+    )
+    return coef, gradient, n_iter
+
+
+@pytest.mark.parametrize("n_columns", [1, 5, 40])
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.01])
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+def test_elastic_net_equals_plain_descent(n_columns, share, l2):
+    gram, q = make_quadratic(60, n_columns)
+    rng = np.random.default_rng(1)
+    factors = rng.uniform(0.0, 2.0, n_columns)
+    factors[0] = 0.0
+    lower = np.where(rng.uniform(size=n_columns) < 0.3, -0.1, -np.inf)
+    upper = np.where(rng.uniform(size=n_columns) < 0.3, 0.2, np.inf)
+    l1 = share * np.max(np.abs(q))
+    expected = descend_plainly(gram, q, factors, l1, l2, lower, upper)
+    coef, gradient, _ = minimize(gram, q, ElasticNet(l1, l2), factors, (lower, upper))
+    np.testing.assert_allclose(coef, expected, atol=1e-9)
+    np.testing.assert_array_equal(coef == 0.0, expected == 0.0)
+    np.testing.assert_allclose(gradient, gram @ coef - q, atol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [0.0, 3.0])
+@pytest.mark.parametrize("share", [0.3, 0.03, 0.003])
+def test_large_problems_meet_the_optimality_conditions(factor, share):
+    """Above 256 coefficients sets are packed; collinear ones need the solve."""
+    gram, q = make_quadratic(400, 600, factor)
+    l1 = share * np.max(np.abs(q))
+    coef, gradient, n_iter = minimize(gram, q, ElasticNet(l1), tol=1e-8 * l1)
+    assert 0 < n_iter < 20_000
+    exact = gram @ coef - q
+    np.testing.assert_allclose(gradient, exact, atol=1e-9)
+    penalised = np.where(
+        coef == 0, np.abs(exact) - l1, np.abs(exact + l1 * np.sign(coef))
+    )
+    assert penalised.max() <= 1e-6 * l1
+
+
+def test_tolerance_stops_early_and_zero_sweeps_when_optimal():
+    gram, q = make_quadratic(100, 30)
+    penalty = ElasticNet(0.05 * np.max(np.abs(q)))
+    _, _, n_loose = minimize(gram, q, penalty, tol=1e-2)
+    coef, gradient, n_tight = minimize(gram, q, penalty, tol=1e-10)
+    assert 0 < n_loose < n_tight
+    arrays = np.ones(30), penalty.pieces, np.full(30, -np.inf), np.full(30, np.inf)
+    assert max_violation(gram, gradient, coef, *arrays) <= 1e-10
+    assert minimize_on_gram(gram, gradient, coef, *arrays, 1e-9, 100) == 0
+
+
+def test_max_iter_is_kept_and_descent_can_go_on():
+    """Ten sweeps are five and five."""
+    gram, q = make_quadratic(50, 80, 1.0)
+    penalty = ElasticNet(0.01 * np.max(np.abs(q)))
+    ten, _, n_iter = minimize(gram, q, penalty, tol=0.0, max_iter=10)
+    assert n_iter == 10
+    coef, gradient, _ = minimize(gram, q, penalty, tol=0.0, max_iter=5)
+    minimize_on_gram(
+        gram, gradient, coef, np.ones(80), penalty.pieces, np.full(80, -np.inf),
+        np.full(80, np.inf), 0.0, 5,
+    )  # fmt: skip
+    np.testing.assert_allclose(coef, ten, atol=1e-12)
+
+
+def test_columns_of_zeros_and_duplicates():
+    gram, q = make_quadratic(60, 10)
+    gram[3] = gram[:, 3] = 0.0
+    q[3] = 0.0
+    gram[7], q[7] = gram[6], q[6]
+    gram[:, 7] = gram[:, 6]
+    coef, _, _ = minimize(gram, q, ElasticNet(0.01 * np.max(np.abs(q))))
+    assert coef[3] == 0.0
+    assert np.isfinite(coef).all()
+    keep = [j for j in range(10) if j not in (3, 7)]
+    alone, _, _ = minimize(
+        np.ascontiguousarray(gram[np.ix_(keep, keep)]), q[keep],
+        ElasticNet(0.01 * np.max(np.abs(q))),
+    )  # fmt: skip
+    assert coef[6] + coef[7] == pytest.approx(alone[keep.index(6)], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "penalty", [MinimaxConcave(0.2, 3.0), SmoothlyClipped(0.2, 3.7)]
+)
+def test_concave_penalties_end_in_a_local_minimum(penalty):
+    gram, q = make_quadratic(200, 50)
+    coef, _, _ = minimize(gram, q, penalty, tol=1e-10)
+
+    def objective(w):
+        return 0.5 * w @ gram @ w - q @ w + penalty.value(w).sum()
+
+    best = objective(coef)
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        assert objective(coef + 1e-3 * rng.standard_normal(50)) > best
+    # No single coefficient can be moved anywhere for the better.
+    for j in range(50):
+        for value in np.linspace(-2, 2, 81):
+            moved = coef.copy()
+            moved[j] = value
+            assert objective(moved) >= best - 1e-12
+
+
+def test_strided_gram():
+    """Rows may have room behind them."""
+    gram, q = make_quadratic(60, 20)
+    room = np.full((25, 33), np.nan)
+    room[:20, :20] = gram
+    penalty = ElasticNet(0.1)
+    np.testing.assert_array_equal(
+        minimize(room[:20, :20], q, penalty)[0], minimize(gram, q, penalty)[0]
+    )
+
+
+@pytest.mark.parametrize("n_columns", [6, 40, 300])
+@pytest.mark.parametrize("share", [0.5, 0.05])
+def test_blocks_meet_the_optimality_conditions(n_columns, share):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, n_columns))
+    Y = X[:, :4] @ rng.standard_normal((4, 3)) + rng.standard_normal((80, 3))
+    gram, Q = X.T @ X, X.T @ Y
+    factors = rng.uniform(0.5, 2.0, n_columns)
+    l1, l2 = share * np.linalg.norm(Q, axis=1).max(), 2.0
+    coef, gradient = np.zeros((3, n_columns)), -Q.T.copy()
+    n_iter = minimize_blocks_on_gram(
+        gram, gradient, coef, factors, l1, l2, 1e-9 * l1, 10_000
+    )
+    assert 0 < n_iter < 10_000
+    W = coef.T
+    exact = gram @ W - Q
+    np.testing.assert_allclose(gradient.T, exact, atol=1e-8)
+    norms = np.linalg.norm(W, axis=1)
+    is_zero = norms == 0.0
+    threshold = l1 * factors
+    assert (
+        np.linalg.norm(exact[is_zero], axis=1) <= threshold[is_zero] * (1 + 1e-8)
+    ).all()
+    unit = W[~is_zero] / norms[~is_zero, None]
+    rest = exact + l2 * factors[:, None] * W
+    rest = rest[~is_zero] + threshold[~is_zero, None] * unit
+    assert np.abs(rest).max() <= 1e-6 * l1
+
+
+def test_one_target_of_blocks_is_the_elastic_net():
+    gram, q = make_quadratic(60, 20)
+    l1 = 0.1 * np.max(np.abs(q))
+    expected, _, _ = minimize(gram, q, ElasticNet(l1, 0.2))
+    coef, gradient = np.zeros((1, 20)), -q[None].copy()
+    minimize_blocks_on_gram(gram, gradient, coef, np.ones(20), l1, 0.2, 1e-12, 10_000)
+    np.testing.assert_allclose(coef[0], expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_columns_equal_gram(dtype, is_sparse, is_weighted):
+    """Descent on centred columns is descent on their Gram matrix."""
+    from scipy import sparse
+
+    rng = np.random.default_rng(0)
+    X = (rng.standard_normal((50, 20)) * (rng.uniform(size=(50, 20)) < 0.5)).astype(
+        dtype
+    )
+    y = X[:, 0] * 3.0 + rng.standard_normal(50)
+    weights = rng.uniform(0.0, 2.0, 50) if is_weighted else None
+    v = np.ones(50) if weights is None else weights
+    means = v @ X / v.sum()
+    centred = X - means
+    y = y - v @ y / v.sum()
+    gram, q = centred.T @ (v[:, None] * centred), centred.T @ (v * y)
+    l1 = 0.1 * np.max(np.abs(q))
+    expected, _, _ = minimize(gram, q, ElasticNet(l1, 0.5))
+    csc = sparse.csc_array(X)
+    coef, base = np.zeros((1, 20)), (v * y)[None].copy()
+    sweep_columns(
+        csc.data if is_sparse else X.ravel(order="F"),
+        csc.indices.astype(np.int32) if is_sparse else None,
+        csc.indptr.astype(np.int64) if is_sparse else None,
+        weights, means, gram.diagonal().copy(), base, base.sum(axis=1), coef,
+        np.ones(20), np.full(20, -np.inf), np.full(20, np.inf), np.arange(20),
+        l1, 0.5, 1e-12, 10_000,
+    )  # fmt: skip
+    np.testing.assert_allclose(coef[0], expected, atol=1e-9)
