@@ -27,6 +27,7 @@ from sklearnx._io.catboost.ctrs import Projection
 from sklearnx._io.catboost.hashes import HashEncoder
 from sklearnx._io.lightgbm.objectives import OF_ROOTS
 from sklearnx._io.source_columns import SourceColumns
+from sklearnx.linear_model._frames import LinearTableEncoder
 
 # Structures of arrays.
 STRUCTURES = {
@@ -46,6 +47,7 @@ PARTS = {
         DerivedColumn,
         DerivedColumns,
         HashEncoder,
+        LinearTableEncoder,
         MultiOutputLoss,
         Projection,
         SourceColumns,
@@ -97,7 +99,11 @@ SKLEARN_PARTS = {
     ("sklearn.calibration", "_SigmoidCalibration"),
 }
 _SUBMODULES = {"sklearn.feature_extraction.text", "sklearn.feature_extraction.image"}
-_OUR_MODULES = {"sklearnx.ensemble", "sklearnx.preprocessing"}
+_OUR_MODULES = {
+    "sklearnx.ensemble",
+    "sklearnx.linear_model",
+    "sklearnx.preprocessing",
+}
 
 
 class UnknownTypeError(Exception):

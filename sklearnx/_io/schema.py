@@ -53,6 +53,8 @@ def _unwrap(estimator):
 def _describe_kinds(estimator, columns):
     """Tell numbers from categories, if the estimator itself reads the columns."""
     encoder = getattr(estimator, "_encoder", None)
+    if encoder is None:
+        encoder = getattr(estimator, "_table_encoder", None)
     if encoder is None or getattr(encoder, "levels_", None) is None:
         return
     for column, levels in zip(columns, encoder.levels_, strict=True):

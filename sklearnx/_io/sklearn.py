@@ -1,4 +1,4 @@
-"""scikit-learn's gradient boosting models as ours."""
+"""scikit-learn's models as ours: gradient boosting here, linear models beside it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sklearnx._boosting.frames import is_missing
 from sklearnx._boosting.losses import make_loss
 from sklearnx._io.assembly import assemble
 from sklearnx._io.bitsets import read_bitset
+from sklearnx._io.sklearn_linear import find_our_class, read_linear_model
 from sklearnx._io.source_columns import SourceColumns
 from sklearnx._io.source_trees import SourceTree
 from sklearnx.ensemble import (
@@ -34,9 +35,7 @@ EXACT_MODELS = (
 EXACT_LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "log_loss")
 
 
-def from_sklearn(
-    model: Any,
-) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
+def from_sklearn(model: Any) -> Any:
     """Return a fitted estimator that predicts as one of scikit-learn does.
 
     Parameters
@@ -44,29 +43,34 @@ def from_sklearn(
     model : estimator
         A fitted `HistGradientBoostingClassifier`, `HistGradientBoostingRegressor`,
         `GradientBoostingClassifier` or `GradientBoostingRegressor` of
-        `sklearn.ensemble`.
+        `sklearn.ensemble`, or an estimator of `sklearn.linear_model` that
+        `sklearnx.linear_model` has as well.
 
     Returns
     -------
-    estimator : HistGradientBoostingClassifier or HistGradientBoostingRegressor
-        With the parameters of the model that mean the same. It takes missing values
-        where `GradientBoosting*` refuse them: they go right, as the largest.
+    estimator : HistGradientBoostingClassifier, HistGradientBoostingRegressor or \
+            estimator of the same name
+        With the parameters of the model that mean the same. Boosting takes missing
+        values where `GradientBoosting*` refuse them: they go right, as the largest.
 
     Raises
     ------
     TypeError
         If the model is another one.
     ValueError
-        If it has a loss that we do not have, or starts from another estimator than a
-        constant one.
+        If it has a loss that we do not have, starts from another estimator than a
+        constant one, or is a logistic regression of one class against all others.
     NotFittedError
         If it is not fitted.
     """
+    if find_our_class(model) is not None:
+        return read_linear_model(model)
     is_ours = type(model).__module__.startswith("sklearnx.")
     if is_ours or not isinstance(model, HISTOGRAM_MODELS + EXACT_MODELS):
         raise TypeError(
             "model must be a HistGradientBoosting* or GradientBoosting* estimator of "
-            f"sklearn.ensemble, got {type(model).__module__}.{type(model).__name__}."
+            "sklearn.ensemble or one of sklearn.linear_model that sklearnx has, got "
+            f"{type(model).__module__}.{type(model).__name__}."
         )
     check_is_fitted(model)
     if isinstance(model, HISTOGRAM_MODELS):

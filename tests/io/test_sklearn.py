@@ -8,7 +8,7 @@ from sklearn import ensemble
 from sklearn._loss.loss import HalfTweedieLoss
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import Lars, LinearRegression, LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from sklearnx._io.sklearn import from_sklearn
@@ -349,7 +349,7 @@ def test_models_that_are_refused():
     with pytest.raises(NotFittedError):
         from_sklearn(ensemble.HistGradientBoostingRegressor())
     ours = HistGradientBoostingRegressor(**SMALL).fit(X, SCORE)
-    for other in (ours, ensemble.RandomForestRegressor(), LinearRegression()):
+    for other in (ours, ensemble.RandomForestRegressor(), Lars()):
         with pytest.raises(TypeError, match=type(other).__name__):
             from_sklearn(other)
 

@@ -7,13 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from onnx import TensorProto
-from skl2onnx.common.data_types import (
-    DoubleTensorType,
-    FloatTensorType,
-    Int64TensorType,
-    StringTensorType,
-)
-from skl2onnx.common.utils_classifier import get_label_classes
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnx._io.onnx.columns import TreeColumns
@@ -22,63 +15,18 @@ from sklearnx._io.onnx.forest import read_forest
 from sklearnx._io.onnx.graph import Graph
 from sklearnx._io.onnx.inputs import Inputs
 from sklearnx._io.onnx.linear import read_linear_forest
-
-# What users of skl2onnx may set.
-CLASSIFIER_OPTIONS = {
-    "zipmap": [True, False, "columns"],
-    "nocl": [True, False],
-    "output_class_labels": [False, True],
-    "raw_scores": [True, False],
-}
-
-
-# ---- outputs, before anything is converted -------------------------------------------
-
-
-def set_classifier_outputs(operator):
-    """Set the types and shapes of labels and probabilities."""
-    estimator = operator.raw_operator
-    check_is_fitted(estimator)
-    labels, probabilities = operator.outputs[:2]
-    n_rows = operator.inputs[0].get_first_dimension()
-    is_text = _read_classes(operator).dtype.kind == "O"
-    labels.set_type((StringTensorType if is_text else Int64TensorType)([n_rows]))
-    n_columns = len(estimator.classes_)
-    if _get_options(operator)["raw_scores"]:
-        n_columns = max(n_columns, 2)
-    probabilities.set_type(_choose_type(operator)([n_rows, n_columns]))
+from sklearnx._io.onnx.outputs import (
+    add_labels,
+    add_numbers,
+    returns_raw_scores,
+    set_prediction_type,
+)
 
 
 def set_regressor_outputs(operator):
     """Set the type and shape of predictions."""
     check_is_fitted(operator.raw_operator)
-    n_rows = operator.inputs[0].get_first_dimension()
-    n_outputs = operator.raw_operator._model.n_outputs
-    operator.outputs[0].set_type(_choose_type(operator)([n_rows, n_outputs]))
-
-
-def _choose_type(operator):
-    """Return the type of numbers that an operator returns: double if it gets any."""
-    is_double = any(isinstance(v.type, DoubleTensorType) for v in operator.inputs)
-    return DoubleTensorType if is_double else FloatTensorType
-
-
-def _get_options(operator):
-    defaults = {"raw_scores": False, "nocl": False}
-    return operator.scope_inst.get_options(operator.raw_operator, defaults, fail=False)
-
-
-def _read_classes(operator):
-    """Return the classes as int64 or strings."""
-    classes = get_label_classes(operator.scope_inst, operator.raw_operator)
-    if classes.dtype.kind in "OU" and all(isinstance(c, str) for c in classes.tolist()):
-        return classes.astype(object)
-    if classes.dtype.kind in "biuf" and (classes == classes.astype(np.int64)).all():
-        return classes.astype(np.int64)
-    raise ValueError(
-        f"The classes of {type(operator.raw_operator).__name__} must be integers or "
-        f"strings in ONNX, got {classes.tolist()}."
-    )
+    set_prediction_type(operator, operator.raw_operator._model.n_outputs)
 
 
 # ---- converters ----------------------------------------------------------------------
@@ -89,15 +37,13 @@ def convert_classifier(scope, operator, container):
     graph = Graph(scope, container)
     raw = add_raw_scores(graph, operator)
     scores, position = add_classes(graph, operator.raw_operator, raw)
-    if _get_options(operator)["raw_scores"]:
+    if returns_raw_scores(operator):
         n_outputs = operator.raw_operator._model.n_outputs
         scores = (
             raw if n_outputs > 1 else graph.concatenate([graph.add("Neg", raw), raw])
         )
-    labels, probabilities = (variable.full_name for variable in operator.outputs[:2])
-    classes = graph.add_constant(_read_classes(operator))
-    graph.add("Gather", classes, position, output=labels)
-    _finish(graph, operator, scores, probabilities)
+    add_labels(graph, operator, position)
+    add_numbers(graph, operator, scores, operator.outputs[1])
 
 
 def convert_regressor(scope, operator, container):
@@ -105,13 +51,7 @@ def convert_regressor(scope, operator, container):
     graph = Graph(scope, container)
     raw = add_raw_scores(graph, operator)
     predictions = add_means(graph, operator.raw_operator._loss, raw)
-    _finish(graph, operator, predictions, operator.outputs[0].full_name)
-
-
-def _finish(graph, operator, tensor, output):
-    is_double = _choose_type(operator) is DoubleTensorType
-    elem_type = TensorProto.DOUBLE if is_double else TensorProto.FLOAT
-    graph.add("Cast", tensor, output=output, to=elem_type)
+    add_numbers(graph, operator, predictions, operator.outputs[0])
 
 
 # ---- raw scores ----------------------------------------------------------------------

@@ -104,6 +104,9 @@ def to_onnx(
       no operator that hashes as CatBoost does.
     - Encodings of `OrderedTargetEncoder` are float64. If an estimator that is not ours
       follows, pass float64 numbers: skl2onnx does not mix types.
+    - Linear models multiply and add up in double. A classifier without
+      `predict_proba` returns raw scores as probabilities, those of two classes a column
+      for each.
     - Linear models of leaves make files large and predictions slow: each tree is
       written once more for each feature in its models.
 
@@ -212,12 +215,17 @@ def _describe(estimator, X):
 
     if X is not None:
         return describe_rows(X)
-    if not isinstance(getattr(estimator, "_encoder", None), TableEncoder):
+    is_linear = type(estimator).__module__.startswith("sklearnx.linear_model.")
+    if not is_linear and not _has_encoder(estimator):
         raise ValueError(
             f"{type(estimator).__name__} does not know the types of its columns: pass "
             "some rows as X, or initial_types."
         )
     return describe_estimator(estimator)
+
+
+def _has_encoder(estimator):
+    return isinstance(getattr(estimator, "_encoder", None), TableEncoder)
 
 
 def _read_versions(target_opset):

@@ -13,6 +13,8 @@ MIN_VERSIONS = {"": 11, ML: 2}
 MAX_KNOWN_VERSION = 3
 # Operators of trees take attributes in double since then; before, all is float32.
 VERSION_OF_DOUBLE = 3
+# Sums take their axes as a tensor since then.
+VERSION_OF_AXES = 13
 INTEGERS = (
     TensorProto.INT64,
     TensorProto.INT32,
@@ -145,6 +147,12 @@ class Graph:
     def take_columns(self, tensor, columns):
         """Return the tensor of some columns of another."""
         return self.add("Gather", tensor, self._make_index(columns), axis=1)
+
+    def add_row_sums(self, tensor):
+        """Add the sum of each row, of shape (n_rows, 1)."""
+        if self._container.target_opset_any_domain("") < VERSION_OF_AXES:
+            return self.add("ReduceSum", tensor, axes=[1], keepdims=1)
+        return self.add("ReduceSum", tensor, self._make_index([1]), keepdims=1)
 
     def _make_index(self, positions):
         return self.add_constant(np.array(positions, dtype=np.int64))

@@ -1,12 +1,12 @@
 """Converters of ours, where skl2onnx looks for them."""
 
 from skl2onnx import update_registered_converter
+from sklearn.base import ClassifierMixin, RegressorMixin
 
+from sklearnx import linear_model
 from sklearnx._io.onnx.boosting import (
-    CLASSIFIER_OPTIONS,
     convert_classifier,
     convert_regressor,
-    set_classifier_outputs,
     set_regressor_outputs,
 )
 from sklearnx._io.onnx.encoder import (
@@ -14,6 +14,12 @@ from sklearnx._io.onnx.encoder import (
     parse_encoder,
     set_encoder_output,
 )
+from sklearnx._io.onnx.linear_models import (
+    convert_linear_classifier,
+    convert_linear_regressor,
+    set_linear_regressor_outputs,
+)
+from sklearnx._io.onnx.outputs import CLASSIFIER_OPTIONS, set_classifier_outputs
 from sklearnx.ensemble import (
     BoostingClassifier,
     BoostingRegressor,
@@ -40,6 +46,7 @@ def register():
             set_regressor_outputs,
             convert_regressor,
         )
+    _register_linear_models()
     update_registered_converter(
         OrderedTargetEncoder,
         "SklearnxOrderedTargetEncoder",
@@ -47,3 +54,25 @@ def register():
         convert_encoder,
         parser=parse_encoder,
     )
+
+
+def _register_linear_models():
+    for name in linear_model.__all__:
+        class_ = getattr(linear_model, name)
+        if not isinstance(class_, type):
+            continue
+        if issubclass(class_, ClassifierMixin):
+            update_registered_converter(
+                class_,
+                f"Sklearnx{name}",
+                set_classifier_outputs,
+                convert_linear_classifier,
+                options=CLASSIFIER_OPTIONS,
+            )
+        elif issubclass(class_, RegressorMixin):
+            update_registered_converter(
+                class_,
+                f"Sklearnx{name}",
+                set_linear_regressor_outputs,
+                convert_linear_regressor,
+            )

@@ -64,7 +64,7 @@ def describe_estimator(estimator):
     Parameters
     ----------
     estimator : estimator instance
-        With an encoder.
+        With an encoder, unless it reads numbers only.
 
     Returns
     -------
@@ -73,9 +73,13 @@ def describe_estimator(estimator):
     """
     names = getattr(estimator, "feature_names_in_", None)
     labels = map(get_label, range(estimator.n_features_in_) if names is None else names)
+    encoder = getattr(estimator, "_encoder", None)
+    all_levels = (
+        [None] * estimator.n_features_in_ if encoder is None else encoder.levels_
+    )
     types = [
         FloatTensorType if levels is None else _choose_type_of_levels(levels, label)
-        for label, levels in zip(labels, estimator._encoder.levels_, strict=True)
+        for label, levels in zip(labels, all_levels, strict=True)
     ]
     if names is None:
         return _join(types)
