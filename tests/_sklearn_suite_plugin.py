@@ -1,9 +1,9 @@
 """A pytest plugin: scikit-learn's tests with our classes in place of its own.
 
 Loaded by ``python -m tests.sklearn_suite`` with ``-p``. The environment names what to
-replace (``SKLEARNX_SUITE_REPLACED``: JSON, dotted name of scikit-learn's class ->
-dotted name of ours; empty for a plain run) and the file that takes the outcomes
-(``SKLEARNX_SUITE_OUTCOMES``: JSON, test id -> outcome).
+replace (``SKLEARNX_SUITE_REPLACED``: JSON, dotted name of scikit-learn's class or
+function -> dotted name of ours; empty for a plain run) and the file that takes the
+outcomes (``SKLEARNX_SUITE_OUTCOMES``: JSON, test id -> outcome).
 """
 
 import importlib
@@ -12,7 +12,10 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 _outcomes = {}
+_originals = []
 
 
 def load_object(dotted_name):
@@ -41,6 +44,15 @@ def pytest_configure(config):
     pairs = [(load_object(old), load_object(new)) for old, new in replaced.items()]
     for original, replacement in pairs:
         replace_everywhere(original, replacement)
+        _originals.append(original)
+
+
+def pytest_collection_finish(session):
+    """Refuse a test file that gets around the replacement."""
+    for module in {item.module for item in session.items}:
+        for name, value in vars(module).items():
+            if any(value is original for original in _originals):
+                raise pytest.UsageError(f"{module.__name__}.{name} was not replaced")
 
 
 def pytest_runtest_logreport(report):

@@ -23,10 +23,21 @@ OUTPUT_METHODS = (
 )
 
 
+# What each class gets of each column; a linear target is the first.
+LINEAR_EFFECTS = np.array(
+    [[1.0, -0.5, -0.5], [0.8, -0.8, 0.0], [-0.6, 1.0, -0.4], [0.4, 0.2, -0.6], [0] * 3]
+)
+
+
 def make_data(case, n_samples=300, random_state=0):
-    """Five columns and a target that depends on them, of three classes or positive."""
+    """Five columns and a target that depends on them, of three classes or positive.
+
+    The last column is noise.
+    """
     rng = np.random.default_rng(random_state)
     X = rng.normal(size=(n_samples, len(COLUMN_NAMES)))
+    if case.is_linear:
+        return X, make_linear_target(case, X, rng)
     signal = X[:, 0] + np.abs(X[:, 1]) + X[:, 2] * (X[:, 3] > 0)
     signal += 0.3 * rng.normal(size=n_samples)
     if is_classifier(case.estimator_class()):
@@ -36,6 +47,16 @@ def make_data(case, n_samples=300, random_state=0):
     if get_tags(case.estimator_class()).input_tags.allow_nan:
         X[rng.random(X.shape) < 0.05] = np.nan
     return X, y
+
+
+def make_linear_target(case, X, rng):
+    """Classes whose scores are linear, or a positive target that nearly is."""
+    scores = X @ LINEAR_EFFECTS
+    scores += 0.3 * rng.normal(size=scores.shape)
+    if is_classifier(case.estimator_class()):
+        return scores.argmax(axis=1)
+    y = np.exp(0.3 * scores)
+    return y[:, : case.n_targets] if case.has_many_targets else y[:, 0]
 
 
 def compute_outputs(estimator, X):
@@ -61,6 +82,23 @@ def assert_same_bits(outputs, expected):
         n_different = np.sum(output != expected[method])
         assert output.tobytes() == expected[method].tobytes(), (
             f"{method}: {n_different} of {output.size} values differ"
+        )
+
+
+def assert_same_model(case, outputs, expected):
+    """Check that models of the same rows, stored in another way, are the same.
+
+    To the last bit if the model sums over rows in a fixed order of values, not of
+    storage.
+    """
+    if not case.is_linear:
+        assert_same_bits(outputs, expected)
+        return
+    assert outputs.keys() == expected.keys()
+    for method, output in outputs.items():
+        assert output.dtype == expected[method].dtype, method
+        np.testing.assert_allclose(
+            output, expected[method], rtol=1e-8, atol=1e-8, err_msg=method
         )
 
 

@@ -3,11 +3,7 @@
 A new public estimator is added here once; every contract then runs on it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import pytest
-from sklearn.base import BaseEstimator
 
 from sklearnx.ensemble import (
     BoostingClassifier,
@@ -16,57 +12,8 @@ from sklearnx.ensemble import (
     HistGradientBoostingRegressor,
 )
 from sklearnx.preprocessing import OrderedTargetEncoder
-
-
-@dataclass(frozen=True)
-class EstimatorCase:
-    """One public estimator.
-
-    Attributes
-    ----------
-    estimator_class : type
-    small_settings : dict
-        With these a handful of rows gives a model that depends on them, in a moment.
-    variants : dict of dict
-        Name -> settings on top of the small ones that take another way through the
-        code.
-    checked : tuple of str
-        The variants that scikit-learn's own checks run on as well.
-    search_grid : dict
-        Two or three parameter values to search over; of a predictor only.
-    draws_rows : callable
-        ``draws_rows(settings)`` tells whether fit draws rows at random with these
-        settings, so that a weight of 2 cannot be exactly the row twice.
-    accepts_categories : bool
-        Whether columns of categories, strings and booleans are taken as they are.
-    has_recursion : bool
-        Whether ``partial_dependence(method="recursion")`` works.
-    expected_failures : dict
-        Checks of scikit-learn's that are not for this estimator, and why.
-    """
-
-    estimator_class: type
-    small_settings: dict
-    search_grid: dict = field(default_factory=dict)
-    variants: dict = field(default_factory=dict)
-    checked: tuple = ()
-    draws_rows: Callable = lambda settings: False
-    accepts_categories: bool = False
-    has_recursion: bool = False
-    expected_failures: dict = field(default_factory=dict)
-
-    @property
-    def name(self):
-        return self.estimator_class.__name__
-
-    @property
-    def is_predictor(self):
-        return hasattr(self.estimator_class, "predict")
-
-    def make_estimator(self, **settings) -> BaseEstimator:
-        """An instance with the small settings, then `settings`."""
-        return self.estimator_class(**{**self.small_settings, **settings})
-
+from tests.contracts._case import EstimatorCase
+from tests.contracts._linear_cases import LINEAR_CASES
 
 _BOOSTING_VARIANTS = {
     "columns drawn": {"max_features": 0.5},
@@ -136,7 +83,7 @@ CASES = [
         HistGradientBoostingClassifier,
         small_settings={"max_iter": 5, "min_samples_leaf": 1, "random_state": 0},
         variants=_BOOSTING_VARIANTS,
-        search_grid={"max_leaf_nodes": [3, 7], "learning_rate": [0.1, 0.5]},
+        search_grid={"max_leaf_nodes": [7, 3], "learning_rate": [0.5, 0.1]},
         checked=(
             "rows drawn",
             "goss",
@@ -163,7 +110,7 @@ CASES = [
             "quantile": {"loss": "quantile", "quantile": 0.3},
             "tweedie": {"loss": "tweedie", "power": 1.3},
         },
-        search_grid={"max_leaf_nodes": [3, 7], "learning_rate": [0.1, 0.5]},
+        search_grid={"max_leaf_nodes": [7, 3], "learning_rate": [0.5, 0.1]},
         checked=(
             "rows drawn",
             "goss",
@@ -206,6 +153,7 @@ CASES = [
             "training rows are encoded without their own target, other rows are not",
         ),
     ),
+    *LINEAR_CASES,
 ]
 
 
@@ -228,7 +176,7 @@ def over_variants(keep=lambda case: True, keep_settings=lambda case, settings: T
             pytest.param(case, settings, id=f"{case.name}-{name}")
             for case in CASES
             if keep(case)
-            for name, settings in {"small": {}, **case.variants}.items()
+            for name, settings in {"small": {}, **case.tried_variants}.items()
             if keep_settings(case, settings)
         ],
     )

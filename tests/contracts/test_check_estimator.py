@@ -13,8 +13,13 @@ WEIGHT_CHECKS = {
 
 def find_expected_failures(estimator):
     (case,) = (case for case in CASES if case.estimator_class is type(estimator))
-    draws_rows = case.draws_rows(estimator.get_params())
-    return {**case.expected_failures, **(WEIGHT_CHECKS if draws_rows else {})}
+    settings = estimator.get_params()
+    is_default = settings == case.estimator_class().get_params()
+    return {
+        **case.expected_failures,
+        **(case.failures_of_defaults if is_default else {}),
+        **(WEIGHT_CHECKS if case.draws_rows(settings) else {}),
+    }
 
 
 @parametrize_with_checks(
@@ -24,7 +29,7 @@ def find_expected_failures(estimator):
         for estimator in (
             case.estimator_class(),
             case.make_estimator(),
-            *(case.make_estimator(**case.variants[name]) for name in case.checked),
+            *(case.make_estimator(**settings) for settings in case.checked_variants),
         )
     ],
     expected_failed_checks=find_expected_failures,

@@ -35,6 +35,10 @@ from tests.contracts._helpers import (
 from tests.contracts.estimators import over_cases, over_predictors
 
 
+def has_one_target(case):
+    return not case.has_many_targets
+
+
 @over_cases()
 def test_pipeline(case):
     X, y = make_data(case)
@@ -83,6 +87,8 @@ def test_halving_random_search(case):
         case.search_grid,
         n_candidates=3,
         cv=2,
+        # Those that cut rows into folds need more than the smallest.
+        min_resources=100 if case.splits_rows else "smallest",
         random_state=0,
         error_score="raise",
     )
@@ -104,17 +110,18 @@ def test_calibration(case):
         (VotingClassifier, VotingRegressor),
     ],
 )
-@over_predictors()
+@over_predictors(keep=has_one_target)
 def test_ensembles(case, classifier_class, regressor_class):
     X, y = make_data(case)
     is_class = is_classifier(case.estimator_class())
+    others = {name: values[0] for name, values in case.search_grid.items()}
     ensemble = (classifier_class if is_class else regressor_class)(
-        [("first", case.make_estimator()), ("second", case.make_estimator(max_iter=9))]
+        [("first", case.make_estimator()), ("second", case.make_estimator(**others))]
     )
     assert ensemble.fit(X, y).score(X, y) > 0.5
 
 
-@over_predictors()
+@over_predictors(keep=has_one_target)
 def test_bagging(case):
     X, y = make_data(case)
     is_class = is_classifier(case.estimator_class())
@@ -123,7 +130,7 @@ def test_bagging(case):
     assert bagging.fit(X, y).score(X, y) > 0.5
 
 
-@over_predictors()
+@over_predictors(keep=has_one_target)
 def test_multioutput(case):
     X, y = make_data(case)
     is_class = is_classifier(case.estimator_class())
@@ -168,7 +175,8 @@ def test_partial_dependence_recursion_is_brute(case, features):
     assert_allclose(curves["recursion"], curves["brute"], atol=1e-9)
 
 
-@over_predictors()
+# A scorer would have to ask for weights as well.
+@over_predictors(keep=lambda case: "scoring" not in case.small_settings)
 def test_metadata_routing(case):
     X, y = make_data(case)
     weight = np.random.default_rng(0).integers(0, 4, size=len(y))

@@ -22,7 +22,7 @@ from tests.contracts.estimators import CASES
 
 warnings.simplefilter("ignore", DeprecationWarning)
 case = {case.name: case for case in CASES}[sys.argv[1]]
-X, y = make_data(case, 20_000)
+X, y = make_data(case, case.n_many_rows)
 expected = fit_and_compute(case.make_estimator(), X, y)
 has_forked = threading.Event()
 
@@ -43,17 +43,17 @@ threads = start(threading.Thread, fit_until_forked, int(sys.argv[2]))
 children = start(multiprocessing.get_context("fork").Process, check, 3)
 has_forked.set()
 for child in children:
-    child.join(30)
+    child.join(100)
     assert not child.is_alive(), "the forked process hangs"
     assert child.exitcode == 0, f"the forked process ended with {child.exitcode}"
 for thread in threads:
-    thread.join(30)
+    thread.join(100)
     assert not thread.is_alive(), "the fit that was under way hangs"
 check()
 """
 
 
 @pytest.mark.parametrize("n_fitting", [0, 1])
-@over_cases()
+@over_cases(keep=lambda case: case.is_tried_in_processes)
 def test_fork(case, n_fitting):
     run_script(SCRIPT, case.name, n_fitting, timeout=240)

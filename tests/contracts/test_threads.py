@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import joblib
+import numpy as np
 import pytest
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
@@ -13,13 +14,12 @@ from tests.contracts._helpers import (
     compute_outputs,
     fit_and_compute,
     make_data,
+    make_linear_target,
     run_script,
 )
 from tests.contracts.estimators import over_cases, over_variants
 
 N_PYTHON_THREADS = 8
-# Enough that the work is cut into several pieces.
-N_SAMPLES = 20_000
 
 FIT_IN_A_PROCESS = """
 import sys
@@ -35,7 +35,7 @@ def has_n_jobs(case):
 
 @over_variants(keep=has_n_jobs)
 def test_n_jobs(case, settings):
-    X, y = make_data(case, N_SAMPLES)
+    X, y = make_data(case, case.n_many_rows)
     estimator = case.make_estimator(**settings)
     expected = fit_and_compute(estimator.set_params(n_jobs=1), X, y)
     for n_jobs in (2, 3, 7):
@@ -47,7 +47,7 @@ def test_n_jobs(case, settings):
 
 @over_cases()
 def test_threadpool_limits(case):
-    X, y = make_data(case, N_SAMPLES)
+    X, y = make_data(case, case.n_many_rows)
     expected = fit_and_compute(case.make_estimator(), X, y)
     for limit in (1, 3):
         with threadpool_limits(limit):
@@ -55,10 +55,26 @@ def test_threadpool_limits(case):
         assert_same_bits(outputs, expected)
 
 
+@pytest.mark.parametrize("shape", [(6000, 120), (150, 600)], ids=["tall", "wide"])
+@over_variants(keep=lambda case: case.is_linear)
+def test_threadpool_limits_of_many_columns(case, settings, shape):
+    """Where a BLAS of several threads would be tempted to use them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=shape)
+    # Few columns matter, so that no class is separable and no target exact.
+    y = make_linear_target(case, X[:, :5], rng)
+    outputs = []
+    for limit in (1, 2, 3):
+        with threadpool_limits(limit):
+            outputs.append(fit_and_compute(case.make_estimator(**settings), X, y))
+    assert_same_bits(outputs[1], outputs[0])
+    assert_same_bits(outputs[2], outputs[0])
+
+
 @pytest.mark.parametrize("n_threads", ["1", "3"])
-@over_cases()
+@over_cases(keep=lambda case: case.is_tried_in_processes)
 def test_omp_num_threads(case, n_threads, tmp_path):
-    X, y = make_data(case, N_SAMPLES)
+    X, y = make_data(case, case.n_many_rows)
     joblib.dump((case.make_estimator(), X, y), tmp_path / "task")
     paths = tmp_path / "task", tmp_path / "outputs"
     run_script(FIT_IN_A_PROCESS, *paths, OMP_NUM_THREADS=n_threads)
@@ -67,9 +83,9 @@ def test_omp_num_threads(case, n_threads, tmp_path):
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-@over_cases()
+@over_cases(keep=lambda case: case.is_tried_in_processes)
 def test_inside_joblib(case, backend):
-    X, y = make_data(case, N_SAMPLES)
+    X, y = make_data(case, case.n_many_rows)
     expected = fit_and_compute(case.make_estimator(), X, y)
     # The workers of loky get X as a read-only memory map.
     parallel = joblib.Parallel(n_jobs=2, backend=backend, max_nbytes="100K")
@@ -93,7 +109,7 @@ def call_at_once(function):
 
 @over_cases()
 def test_concurrent_fit(case):
-    X, y = make_data(case, N_SAMPLES)
+    X, y = make_data(case, case.n_many_rows)
     estimator = case.make_estimator()
     expected = fit_and_compute(clone(estimator), X, y)
     for outputs in call_at_once(lambda: fit_and_compute(clone(estimator), X, y)):
@@ -102,7 +118,7 @@ def test_concurrent_fit(case):
 
 @over_cases()
 def test_concurrent_predict(case):
-    X, y = make_data(case, N_SAMPLES)
+    X, y = make_data(case, case.n_many_rows)
     estimator = case.make_estimator().fit(X, y)
     expected = compute_outputs(estimator, X)
     for outputs in call_at_once(lambda: compute_outputs(estimator, X)):

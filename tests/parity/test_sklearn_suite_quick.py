@@ -9,19 +9,17 @@ import sys
 
 import pytest
 
-from tests.sklearn_suite import ROOT
+from tests.sklearn_suite import MODULES, ROOT
 
-MODULE = "sklearn.ensemble._hist_gradient_boosting"
+HIST_GRADIENT_BOOSTING = "sklearn.ensemble._hist_gradient_boosting"
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec(f"{MODULE}.tests") is None,
-    reason="scikit-learn is installed without its tests",
-)
-def test_hist_gradient_boosting():
-    keyword = "test_warm_start or test_monotonic_constraints"
+def run_suite(module, *options):
+    package = MODULES[module].package
+    if importlib.util.find_spec(f"{package}.tests") is None:
+        pytest.skip("scikit-learn is installed without its tests")
     result = subprocess.run(
-        [sys.executable, "-m", "tests.sklearn_suite", MODULE, "-k", keyword],
+        [sys.executable, "-m", "tests.sklearn_suite", module, *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -29,3 +27,13 @@ def test_hist_gradient_boosting():
         timeout=300,
     )
     assert result.returncode == 0, result.stdout
+
+
+def test_hist_gradient_boosting():
+    keyword = "test_warm_start or test_monotonic_constraints"
+    run_suite(HIST_GRADIENT_BOOSTING, "-k", keyword)
+
+
+@pytest.mark.parametrize("name", ["base", "huber", "sparse_coordinate_descent"])
+def test_linear_models(name):
+    run_suite(f"sklearn.linear_model.{name}")
