@@ -65,7 +65,11 @@ def make_extension(path):
         [str(path.relative_to(ROOT))],
         language="c++",
         depends=sorted(str(source.relative_to(ROOT)) for source in sources),
-        include_dirs=[f"sklearnx/_cython/{d}" for d in ("common", "boosting", "linear")],
+        include_dirs=[
+            "sklearnx/_cython/common",
+            "sklearnx/_cython/boosting",
+            "sklearnx/_cython/linear",
+        ],
         extra_compile_args=COMPILE_ARGS,
         extra_link_args=LINK_ARGS,
     )

@@ -6,23 +6,32 @@ that a new release of it can break one file only.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import sklearn
 from sklearn.base import _fit_context as fit_context
+from sklearn.metrics import make_scorer
 from sklearn.utils import _safe_indexing as select_rows
+from sklearn.utils._metadata_requests import _raise_for_params as raise_for_params
+from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
 from sklearn.utils._param_validation import (
     HasMethods,
+    Hidden,
     Interval,
     RealNotInt,
     StrOptions,
     validate_parameter_constraints,
     validate_params,
 )
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call as check_partial_fit_first_call,
+)
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_n_features,
 )
+from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_monotonic_cst as check_monotonic_cst
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _check_y as check_y
@@ -43,15 +52,21 @@ __all__ = [
     "SKLEARN_VERSION",
     "CallbackSupportMixin",
     "HasMethods",
+    "Hidden",
     "Interval",
     "RealNotInt",
     "StrOptions",
+    "check_method_params",
     "check_monotonic_cst",
     "check_n_features",
     "check_names",
+    "check_partial_fit_first_call",
     "check_sample_weight",
     "check_y",
     "fit_context",
+    "raise_for_params",
+    "routing_enabled",
+    "scorer_takes_weights",
     "select_rows",
     "validate_parameter_constraints",
     "validate_params",
@@ -106,3 +121,41 @@ def check_names(estimator: Any, X: Any, names: list | None, *, reset: bool) -> N
 def check_n_features(estimator: Any, X: Any, *, reset: bool) -> None:
     """Set or check ``n_features_in_`` the way scikit-learn does."""
     _check_n_features(estimator, X, reset=reset)
+
+
+def name_labels(scorer: Any, classes: Any) -> Any:
+    """A scorer that is told all classes, where its metric takes ``labels``.
+
+    Parameters
+    ----------
+    scorer : callable
+        As `sklearn.metrics.get_scorer` returns it, or any other callable.
+
+    classes : ndarray of shape (n_classes,)
+        The last of two is the positive one.
+    """
+    metric = getattr(scorer, "_score_func", None)
+    if metric is None:
+        return scorer
+    accepted = inspect.signature(metric).parameters
+    if "labels" not in accepted:
+        return scorer
+    options = {**getattr(scorer, "_kwargs", {}), "labels": classes}
+    if len(classes) <= 2 and "pos_label" in accepted:
+        options["pos_label"] = classes[-1]
+    return make_scorer(
+        metric,
+        greater_is_better=scorer._sign == 1,
+        response_method=scorer._response_method,
+        **options,
+    )
+
+
+def scorer_takes_weights(scorer: Any) -> bool:
+    """Whether a scorer has a parameter ``sample_weight``, as of its metric."""
+    if hasattr(scorer, "_accept_sample_weight"):  # from scikit-learn 1.7 on
+        return scorer._accept_sample_weight()
+    # That of an estimator's own score passes on what it is given.
+    scored = getattr(scorer, "_estimator", scorer)
+    metric = getattr(scorer, "_score_func", getattr(scored, "score", scored))
+    return "sample_weight" in inspect.signature(metric).parameters

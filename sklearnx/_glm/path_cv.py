@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from sklearnx._glm.design import DenseDesign
 from sklearnx._glm.paths import PathSolver, Track, make_penalties
 from sklearnx._glm.samples import make_samples
 from sklearnx._glm.working_set import as_slice
 
 # Folds that are solved side by side; each keeps a Gram matrix of the working set.
 N_FOLDS_AT_ONCE = 10
+
+# Largest table that is copied to have its columns side by side, in bytes.
+MAX_COPIED = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ def solve_folds(design, Y, weights, fit_intercept, folds, alphas, l1_ratio, sett
     -------
     solved : SolvedFolds
     """
+    if not settings.is_whole:
+        design = _lay_out_by_columns(design)
     tracks, errors = [], []
     for start in range(0, len(folds), N_FOLDS_AT_ONCE):
         batch = folds[start : start + N_FOLDS_AT_ONCE]
@@ -63,12 +69,26 @@ def solve_folds(design, Y, weights, fit_intercept, folds, alphas, l1_ratio, sett
             Track(sample, make_penalties(alphas, l1_ratio, sample.total))
             for sample in samples
         ]
-        PathSolver(design, batch_tracks, replace(settings, sharpness=__import__('os').environ.get('SH') and float(__import__('os').environ['SH']) or 0.1), whole=whole).solve()
+        PathSolver(design, batch_tracks, settings, whole=whole).solve()
         for track, (_, test) in zip(batch_tracks, batch, strict=True):
             test = np.arange(design.n_rows)[test]
             errors.append(_compute_error(track, test, Y, weights))
         tracks += batch_tracks
     return SolvedFolds(tracks, np.array(errors).T)
+
+
+def _lay_out_by_columns(design):
+    """A design in F order if it is wide, a copy where need be.
+
+    Working sets gather its columns and check all of them dozens of times, in half the
+    time that rows of a long stride take.
+    """
+    is_wide = design.n_columns > design.n_rows
+    if not (isinstance(design, DenseDesign) and is_wide):
+        return design
+    if design.X.flags.f_contiguous or design.X.nbytes > MAX_COPIED:
+        return design
+    return design.take_columns(np.arange(design.n_columns))
 
 
 def _weigh(train, weights, n_rows):

@@ -22,6 +22,7 @@ solver for the lasso with dual extrapolation", ICML 2018.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -193,6 +194,9 @@ class PathSolver:
             samples = [track.sample for track in tracks]
             samples = samples if whole is None else [whole, *samples]
             known = WorkingSet(design, samples, np.arange(design.n_columns))
+        # Tracks share the threads, each with the products of its own set.
+        self.worker_design = copy(design)
+        self.worker_design.n_threads = max(1, settings.n_threads // len(tracks))
         self.is_whole = known is not None
         self.is_on_gram = self.is_whole and settings.tol >= MIN_TOL_ON_GRAM
         for i, track in enumerate(tracks):
@@ -236,7 +240,7 @@ class PathSolver:
         if sample.held_out is not None:
             sample = replace(sample, held_out=None)
             track.sample = sample
-        return WorkingSet(self.design, [sample], np.flatnonzero(is_needed))
+        return WorkingSet(self.worker_design, [sample], np.flatnonzero(is_needed))
 
     def _start(self, track, coef):
         columns = track.working_set.columns
@@ -353,9 +357,10 @@ class PathSolver:
             if largest > MAX_SET and not self.is_whole:
                 self._give_up_grams(start)
                 return
-            # Products use all threads, so they are not left to the workers.
-            for track, _ in pending:
-                track.working_set.gram(track.sample)
+            if self.is_whole:
+                # The set is one, whose products use all threads.
+                for track, _ in pending:
+                    track.working_set.gram(track.sample)
             self._map(lambda job: self._descend(*job, stop), pending)
             self._check(
                 [(track, i) for track, first in pending for i in range(first, stop)]
@@ -467,6 +472,8 @@ class PathSolver:
                 step.correlations = -points[-1][1].T
             track.steps.append(step)
             n_before = 0
+        if not self.is_on_gram:
+            self._find_residuals(track, track.steps[first:stop])
 
     def _inner_tol(self, track, penalty):
         """The violation to stop at.
@@ -490,23 +497,27 @@ class PathSolver:
             for track, i in jobs:
                 self._check_on_gram(track, i)
             return
-        self._find_residuals(jobs)
-        self._correlate(jobs)
-
-    def _find_residuals(self, jobs):
-        """Fill the residuals of (track, step) pairs."""
-        width = self.n_targets
         for track, group in groupby(jobs, key=lambda job: job[0]):
             holders = [track if i is None else track.steps[i] for _, i in group]
-            coefs = np.concatenate([holder.coef for holder in holders]).T
-            fitted = np.zeros((self.design.n_rows, coefs.shape[1]))
-            if len(coefs) > 0:
-                fitted = track.working_set.packed.dot(np.ascontiguousarray(coefs))
-            for k, holder in enumerate(holders):
-                block = slice(k * width, (k + 1) * width)
-                holder.residual = track.sample.find_residual(
-                    fitted[:, block], track.working_set.columns, coefs[:, block]
-                )
+            self._find_residuals(
+                track, [holder for holder in holders if holder.residual is None]
+            )
+        self._correlate(jobs)
+
+    def _find_residuals(self, track, holders):
+        """Fill the residuals of steps of a track, or of its starting point."""
+        if not holders:
+            return
+        width = self.n_targets
+        coefs = np.concatenate([holder.coef for holder in holders]).T
+        fitted = np.zeros((self.design.n_rows, coefs.shape[1]))
+        if len(coefs) > 0:
+            fitted = track.working_set.packed.dot(np.ascontiguousarray(coefs))
+        for k, holder in enumerate(holders):
+            block = slice(k * width, (k + 1) * width)
+            holder.residual = track.sample.find_residual(
+                fitted[:, block], track.working_set.columns, coefs[:, block]
+            )
 
     def _correlate(self, jobs):
         """Fill the correlations and gaps of (track, step) pairs by one product."""

@@ -40,8 +40,6 @@ class WorkingSet:
     Attributes
     ----------
     columns : ndarray of int
-    packed : DenseDesign or SparseDesign
-        The columns.
     """
 
     def __init__(self, design, samples, columns, gram=None):
@@ -51,7 +49,7 @@ class WorkingSet:
         self._mask = np.zeros(design.n_columns, dtype=bool)
         self._mask[columns] = True
         self._packer = _Packer(design)
-        self.packed = self._packer.append(columns)
+        self._packed = self._packer.append(columns)
         self._grams = {}
         for sample in samples:
             key = id(sample.weights)
@@ -65,6 +63,14 @@ class WorkingSet:
         """Whether it holds all columns."""
         return len(self.columns) == self.design.n_columns
 
+    @property
+    def packed(self):
+        """A design of the columns; those that joined are copied when it is needed."""
+        n_packed = self._packed.n_columns
+        if n_packed < len(self.columns):
+            self._packed = self._packer.append(self.columns[n_packed:])
+        return self._packed
+
     def contains(self):
         """Whether each column of the design is in the set, of bool."""
         return self._mask
@@ -72,13 +78,12 @@ class WorkingSet:
     def change(self, kept, joining):
         """Keep the columns at some positions, and let others join behind them."""
         if len(kept) < len(self.columns):
-            self._packer.keep(kept)
+            self._packed = self._packer.keep(kept[kept < self._packed.n_columns])
             for square in self._grams.values():
-                square.keep(kept)
+                square.keep(kept[kept < square.size])
             self._mask[self.columns] = False
             self.columns = self.columns[kept]
             self._mask[self.columns] = True
-        self.packed = self._packer.append(joining)
         self.columns = np.concatenate([self.columns, joining])
         self._mask[joining] = True
 
@@ -187,29 +192,31 @@ class _Packer:
         if self.n == 0 and np.array_equal(columns, np.arange(n_all)):
             return design
         added = design.take_columns(columns).X
+        n = self.n + len(columns)
         if design.is_sparse:
             parts = [added] if self.table is None else [self.table, added]
             self.table = sparse.hstack(parts, format="csc")
-            self.n = self.table.shape[1]
-            return make_design(self.table, design.n_threads)
-        n = self.n + len(columns)
-        if self.table is None or n > self.table.shape[1]:
-            n_room = min(n_all, max(2 * n, min(design.n_rows, N_LIKELY)))
-            room = np.empty((design.n_rows, n_room), design.dtype, order="F")
-            room[:, : self.n] = 0 if self.table is None else self.table[:, : self.n]
-            self.table = room
-        self.table[:, self.n : n] = added
-        self.n = n
-        return make_design(self.table[:, :n], design.n_threads)
+        else:
+            if self.table is None or n > self.table.shape[1]:
+                n_room = min(n_all, max(2 * n, min(design.n_rows, N_LIKELY)))
+                room = np.empty((design.n_rows, n_room), design.dtype, order="F")
+                room[:, : self.n] = 0 if self.table is None else self.table[:, : self.n]
+                self.table = room
+            self.table[:, self.n : n] = added
+        return self._use(n)
 
     def keep(self, kept):
-        """Keep columns at some positions."""
-        self.n = len(kept)
+        """Keep columns at some positions; return a design of them."""
         if self.design.is_sparse:
             self.table = self.table[:, kept]
-        elif self.table is not None:
-            lines = self.table.T  # contiguous
-            lines[: self.n] = lines[kept]
+        else:
+            lines = self.table.T  # each contiguous
+            lines[: len(kept)] = lines[kept]
+        return self._use(len(kept))
+
+    def _use(self, n):
+        self.n = n
+        return make_design(self.table[:, :n], self.design.n_threads)
 
 
 class _GrowingSquare:

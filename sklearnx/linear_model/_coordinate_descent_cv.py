@@ -79,7 +79,8 @@ class _ElasticNetCVFit(LinearRegressorPrediction):
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Training data, of float64 or float32; other numbers are converted. It is
-            neither copied nor changed.
+            not changed. A wide table in C order, of up to 1 GiB, is copied once to have
+            its columns side by side.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target; several for the multi-task estimators.
         sample_weight : float or array-like of shape (n_samples,), default=None
@@ -198,7 +199,8 @@ class _ElasticNetCVFit(LinearRegressorPrediction):
             box=box,
             is_whole=should_be_whole(design, precompute, n_steps * n_folds),
             n_threads=design.n_threads,
-            sharpness=1.0,
+            # The duality gap of each step is checked all the same.
+            sharpness=4.0,
         )
 
     def _make_grids(self, design, whole, l1_ratios, settings):

@@ -18,7 +18,7 @@ WORK_PER_THREAD = 1 << 18
 
 
 def compute_raw_predictions(estimator: Any, X: Any) -> np.ndarray:
-    """X @ coef_.T + intercept_ of a fitted estimator.
+    """``X @ coef_.T + intercept_`` of a fitted estimator.
 
     Parameters
     ----------
@@ -75,6 +75,10 @@ def _multiply(X, coef, intercept):
     dtype = X.dtype if X.dtype == coef.dtype else np.result_type(X.dtype, coef.dtype)
     if sparse.issparse(coef):
         coef = coef.toarray().reshape(coef.shape)
+        if coef.ndim == 2 and len(coef) == 1:
+            # `sparsify` makes one row of a vector, with older versions of SciPy or
+            # scikit-learn.
+            coef = coef[0]
     if X.dtype.char not in "fd" or not X.dtype.isnative:
         X = X.astype(np.float32 if X.dtype.char == "f" else np.float64)
     if X.shape[0] * X.shape[1] > WORK_PER_THREAD:
@@ -120,7 +124,7 @@ class LinearClassifierPrediction:
     """`decision_function` and `predict` of a linear classifier."""
 
     def decision_function(self, X):
-        """Scores of the classes: X @ coef_.T + intercept_.
+        """Scores of the classes: ``X @ coef_.T + intercept_``.
 
         Parameters
         ----------

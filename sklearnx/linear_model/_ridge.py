@@ -354,13 +354,12 @@ class RidgeClassifierLabels(LinearClassifierPrediction):
     """Classes as columns of -1 and 1, and back again."""
 
     def _encode_labels(self, X, y, sample_weight):
-        """Set ``classes_``; return a column of signs a class, and the weights.
+        """Learn the classes; return a column of signs a class, and the weights.
 
         Two classes share a column; a label of several has its own.
         """
         self._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
         Y = self._label_binarizer.fit_transform(y)
-        self.classes_ = self._label_binarizer.classes_
         if not self._is_multilabel():
             y = column_or_1d(y, warn=True)
         if self.class_weight:
@@ -370,6 +369,16 @@ class RidgeClassifierLabels(LinearClassifierPrediction):
             else:
                 sample_weight = validate_weights(sample_weight, X) * class_weights
         return Y.astype(np.float64), y, sample_weight
+
+    @property
+    def classes_(self):
+        # Not set by fit: the parent of older scikit-learn has it without a setter.
+        return self._label_binarizer.classes_
+
+    @classes_.setter
+    def classes_(self, classes):
+        # For `from_sklearn`, which copies the attributes of a model one by one.
+        self._label_binarizer.classes_ = classes
 
     def _is_multilabel(self):
         return self._label_binarizer.y_type_.startswith("multilabel")
@@ -387,7 +396,7 @@ class RidgeClassifierLabels(LinearClassifierPrediction):
         y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Labels; of several labels a row, an indicator matrix.
         """
-        if "classes_" not in self.__dict__ or not self._is_multilabel():
+        if "_label_binarizer" not in self.__dict__ or not self._is_multilabel():
             return super().predict(X)
         scores = self.decision_function(X)
         return self._label_binarizer.inverse_transform(np.where(scores > 0, 1.0, -1.0))

@@ -586,6 +586,5 @@ class RidgeClassifierCV(
 
     def _make_model(self, alpha):
         model = RidgeClassifier(alpha, fit_intercept=self.fit_intercept)
-        model.classes_ = self.classes_
         model._label_binarizer = self._label_binarizer
         return model

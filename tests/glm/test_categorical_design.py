@@ -14,8 +14,9 @@ KINDS = ["dense C", "dense F", "dense strided", "float32", "csr", "csc", "none"]
 def make_numbers(kind, n_rows, n_numbers=3):
     rng = np.random.default_rng(1)
     if kind in ("csr", "csc"):
-        numbers = sparse.random_array((n_rows, n_numbers), density=0.4, rng=rng)
-        return numbers.asformat(kind)
+        # SciPy 1.11 has no random_array.
+        numbers = sparse.random(n_rows, n_numbers, density=0.4, random_state=rng)
+        return sparse.coo_array(numbers).asformat(kind)
     numbers = rng.normal(size=(n_rows, n_numbers)) + 2
     return {
         "dense C": numbers,

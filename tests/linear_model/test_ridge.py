@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import sklearn.linear_model
 from scipy import sparse
+from sklearn import config_context
 from sklearn.datasets import (
     load_breast_cancer,
     load_iris,
     make_multilabel_classification,
 )
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
 from threadpoolctl import threadpool_limits
 
@@ -235,8 +237,14 @@ def test_folds_equal_a_grid_search(container, shape, cv, weighted):
         weights = list(np.random.default_rng(1).uniform(0, 2, shape[0]))
     alphas = np.array([0.001, 1.0, 50.0])
     scoring = "neg_mean_squared_error"
-    search = GridSearchCV(Ridge(), {"alpha": alphas}, cv=cv, scoring=scoring)
-    search.fit(X, y, sample_weight=weights)
+    # Older scikit-learn weights the scores of a search with routing only.
+    with config_context(enable_metadata_routing=True):
+        search = GridSearchCV(
+            Ridge().set_fit_request(sample_weight=True),
+            {"alpha": alphas},
+            cv=cv,
+            scoring=get_scorer(scoring).set_score_request(sample_weight=True),
+        ).fit(X, y, sample_weight=weights)
     model = RidgeCV(alphas, cv=cv, scoring=scoring).fit(X, y, sample_weight=weights)
     assert model.alpha_ == search.best_params_["alpha"]
     assert model.best_score_ == pytest.approx(search.best_score_, rel=1e-6)

@@ -13,11 +13,13 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris, make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedShuffleSplit, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sklearnx._compat import SKLEARN_VERSION
 from sklearnx.linear_model import SGDClassifier, SGDRegressor
 
 BOTH = pytest.mark.parametrize("cls", [SGDClassifier, SGDRegressor])
@@ -485,12 +487,28 @@ def test_metadata_is_routed(cls, binary, regression):
                 sample_weight=True
             ),
         )
+        scoring = None
+        if SKLEARN_VERSION < (1, 7):
+            # cross_validate does not ask a pipeline's steps what their scores take.
+            scoring = get_scorer("accuracy" if cls is SGDClassifier else "r2")
+            scoring.set_score_request(sample_weight=True)
         weighted = cross_validate(
-            pipeline, X, y, params={"sample_weight": weights}, return_estimator=True
+            pipeline,
+            X,
+            y,
+            scoring=scoring,
+            params={"sample_weight": weights},
+            return_estimator=True,
         )
-        plain = cross_validate(pipeline, X, y, return_estimator=True)
+        fitted = weighted["estimator"][0]
+        score = fitted.score(X, y, sample_weight=weights)
+        # params=None fails with routing in scikit-learn 1.6.0.
+        plain = cross_validate(pipeline, X, y, params={}, return_estimator=True)
     assert np.isfinite(weighted["test_score"]).all()
-    assert (weighted["estimator"][0][-1].coef_ != plain["estimator"][0][-1].coef_).any()
+    rows = fitted[0].transform(X)
+    assert score == fitted[-1].score(rows, y, sample_weight=weights)
+    assert score != fitted[-1].score(rows, y)
+    assert (fitted[-1].coef_ != plain["estimator"][0][-1].coef_).any()
 
 
 def test_names_of_features(binary):

@@ -208,7 +208,8 @@ cdef void _cross_dense_block(void* context, int index) noexcept nogil:
             )
         for t in range(<int> task.tables.size()):
             skx_find_cells(
-                task.tables[0][t].data(), <int> task.tables[0][t].size(), first, n, cells
+                task.tables[0][t].data(), <int> task.tables[0][t].size(), first, n,
+                cells,
             )
             skx_add_to_cells(
                 cells, values.data(), n, task.n_columns, task.cells[t]
@@ -230,7 +231,8 @@ cdef void _cross_sparse_block(void* context, int index) noexcept nogil:
         n = <int> min(<int64_t> SKX_ROWS_PER_STRIP, task.last - first)
         for t in range(<int> task.tables.size()):
             skx_find_cells(
-                task.tables[0][t].data(), <int> task.tables[0][t].size(), first, n, cells
+                task.tables[0][t].data(), <int> task.tables[0][t].size(), first, n,
+                cells,
             )
             for i in range(n):
                 row = first + i

@@ -170,7 +170,7 @@ def descend(
     Parameters
     ----------
     values : array of shape (n_rows, n_columns)
-        IN. The columns of a row are neighbours. Of CSR its data, of shape (1, n_values).
+        IN. The columns of a row are neighbours. Of CSR its data, (1, n_values).
     columns : array of shape (n_values,) or None
         IN. The indices of CSR, None if dense.
     offsets : array of shape (n_rows + 1,) or None

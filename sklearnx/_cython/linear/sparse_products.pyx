@@ -117,8 +117,8 @@ def gram_of_rows(
 ):
     """Write table.T @ diag(weights) @ table, for few columns.
 
-    IN: lines are rows, their places ascend; weights (n_rows,) or None for ones. OUT: out
-    (n_columns, n_columns).
+    IN: lines are rows, their places ascend; weights (n_rows,) or None for ones.
+    OUT: out (n_columns, n_columns).
     """
     cdef const double* weights_address = address_of(weights)
     if values.shape[0] == 0:
