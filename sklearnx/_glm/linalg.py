@@ -17,23 +17,34 @@ from threadpoolctl import ThreadpoolController
 
 LinAlgError = np.linalg.LinAlgError
 
-_lock = threading.Lock()
+_changed = threading.Condition()
 _state = {"libraries": None, "n_threads": None, "n_users": 0}
+_own = threading.local()
+
+
+def _wait_for_users():
+    """Hold back a fork until no other thread is inside of BLAS, nor may enter it.
+
+    A child would find its locks held by threads that it does not have.
+    """
+    _changed.acquire()
+    while _state["n_users"] > getattr(_own, "depth", 0):
+        _changed.wait()
 
 
 def _forget_users():
-    """Start anew in a forked child, which has none of its parent's threads."""
+    """Start anew in a forked child."""
     if _state["n_users"] > 0:
         _state["n_users"] = 0
+        _own.depth = 0
         _set_blas_threads(_state["n_threads"])
-    _lock.release()
+    _changed.release()
 
 
 if hasattr(os, "register_at_fork"):
-    # No thread is half-way through a change when the child is made.
     os.register_at_fork(
-        before=_lock.acquire,
-        after_in_parent=_lock.release,
+        before=_wait_for_users,
+        after_in_parent=_changed.release,
         after_in_child=_forget_users,
     )
 
@@ -54,7 +65,7 @@ def _set_blas_threads(n_threads):
 @contextmanager
 def one_blas_thread():
     """Let BLAS and LAPACK use one thread inside the block, whoever else is in one."""
-    with _lock:
+    with _changed:
         if _state["libraries"] is None:
             # NumPy's and SciPy's are loaded by now.
             controller = ThreadpoolController().select(user_api="blas")
@@ -65,13 +76,16 @@ def one_blas_thread():
             ]
             _set_blas_threads([1] * len(_state["libraries"]))
         _state["n_users"] += 1
+        _own.depth = getattr(_own, "depth", 0) + 1
     try:
         yield
     finally:
-        with _lock:
-            _state["n_users"] -= 1
+        with _changed:
+            _own.depth = max(0, _own.depth - 1)
+            _state["n_users"] = max(0, _state["n_users"] - 1)
             if _state["n_users"] == 0:
                 _set_blas_threads(_state["n_threads"])
+            _changed.notify_all()
 
 
 def cholesky(A):

@@ -132,13 +132,23 @@ class LogisticProblem:
             end = fit_glm(objective, start, **settings)
             value = end.point.value
         return LogisticFit(
-            end.point.coef,
+            self._centre_intercepts(end.point.coef),
             end.n_iter,
             end.is_converged,
             end.is_singular,
             strength == 0.0 and self._is_separated(end.point.raw),
             value,
         )
+
+    def _centre_intercepts(self, coef):
+        """Free intercepts of several classes, which a shift leaves as good, about 0."""
+        if coef.ndim == 1 or not self._objective.fit_intercept:
+            return coef
+        if self._intercept_scaling is not None:
+            return coef
+        coef = coef.copy()
+        coef[-1] -= np.mean(coef[-1])
+        return coef
 
     def _is_separated(self, raw):
         """Whether each row of some weight has the highest score for its class."""

@@ -199,8 +199,7 @@ class _ElasticNetCVFit(LinearRegressorPrediction):
             box=box,
             is_whole=should_be_whole(design, precompute, n_steps * n_folds),
             n_threads=design.n_threads,
-            # The duality gap of each step is checked all the same.
-            sharpness=4.0,
+            sharpness=1.0,
         )
 
     def _make_grids(self, design, whole, l1_ratios, settings):
