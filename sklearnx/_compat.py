@@ -64,6 +64,7 @@ __all__ = [
     "check_sample_weight",
     "check_y",
     "fit_context",
+    "name_labels",
     "raise_for_params",
     "routing_enabled",
     "scorer_takes_weights",
