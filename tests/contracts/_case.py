@@ -80,9 +80,12 @@ class EstimatorCase:
         return {} if HAS_FEW_VARIANTS else self.variants
 
     @property
-    def checked_variants(self):
-        """The settings of the variants that scikit-learn's checks run on."""
-        return [self.variants[name] for name in self.checked if self.tried_variants]
+    def checked_estimators(self):
+        """What scikit-learn's checks run on: defaults, small settings, variants."""
+        if HAS_FEW_VARIANTS:
+            return [self.estimator_class()]
+        variants = [self.make_estimator(**self.variants[name]) for name in self.checked]
+        return [self.estimator_class(), self.make_estimator(), *variants]
 
     @property
     def is_predictor(self):

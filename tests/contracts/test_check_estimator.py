@@ -23,15 +23,7 @@ def find_expected_failures(estimator):
 
 
 @parametrize_with_checks(
-    [
-        estimator
-        for case in CASES
-        for estimator in (
-            case.estimator_class(),
-            case.make_estimator(),
-            *(case.make_estimator(**settings) for settings in case.checked_variants),
-        )
-    ],
+    [estimator for case in CASES for estimator in case.checked_estimators],
     expected_failed_checks=find_expected_failures,
 )
 def test_check_estimator(estimator, check):
