@@ -19,6 +19,12 @@ from benchmarks._linear_cases import CASES
 from benchmarks._linear_data import Data
 from benchmarks._linear_libraries import OURS
 from benchmarks._linear_predicting import ESTIMATORS
+from sklearnx._compat import SKLEARN_VERSION
+
+pytestmark = pytest.mark.skipif(
+    SKLEARN_VERSION < (1, 9),
+    reason="the benchmark gives scikit-learn the parameters of 1.9",
+)
 
 
 def test_command(tmp_path, capsys, monkeypatch):

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from sklearnx._compat import SKLEARN_VERSION
 from tests.sklearn_suite import MODULES, ROOT
 
 HIST_GRADIENT_BOOSTING = "sklearn.ensemble._hist_gradient_boosting"
@@ -34,6 +35,10 @@ def test_hist_gradient_boosting():
     run_suite(HIST_GRADIENT_BOOSTING, "-k", keyword)
 
 
+@pytest.mark.skipif(
+    SKLEARN_VERSION < (1, 9),
+    reason="ours has the parameters and messages of 1.9, earlier tests ask for others",
+)
 @pytest.mark.parametrize("name", ["base", "huber", "sparse_coordinate_descent"])
 def test_linear_models(name):
     run_suite(f"sklearn.linear_model.{name}")
