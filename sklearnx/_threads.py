@@ -72,3 +72,12 @@ def effective_n_threads(n_jobs=None):
     if limit > 0:
         n_threads = min(n_threads, limit)
     return max(1, n_threads)
+
+
+# Multiplications that are worth waking threads for.
+MIN_SHARED_WORK = 1 << 18
+
+
+def n_threads_for(n_multiplications):
+    """All effective threads for much work, one for little."""
+    return effective_n_threads() if n_multiplications > MIN_SHARED_WORK else 1

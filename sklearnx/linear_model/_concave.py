@@ -19,12 +19,12 @@ from sklearnx.linear_model._coordinate_descent import (
     FLOATS,
     NON_FINITE,
     contiguous,
-    count_threads,
     normalise_weights,
     validate_factors,
     validate_table,
 )
 from sklearnx.linear_model._prediction import LinearRegressorPrediction
+from sklearnx.linear_model._regression_data import count_threads
 
 _CONSTRAINTS = {
     "alpha": [Interval(Real, 0, None, closed="neither")],

@@ -28,10 +28,9 @@ from sklearnx._glm.paths import (
 from sklearnx._glm.penalties import ElasticNet as ElasticNetPenalty
 from sklearnx._glm.samples import make_samples
 from sklearnx._glm.working_set import use_known_gram
-from sklearnx._threads import effective_n_threads
 from sklearnx.linear_model._coordinate_descent_docs import document
 from sklearnx.linear_model._prediction import LinearRegressorPrediction
-from sklearnx.linear_model._regression_data import SIZE_PER_THREAD, validate_weights
+from sklearnx.linear_model._regression_data import count_threads, validate_weights
 
 FLOATS = [np.float64, np.float32]
 
@@ -53,10 +52,23 @@ NON_FINITE = (
 )
 
 
-def count_threads(X, n_jobs=None):
-    """The threads that a table is worth."""
-    size = X.nnz if sparse.issparse(X) else X.size
-    return max(1, min(effective_n_threads(n_jobs), size // SIZE_PER_THREAD))
+def validate_table_and_targets(estimator, X, y):
+    """Validate X and y, each for itself; whether X is finite, its sums tell later."""
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        validate_separately=(
+            {
+                "accept_sparse": ["csr", "csc"],
+                "dtype": FLOATS,
+                "ensure_all_finite": False,
+            },
+            {"dtype": FLOATS, "ensure_2d": False},
+        ),
+    )
+    check_consistent_length(X, y)
+    return X, y
 
 
 def validate_table(estimator, X):
@@ -663,20 +675,7 @@ class MultiTaskElasticNet(
         self : MultiTaskElasticNet
             The fitted estimator.
         """
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            validate_separately=(
-                {
-                    "accept_sparse": ["csr", "csc"],
-                    "dtype": FLOATS,
-                    "ensure_all_finite": False,
-                },
-                {"dtype": FLOATS, "ensure_2d": False},
-            ),
-        )
-        check_consistent_length(X, y)
+        X, y = validate_table_and_targets(self, X, y)
         if y.ndim == 1:
             name = "ElasticNet" if hasattr(self, "l1_ratio") else "Lasso"
             raise ValueError(f"For mono-task outputs, use {name}")

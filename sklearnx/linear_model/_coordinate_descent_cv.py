@@ -9,13 +9,11 @@ import sklearn
 import sklearn.linear_model
 from sklearn.model_selection import check_cv
 from sklearn.utils import (
-    check_consistent_length,
     check_random_state,
     check_scalar,
     column_or_1d,
 )
 from sklearn.utils.metadata_routing import process_routing
-from sklearn.utils.validation import validate_data
 
 from sklearnx._compat import Interval, StrOptions, fit_context, raise_for_params
 from sklearnx._glm.design import make_design
@@ -23,13 +21,11 @@ from sklearnx._glm.path_cv import choose, solve_folds
 from sklearnx._glm.paths import Settings
 from sklearnx._glm.samples import make_samples
 from sklearnx.linear_model._coordinate_descent import (
-    FLOATS,
     ElasticNet,
     Lasso,
     MultiTaskElasticNet,
     MultiTaskLasso,
     contiguous,
-    count_threads,
     enet_path,
     iteration_limit,
     lasso_path,
@@ -39,10 +35,12 @@ from sklearnx.linear_model._coordinate_descent import (
     validate_box,
     validate_factors,
     validate_table,
+    validate_table_and_targets,
     warn_of_non_convergence,
 )
 from sklearnx.linear_model._coordinate_descent_docs import document
 from sklearnx.linear_model._prediction import LinearRegressorPrediction
+from sklearnx.linear_model._regression_data import count_threads
 
 _CONSTRAINTS = {
     "eps": [Interval(Real, 0, None, closed="neither")],
@@ -136,20 +134,7 @@ class _ElasticNetCVFit(LinearRegressorPrediction):
 
     def _validate(self, X, y):
         """Return X, y as scikit-learn's splitters get it, and targets as a matrix."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            validate_separately=(
-                {
-                    "accept_sparse": ["csr", "csc"],
-                    "dtype": FLOATS,
-                    "ensure_all_finite": False,
-                },
-                {"dtype": FLOATS, "ensure_2d": False},
-            ),
-        )
-        check_consistent_length(X, y)
+        X, y = validate_table_and_targets(self, X, y)
         if self._is_multitask():
             if y.ndim == 1:
                 raise ValueError(

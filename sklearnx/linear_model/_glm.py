@@ -26,7 +26,7 @@ from sklearnx._glm.families import (
 from sklearnx._glm.glm import fit_glm
 from sklearnx._glm.objective import GlmObjective
 from sklearnx._glm.proximal_newton import Composite, fit_composite
-from sklearnx._threads import effective_n_threads
+from sklearnx._threads import n_threads_for
 from sklearnx.linear_model._frames import (
     CATEGORICAL_CONSTRAINTS,
     CATEGORICAL_DOC,
@@ -34,7 +34,7 @@ from sklearnx.linear_model._frames import (
     validate_table,
 )
 from sklearnx.linear_model._inference import InferenceMixin
-from sklearnx.linear_model._prediction import WORK_PER_THREAD, compute_raw_predictions
+from sklearnx.linear_model._prediction import compute_raw_predictions
 
 _OBJECTIVE = r"""
 Coefficients w and the intercept b minimise
@@ -265,9 +265,7 @@ class _GlmRegressor(CategoricalColumnsMixin, InferenceMixin):
             strengths *= self._check_penalty_weights(n_columns)
         if self.fit_intercept:
             strengths = np.append(strengths, 0.0)
-        n_threads = 1
-        if X.shape[0] * n_columns > WORK_PER_THREAD:
-            n_threads = effective_n_threads()
+        n_threads = n_threads_for(X.shape[0] * n_columns)
         objective = GlmObjective(
             make_design(X, n_threads),
             family,

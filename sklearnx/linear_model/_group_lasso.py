@@ -16,14 +16,13 @@ from sklearnx._compat import Interval, check_sample_weight, fit_context
 from sklearnx._glm.design import make_design
 from sklearnx._glm.group_descent import GroupProblem, number_groups
 from sklearnx._glm.group_penalty import GroupPenalty
-from sklearnx._threads import effective_n_threads
+from sklearnx._threads import n_threads_for
 from sklearnx.linear_model._frames import (
     CATEGORICAL_CONSTRAINTS,
     CategoricalColumnsMixin,
     validate_table,
 )
 from sklearnx.linear_model._prediction import (
-    WORK_PER_THREAD,
     LinearRegressorPrediction,
 )
 
@@ -209,9 +208,7 @@ class _GroupLassoBase(
                 raise ValueError(
                     "Sample weights must contain at least one non-zero number."
                 )
-        n_threads = 1
-        if X.shape[0] * X.shape[1] > WORK_PER_THREAD:
-            n_threads = effective_n_threads()
+        n_threads = n_threads_for(X.shape[0] * X.shape[1])
         design = make_design(X, n_threads)
         labels, n_groups = self._label_groups()
         self.groups_ = labels

@@ -13,9 +13,8 @@ from sklearn.utils.validation import validate_data
 from sklearnx._compat import Interval, check_sample_weight, fit_context
 from sklearnx._glm.design import make_design
 from sklearnx._glm.huber import solve_huber
-from sklearnx._threads import effective_n_threads
+from sklearnx._threads import n_threads_for
 from sklearnx.linear_model._prediction import (
-    WORK_PER_THREAD,
     LinearRegressorPrediction,
 )
 
@@ -181,9 +180,7 @@ class HuberRegressor(LinearRegressorPrediction, _SklearnHuberRegressor):
             raise ValueError(
                 "Sample weights must contain at least one non-zero number."
             )
-        n_threads = 1
-        if X.shape[0] * X.shape[1] > WORK_PER_THREAD:
-            n_threads = effective_n_threads()
+        n_threads = n_threads_for(X.shape[0] * X.shape[1])
         start = None
         if self.warm_start and hasattr(self, "coef_"):
             start = (self.coef_, self.intercept_, self.scale_)

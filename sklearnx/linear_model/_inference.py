@@ -31,8 +31,7 @@ from sklearnx._glm.families import (
     make_tweedie_family,
 )
 from sklearnx._glm.inference import Information, square_scores
-from sklearnx._threads import effective_n_threads
-from sklearnx.linear_model._prediction import WORK_PER_THREAD
+from sklearnx._threads import effective_n_threads, n_threads_for
 
 COVARIANCES = ("model", "HC0", "HC1", "HC3")
 # Squared distance from the optimum, in standard errors, from which a fit is doubted.
@@ -552,8 +551,7 @@ def _check_data(estimator, X, y, sample_weight, offset):
             dtype=[np.float64, np.float32],
             reset=False,
         )
-        is_large = rows.shape[0] * rows.shape[1] > WORK_PER_THREAD
-        design = make_design(rows, effective_n_threads() if is_large else 1)
+        design = make_design(rows, n_threads_for(rows.shape[0] * rows.shape[1]))
     y = column_or_1d(y)
     check_consistent_length(rows, y)
     weights = check_sample_weight(

@@ -20,7 +20,7 @@ from sklearnx._cython.common.elementary import map_expit
 from sklearnx._cython.linear.families import map_softmax
 from sklearnx._glm.design import make_design
 from sklearnx._glm.logistic import LogisticProblem
-from sklearnx._threads import effective_n_threads
+from sklearnx._threads import n_threads_for
 from sklearnx.linear_model._class_rows import encode_labels, weigh_rows
 from sklearnx.linear_model._frames import (
     CATEGORICAL_CONSTRAINTS,
@@ -29,7 +29,6 @@ from sklearnx.linear_model._frames import (
 )
 from sklearnx.linear_model._inference import InferenceMixin
 from sklearnx.linear_model._prediction import (
-    WORK_PER_THREAD,
     LinearClassifierPrediction,
     compute_raw_predictions,
 )
@@ -92,9 +91,7 @@ def find_l1_ratio(penalty, l1_ratio):
 
 def make_problem(estimator, X, codes, n_classes, weights):
     """The problem of an estimator's `solver`, `fit_intercept` and the rows."""
-    n_threads = 1
-    if X.shape[0] * X.shape[1] * n_classes > WORK_PER_THREAD:
-        n_threads = effective_n_threads()
+    n_threads = n_threads_for(X.shape[0] * X.shape[1] * n_classes)
     is_penalised = estimator.solver == "liblinear"
     return LogisticProblem(
         make_design(X, n_threads),
@@ -611,9 +608,7 @@ class LogisticRegression(
             raw = raw[:, 0]
         dtype = raw.dtype
         raw = np.ascontiguousarray(raw, dtype=np.float64)
-        n_threads = 1
-        if raw.size > WORK_PER_THREAD:
-            n_threads = effective_n_threads()
+        n_threads = n_threads_for(raw.size)
         if raw.ndim == 1:
             probabilities = np.empty((len(raw), 2))
             positive = np.empty(len(raw))

@@ -11,10 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearnx._cython.linear import dense_products
 from sklearnx._glm.design import make_design
-from sklearnx._threads import effective_n_threads
-
-# Multiplications per thread that are worth waking it for.
-WORK_PER_THREAD = 1 << 18
+from sklearnx._threads import n_threads_for
 
 
 def compute_raw_predictions(estimator: Any, X: Any) -> np.ndarray:
@@ -81,10 +78,7 @@ def _multiply(X, coef, intercept):
             coef = coef[0]
     if X.dtype.char not in "fd" or not X.dtype.isnative:
         X = X.astype(np.float32 if X.dtype.char == "f" else np.float64)
-    if X.shape[0] * X.shape[1] > WORK_PER_THREAD:
-        n_threads = effective_n_threads()
-    else:
-        n_threads = 1
+    n_threads = n_threads_for(X.shape[0] * X.shape[1])
     if type(X) is np.ndarray:
         # Without a design, which would take as long as a row.
         raw = np.empty((X.shape[0], *coef.shape[:-1]))

@@ -20,9 +20,8 @@ from sklearnx._compat import (
 )
 from sklearnx._glm.design import make_design
 from sklearnx._glm.quantile import solve_quantile
-from sklearnx._threads import effective_n_threads
+from sklearnx._threads import n_threads_for
 from sklearnx.linear_model._prediction import (
-    WORK_PER_THREAD,
     LinearRegressorPrediction,
 )
 
@@ -193,9 +192,7 @@ class QuantileRegressor(LinearRegressorPrediction, _SklearnQuantileRegressor):
             rows = np.flatnonzero(weights)
             X, y, weights = select_rows(X, rows), y[rows], weights[rows]
 
-        n_threads = 1
-        if X.shape[0] * X.shape[1] > WORK_PER_THREAD:
-            n_threads = effective_n_threads()
+        n_threads = n_threads_for(X.shape[0] * X.shape[1])
         max_iter = (self.solver_options or {}).get("maxiter", MAX_ITER)
         solution = solve_quantile(
             make_design(X, n_threads),
