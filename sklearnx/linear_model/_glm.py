@@ -14,7 +14,7 @@ from sklearn.linear_model import PoissonRegressor as _SklearnPoissonRegressor
 from sklearn.linear_model import TweedieRegressor as _SklearnTweedieRegressor
 from sklearn.utils import check_array, check_consistent_length
 
-from sklearnx._compat import Interval, StrOptions, check_sample_weight, fit_context
+from sklearnx._compat import Interval, StrOptions, fit_context
 from sklearnx._glm.design import make_design
 from sklearnx._glm.families import (
     Gamma,
@@ -35,6 +35,7 @@ from sklearnx.linear_model._frames import (
 )
 from sklearnx.linear_model._inference import InferenceMixin
 from sklearnx.linear_model._prediction import compute_raw_predictions
+from sklearnx.linear_model._regression_data import make_weights
 
 _OBJECTIVE = r"""
 Coefficients w and the intercept b minimise
@@ -220,7 +221,7 @@ class _GlmRegressor(CategoricalColumnsMixin, InferenceMixin):
         )
         y = np.ascontiguousarray(y, dtype=np.float64)
         family = self._check_target(y)
-        weights = _check_weights(sample_weight, X)
+        weights = make_weights(sample_weight, X)
         offset = _check_offset(offset, X)
         composite = self._make_composite(X, y, weights, offset, family)
         coef, is_warm = self._find_start(composite.objective)
@@ -412,7 +413,7 @@ class _GlmRegressor(CategoricalColumnsMixin, InferenceMixin):
         y = check_array(y, dtype=np.float64, order="C", ensure_2d=False, input_name="y")
         check_consistent_length(y, raw)
         family = self._check_target(y)
-        weights = _check_weights(sample_weight, raw)
+        weights = make_weights(sample_weight, raw)
         weights = weights / np.sum(weights)
         offset = _check_offset(offset, raw)
         null = np.full(len(y), family.start(y, weights, offset))
@@ -423,15 +424,6 @@ class _GlmRegressor(CategoricalColumnsMixin, InferenceMixin):
         loss, _, _ = family.evaluate(y, np.ascontiguousarray(raw), weights)
         null_loss, _, _ = family.evaluate(y, null, weights)
         return float(1.0 - (loss - least) / (null_loss - least))
-
-
-def _check_weights(sample_weight, X):
-    weights = check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    if not np.any(weights > 0):
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    return weights
 
 
 def _check_offset(offset, rows):

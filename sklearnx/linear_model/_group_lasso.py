@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_array, column_or_1d
 
-from sklearnx._compat import Interval, check_sample_weight, fit_context
+from sklearnx._compat import Interval, fit_context
 from sklearnx._glm.design import make_design
 from sklearnx._glm.group_descent import GroupProblem, number_groups
 from sklearnx._glm.group_penalty import GroupPenalty
@@ -25,6 +25,7 @@ from sklearnx.linear_model._frames import (
 from sklearnx.linear_model._prediction import (
     LinearRegressorPrediction,
 )
+from sklearnx.linear_model._regression_data import validate_weights
 
 
 def group_lasso_path(
@@ -199,15 +200,7 @@ class _GroupLassoBase(
             dtype=[np.float64, np.float32],
             y_numeric=True,
         )
-        weights = None
-        if sample_weight is not None:
-            weights = check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            if not weights.any():
-                raise ValueError(
-                    "Sample weights must contain at least one non-zero number."
-                )
+        weights = validate_weights(sample_weight, X)
         n_threads = n_threads_for(X.shape[0] * X.shape[1])
         design = make_design(X, n_threads)
         labels, n_groups = self._label_groups()

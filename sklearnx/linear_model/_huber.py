@@ -10,13 +10,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import HuberRegressor as _SklearnHuberRegressor
 from sklearn.utils.validation import validate_data
 
-from sklearnx._compat import Interval, check_sample_weight, fit_context
+from sklearnx._compat import Interval, fit_context
 from sklearnx._glm.design import make_design
 from sklearnx._glm.huber import solve_huber
 from sklearnx._threads import n_threads_for
 from sklearnx.linear_model._prediction import (
     LinearRegressorPrediction,
 )
+from sklearnx.linear_model._regression_data import make_weights
 
 
 class HuberRegressor(LinearRegressorPrediction, _SklearnHuberRegressor):
@@ -173,13 +174,7 @@ class HuberRegressor(LinearRegressorPrediction, _SklearnHuberRegressor):
             y_numeric=True,
             dtype=[np.float64, np.float32],
         )
-        weights = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weights.any():
-            raise ValueError(
-                "Sample weights must contain at least one non-zero number."
-            )
+        weights = make_weights(sample_weight, X)
         n_threads = n_threads_for(X.shape[0] * X.shape[1])
         start = None
         if self.warm_start and hasattr(self, "coef_"):

@@ -14,7 +14,6 @@ from sklearn.utils.validation import validate_data
 from sklearnx._compat import (
     Interval,
     StrOptions,
-    check_sample_weight,
     fit_context,
     select_rows,
 )
@@ -24,6 +23,7 @@ from sklearnx._threads import n_threads_for
 from sklearnx.linear_model._prediction import (
     LinearRegressorPrediction,
 )
+from sklearnx.linear_model._regression_data import make_weights
 
 # Steps of the interior point method; 15 to 30 are usual.
 MAX_ITER = 200
@@ -178,14 +178,8 @@ class QuantileRegressor(LinearRegressorPrediction, _SklearnQuantileRegressor):
             multi_output=False,
             dtype=[np.float64, np.float32],
         )
-        weights = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
+        weights = make_weights(sample_weight, X)
         self._check_solver(X)
-        if not weights.any():
-            raise ValueError(
-                "Sample weights must contain at least one non-zero number."
-            )
         y = np.ascontiguousarray(y, dtype=np.float64)
         total = float(weights.sum())
         if not weights.all():

@@ -49,8 +49,11 @@ def validate_regression(
 
 def validate_weights(sample_weight, X):
     """Validate the weights: float64, not negative, not all zero; None stays None."""
-    if sample_weight is None:
-        return None
+    return None if sample_weight is None else make_weights(sample_weight, X)
+
+
+def make_weights(sample_weight, X):
+    """The same, but None becomes ones."""
     weights = check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
