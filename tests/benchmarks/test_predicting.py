@@ -5,7 +5,8 @@ import json
 from benchmarks import predicting
 
 
-def test_command(tmp_path, capsys):
+def test_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(predicting, "CALLS_OF_TURN", 50)
     file = tmp_path / "figures.json"
     arguments = ["--quick", "--repeats", "2", "--json", str(file)]
     assert predicting.main(arguments) == 0

@@ -363,15 +363,15 @@ def test_random_thresholds_are_uniform():
     # Between the node's first and last bin, empty ones included, or beside the missing.
     bins = np.zeros((13, 3), dtype=int)
     bins[[2, 5, 9]] = [[-9, 10, 10], [2, 10, 10], [8, 10, 10]]
-    chosen = [find_in(bins, extra_trees=True, seed=i)["bin"] for i in range(7000)]
+    chosen = [find_in(bins, extra_trees=True, seed=i)["bin"] for i in range(2100)]
     counts = np.bincount(chosen, minlength=12)
-    assert counts[2:9].sum() == 7000
-    assert ((counts[2:9] - 1000) ** 2 / 1000).sum() < 22  # chi2(6), p = 0.001
+    assert counts[2:9].sum() == 2100
+    assert ((counts[2:9] - 300) ** 2 / 300).sum() < 22  # chi2(6), p = 0.001
     bins[12] = [20, 10, 10]
-    chosen = [find_in(bins, extra_trees=True, seed=i)["bin"] for i in range(8000)]
+    chosen = [find_in(bins, extra_trees=True, seed=i)["bin"] for i in range(2400)]
     counts = np.bincount(chosen, minlength=12)
-    assert counts[2:10].sum() == 8000
-    assert ((counts[2:10] - 1000) ** 2 / 1000).sum() < 24.3  # chi2(7), p = 0.001
+    assert counts[2:10].sum() == 2400
+    assert ((counts[2:10] - 300) ** 2 / 300).sum() < 24.3  # chi2(7), p = 0.001
 
 
 def test_random_splits_of_levels_are_uniform():
@@ -379,11 +379,11 @@ def test_random_splits_of_levels_are_uniform():
     bins = np.array([[k, 20, 20] for k in (3, -9, 5, -2, 8)] + [[0, 0, 0]])
     lefts = [
         tuple(find_in(bins, is_categorical=True, extra_trees=True, seed=i)["goes_left"])
-        for i in range(4000)
+        for i in range(1600)
     ]
     counts = {left: lefts.count(left) for left in set(lefts)}
     assert len(counts) == 4
-    assert sum((n - 1000) ** 2 / 1000 for n in counts.values()) < 16.3  # chi2(3)
+    assert sum((n - 400) ** 2 / 400 for n in counts.values()) < 16.3  # chi2(3)
 
 
 def test_no_random_split_of_one_value():

@@ -83,7 +83,7 @@ OPTIONS = [
 @pytest.mark.parametrize("options", OPTIONS)
 def test_one_split_a_level(options, missing):
     problem = Problem(1500, [20, 300, 12, 7, 40], [2, 3], missing=missing)
-    for tree_idx in range(3):
+    for tree_idx in range(3 if options.get("extra_trees") else 1):
         nodes, stats, bitsets = problem.check(
             grow_policy="symmetric", tree_idx=tree_idx, **options
         )

@@ -1,5 +1,6 @@
 """Data, outputs and comparisons that the contracts share."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -123,3 +124,34 @@ def run_script(script, *arguments, timeout=120, **environment):
             process.kill()
         output.seek(0)
         assert returncode == 0, output.read()
+
+
+def run_forked(function, *arguments, timeout=240):
+    """Call in a new process that has imported all estimators and has run none.
+
+    It is forked from a server that the calls share, since imports take seconds.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pytest", "tests.contracts.estimators"])
+    with tempfile.NamedTemporaryFile("r+") as output:
+        process = context.Process(
+            target=_call_in_a_group, args=(output.name, function, *arguments)
+        )
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            # Its own children as well.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            process.join()
+        assert process.exitcode == 0, output.read()
+
+
+def _call_in_a_group(output_name, function, *arguments):
+    """Call with what is printed going to a file, in a group that can be killed."""
+    os.setsid()
+    with open(output_name, "w") as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+    function(*arguments)

@@ -43,6 +43,8 @@ _BOOSTING_VARIANTS = {
         "boosting": "dart",
         "drop_rate": 0.3,
         "skip_drop": 0.0,
+        # Some checks ask for 1000 rounds.
+        "max_drop": 3,
         "max_iter": 10,
         "learning_rate": 0.5,
     },

@@ -24,8 +24,18 @@ N_PYTHON_THREADS = 8
 FIT_IN_A_PROCESS = """
 import sys
 import joblib
-from tests.contracts._helpers import fit_and_compute
-joblib.dump(fit_and_compute(*joblib.load(sys.argv[1])), sys.argv[2])
+from tests.contracts._helpers import fit_and_compute, make_data
+from tests.contracts.estimators import CASES
+joblib.dump(
+    {
+        case.name: fit_and_compute(
+            case.make_estimator(), *make_data(case, case.n_many_rows)
+        )
+        for case in CASES
+        if case.is_tried_in_processes
+    },
+    sys.argv[1],
+)
 """
 
 
@@ -71,15 +81,19 @@ def test_threadpool_limits_of_many_columns(case, settings, shape):
     assert_same_bits(outputs[2], outputs[0])
 
 
-@pytest.mark.parametrize("n_threads", ["1", "3"])
+@pytest.fixture(scope="module", params=["1", "3"])
+def outputs_elsewhere(request, tmp_path_factory):
+    """Of a process for all estimators, whose start takes longer than a fit."""
+    path = tmp_path_factory.mktemp("outputs") / "outputs"
+    run_script(FIT_IN_A_PROCESS, path, OMP_NUM_THREADS=request.param)
+    return joblib.load(path)
+
+
 @over_cases(keep=lambda case: case.is_tried_in_processes)
-def test_omp_num_threads(case, n_threads, tmp_path):
+def test_omp_num_threads(case, outputs_elsewhere):
     X, y = make_data(case, case.n_many_rows)
-    joblib.dump((case.make_estimator(), X, y), tmp_path / "task")
-    paths = tmp_path / "task", tmp_path / "outputs"
-    run_script(FIT_IN_A_PROCESS, *paths, OMP_NUM_THREADS=n_threads)
     expected = fit_and_compute(case.make_estimator(), X, y)
-    assert_same_bits(joblib.load(tmp_path / "outputs"), expected)
+    assert_same_bits(outputs_elsewhere[case.name], expected)
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])

@@ -25,7 +25,7 @@ from sklearnx.ensemble import (
     HistGradientBoostingRegressor,
     _base,
 )
-from tests.contracts._helpers import run_script
+from tests.contracts._helpers import run_forked, run_script
 from tests.ensemble._data import (
     assert_same_bits,
     make_classification_data,
@@ -282,13 +282,6 @@ def test_the_same_fit_again_runs_no_round(case, path, no_rounds):
     assert path.stat().st_mtime_ns == time_written
 
 
-KILLED = """
-import sys
-from tests.ensemble.test_snapshots import run_killed
-run_killed(sys.argv[1], sys.argv[2])
-"""
-
-
 def run_killed(case, path):
     """Fit in children that are killed at random, again and again."""
     rng = random.Random(case)
@@ -350,7 +343,7 @@ def run_killed(case, path):
 def test_killed_at_any_moment(case, path):
     if case == "categories":
         pytest.importorskip("pandas")
-    run_script(KILLED, case, path, timeout=300)
+    run_forked(run_killed, case, str(path), timeout=300)
 
 
 AT_ONCE = """
