@@ -406,6 +406,23 @@ def test_several_targets():
         infer(LinearRegression().fit(X, Y), X, y)
 
 
+def test_warnings_point_to_the_caller():
+    X, y, _ = make_data()
+    model = LinearRegression().fit(np.ones_like(X), y)
+    for call in (model.summary, lambda *data: infer(model, *data)):
+        with pytest.warns(UserWarning, match="do not determine") as caught:
+            call(np.ones_like(X), y)
+        assert caught[0].filename == __file__
+
+
+def test_html_escapes_names():
+    pd = pytest.importorskip("pandas")
+    X, y, _ = make_data()
+    frame = pd.DataFrame(X[:, :2], columns=["a<b", "c&d"])
+    html = LinearRegression().fit(frame, y).summary(frame, y)._repr_html_()
+    assert "a&lt;b" in html and "c&amp;d" in html and "a<b" not in html
+
+
 def test_summary_is_a_method():
     X, y, weights = make_data()
     model = LinearRegression().fit(X, y, sample_weight=weights)
@@ -413,4 +430,5 @@ def test_summary_is_a_method():
     expected = infer(model, X, y, weights, covariance="HC3", level=0.8)
     assert str(summary) == str(expected)
     assert str(summary).startswith("LinearRegression")
+    assert repr(summary) == str(summary)
     assert isinstance(model, InferenceMixin)

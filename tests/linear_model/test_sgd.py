@@ -176,6 +176,23 @@ def test_probabilities_of_two_classes(binary, loss):
         )
 
 
+@pytest.mark.parametrize("loss", ["log_loss", "modified_huber"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_probabilities_of_far_rows(loss, n_classes, dtype):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 4)).astype(dtype)
+    y = rng.integers(0, n_classes, 200)
+    model = SGDClassifier(loss=loss, random_state=0).fit(X, y)
+    X *= np.where(rng.random((200, 1)) < 0.3, 30, 1).astype(dtype)
+    ours = model.predict_proba(X)
+    # Of float32, sums of theirs may vanish.
+    theirs = linear_model.SGDClassifier.predict_proba(model, X.astype(np.float64))
+    assert ours.dtype == dtype
+    assert_allclose(ours, theirs, rtol=0, atol=1e-5 if dtype == np.float32 else 1e-14)
+    assert_array_equal(model.predict_proba(X[7:8]), ours[7:8])
+
+
 def test_probabilities_where_no_class_is_likely():
     model = SGDClassifier(loss="modified_huber", max_iter=5, tol=None)
     model.fit(np.eye(3), [0, 1, 2])
