@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from sklearnx._cython.linear.group_descent import minimize_groups_on_gram
-from sklearnx._glm.linalg import one_blas_thread
+from sklearnx._glm.linalg import check_finite, one_blas_thread
 
 # The Gram matrix of all so many columns is always worth it, and from twice as many rows
 # as columns on up to the second number.
@@ -433,6 +433,7 @@ class _ScaledBlocks:
             roots = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
             blocks = _take_blocks(gram, places)
             scaled = blocks / (roots[:, :, None] * roots[:, None, :])
+            check_finite(scaled)
             with one_blas_thread():
                 largest = np.linalg.eigvalsh(scaled)[:, -1:]
             # A little more than rounding may hide.
@@ -455,8 +456,10 @@ class _TurnedBlocks:
         self.curvature = np.maximum(np.diagonal(gram), 0.0)
         self._stacks = []
         for places in _stack_groups(starts):
+            blocks = _take_blocks(gram, places)
+            check_finite(blocks)
             with one_blas_thread():
-                values, vectors = np.linalg.eigh(_take_blocks(gram, places))
+                values, vectors = np.linalg.eigh(blocks)
             self._stacks.append((places, vectors))
             self.curvature[places] = np.maximum(values, 0.0)
         self.gram = gram

@@ -16,7 +16,8 @@ and Newton's method with a line search ends after a handful of passes over the t
 
 Where the best plane passes through many rows (epsilon near 1, fewer rows than columns)
 the scale falls to 0 and the function has kinks. A bound of the scale that is lowered
-step by step keeps it smooth on the way (Madsen and Nielsen 1993).
+step by step keeps it smooth on the way (Madsen and Nielsen 1993). Where it takes many
+steps all the same, an interior point method goes on (`huber_interior`).
 
 References
 ----------
@@ -35,6 +36,7 @@ import numpy as np
 
 from sklearnx._cython.common.reductions import weighted_quantile
 from sklearnx._cython.linear.huber import map_huber, sum_huber
+from sklearnx._glm.huber_interior import InteriorPoint
 from sklearnx._glm.linalg import LinAlgError, cholesky, eigh, matmul, solve_factored
 from sklearnx._glm.row_space import MAX_ROWS, RESOLUTION, RowSpace
 
@@ -52,6 +54,9 @@ NEGLIGIBLE = 1e-15
 SLIGHT = 1e-9
 # Columns up to which second derivatives are held as a matrix.
 MAX_MATRIX_COLUMNS = 3000
+# Newton steps after which an interior point method takes over, and those after it.
+MAX_NEWTON_STEPS = 25
+MAX_LAST_STEPS = 10
 # Products with the second derivatives for each step of Newton's, at most.
 MAX_CG_STEPS = 250
 # A subset of rows gives the start of at least this many rows.
@@ -74,7 +79,7 @@ class HuberSolution:
     max_gradient : float
         The largest partial derivative.
     n_iter : int
-        Newton steps on all rows.
+        Steps on all rows.
     is_converged : bool
     """
 
@@ -180,7 +185,7 @@ class _Objective:
         derivative = (
             self.total
             - self.epsilon**2 * (self.total - inlier_weight)
-            - squares / point.scale**2
+            - squares / point.scale / point.scale
         )
         # At its bound only a wish to go below it is no violation.
         return min(derivative, 0.0) if point.scale <= self.floor else derivative
@@ -300,7 +305,7 @@ def solve_huber(
         The largest partial derivative at the end.
 
     max_iter : int
-        Largest number of Newton steps.
+        Largest number of steps, of either method.
 
     start : tuple (coef, intercept, scale) or None
 
@@ -374,14 +379,22 @@ def _iterate(objective, point, tol, max_iter):
 
     Where the plane passes through many rows, rounding ends the steps while derivatives
     are not small. Then the least scale is raised and lowered once more, more slowly,
-    until that gains nothing.
+    until that gains nothing. Where kinks are so many that steps remain short, an
+    interior point method goes on.
     """
+    if not np.isfinite(point.objective):
+        raise ValueError(
+            "The objective overflows: scale the target, the features or sample_weight."
+        )
     descent = _Descent(objective, point)
+    n_newton = max_iter
+    if objective.design.n_columns <= MAX_MATRIX_COLUMNS:
+        n_newton = min(max_iter, MAX_NEWTON_STEPS)
     best = None
     while True:
-        descent.run(tol, max_iter)
+        descent.run(tol, n_newton)
         point = descent.point
-        if descent.max_gradient <= tol or descent.n_iter >= max_iter:
+        if descent.max_gradient <= tol or descent.n_iter >= n_newton:
             break
         if best is not None and point.objective > best.objective * (1 - SLIGHT):
             break
@@ -391,6 +404,44 @@ def _iterate(objective, point, tol, max_iter):
     if best is not None:
         is_converged |= best.objective <= point.objective * (1 + SLIGHT)
         point = min(best, point, key=lambda point: point.objective)
+    if not is_converged and descent.n_iter < max_iter:
+        return _go_inside(objective, point, tol, max_iter, descent.n_iter)
+    return _make_solution(point, descent, is_converged)
+
+
+def _go_inside(objective, point, tol, max_iter, n_iter):
+    """The interior point method, and Newton's from where that ends."""
+    weights = objective.weights
+    rows = np.flatnonzero(weights > 0)
+    design, y = objective.design, objective.y
+    if len(rows) < len(weights):
+        design, y, weights = design.take_rows(rows), y[rows], weights[rows]
+    intercept = weighted_quantile(y, weights) if objective.fit_intercept else 0.0
+    spread = float((weights * np.abs(y - intercept)).sum()) / objective.total
+    inside = InteriorPoint(
+        design,
+        y,
+        weights,
+        objective.epsilon,
+        objective.alpha,
+        objective.fit_intercept,
+        intercept,
+        max(spread, objective.min_scale),
+    )
+    n_iter += inside.run(max_iter - n_iter)
+    objective.floor = objective.min_scale
+    found = objective.locate(*inside.get_solution())
+    point = min(point, found, key=lambda point: point.objective)
+    descent = _Descent(objective, point)
+    descent.is_new = False
+    descent.n_iter = n_iter
+    is_closed = inside.has_closed_gap and point is found
+    descent.run(tol, min(max_iter, n_iter + MAX_LAST_STEPS) if is_closed else max_iter)
+    best = min(descent.point, point, key=lambda point: point.objective)
+    return _make_solution(best, descent, is_closed or descent.is_converged)
+
+
+def _make_solution(point, descent, is_converged):
     return HuberSolution(
         point.coef,
         point.intercept,
@@ -533,7 +584,7 @@ def _downdate(derivatives, total, outer, along, coef, objective, point):
     if objective.fit_intercept and total > 0:
         sum_scores = derivatives.sum_inlier_scores
         right_intercept = -0.5 * point.scale * derivatives.intercept
-        left -= sum_scores**2 / total
+        left -= sum_scores * (sum_scores / total)
         inner += sum_scores * right_intercept / total
     return inner / left if left > 1e-10 * derivatives.squares else 0.0
 

@@ -36,6 +36,7 @@ from scipy.linalg.lapack import dpstrf
 
 from sklearnx._glm.linalg import (
     LinAlgError,
+    check_finite,
     cholesky,
     one_blas_thread,
     solve_factored,
@@ -445,6 +446,7 @@ class _InteriorPoint:
         diagonal[self.penalized] += penalty_weights
         scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
         scaled = gram / scale[:, None] / scale
+        check_finite(scaled)
         jitter = 1e-14
         self._scale = scale
         while True:

@@ -49,7 +49,8 @@ class HuberRegressor(LinearRegressorPrediction, _SklearnHuberRegressor):
         errors are normal.
 
     max_iter : int, default=100
-        Largest number of Newton steps. About five suffice.
+        Largest number of steps. About five suffice, up to a hundred where the model
+        passes through many rows.
 
     alpha : float, default=0.0001
         Strength of the squared penalty, at least 0.
@@ -62,8 +63,8 @@ class HuberRegressor(LinearRegressorPrediction, _SklearnHuberRegressor):
         Whether there is an intercept c.
 
     tol : float, default=1e-05
-        The solver stops when no partial derivative of the objective exceeds it, or when
-        rounding allows no further progress.
+        The solver stops when no partial derivative of the objective exceeds it, when
+        the duality gap is closed, or when rounding allows no further progress.
 
     Attributes
     ----------
@@ -83,7 +84,7 @@ class HuberRegressor(LinearRegressorPrediction, _SklearnHuberRegressor):
         Names of the features. Only where all names of `X` are strings.
 
     n_iter_ : int
-        Number of Newton steps on all rows.
+        Number of steps on all rows.
 
     outliers_ : ndarray of shape (n_samples,), dtype bool
         True for the rows of residuals beyond ``epsilon * scale_``.
@@ -98,12 +99,16 @@ class HuberRegressor(LinearRegressorPrediction, _SklearnHuberRegressor):
     For fixed coefficients the best scale is found exactly; what remains is minimised by
     Newton's method, with the Gram matrix of the inliers (conjugate gradients beyond
     3,000 columns). On many rows it starts from the solution for every k-th of them.
+    Where kinks of the objective hold it up, as with nearly as many columns as rows, an
+    interior point method [3]_ goes on after 25 steps.
 
     References
     ----------
     .. [1] P. J. Huber. "Robust Statistics". Wiley, 1981. Section 7.7.
     .. [2] A. B. Owen. "A robust hybrid of lasso and ridge regression". Contemporary
        Mathematics 443 (2007), pages 59-71. Equation 8.
+    .. [3] S. Mehrotra. "On the implementation of a primal-dual interior point method".
+       SIAM Journal on Optimization 2.4 (1992), pages 575-601.
 
     Examples
     --------

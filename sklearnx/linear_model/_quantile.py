@@ -197,6 +197,11 @@ class QuantileRegressor(LinearRegressorPrediction, _SklearnQuantileRegressor):
             fit_intercept=self.fit_intercept,
             max_iter=max_iter,
         )
+        if not (np.isfinite(solution.coef).all() and np.isfinite(solution.intercept)):
+            raise ValueError(
+                "Numbers overflow in the linear program: scale the features and the "
+                "target."
+            )
         if not solution.is_converged:
             warnings.warn(
                 "Linear programming for QuantileRegressor did not succeed.\n"

@@ -259,6 +259,9 @@ static inline int64_t skx_fill_up(int64_t width) {
 
 // Up to so many outputs, panels that are mostly empty take longer than vectors.
 enum { COLUMNS_PER_BLOCK = 256, MAX_FEW_OUTPUTS = 4 };
+// Multiplications of a Gram matrix of a task, and those after which to ask whether to go on.
+static const int64_t GRAM_WORK_OF_TASK = (int64_t)1 << 32;
+static const int64_t GRAM_WORK_AT_ONCE = (int64_t)1 << 34;
 
 // A matrix (n_rows, n_outputs) output by output.
 static inline std::vector<double> skx_split_outputs(
@@ -527,10 +530,11 @@ struct skx_gram_block_t {
 };
 
 // out (n_columns, n_columns) = (table - centre).T @ diag(weights) @ (table - centre).
+// Asks goes_on() about once a second; whether it has come to the end.
 template <typename T>
-static void skx_dense_gram(
+static bool skx_dense_gram(
     const skx_table_t<T> &table, const double *weights, const double *centre, double *out,
-    skx_parallel_t parallel_for, int n_threads) {
+    skx_parallel_t parallel_for, int n_threads, int (*goes_on)()) {
     const int64_t p = table.n_columns;
     const skx_parts_t blocks(p, COLUMNS_PER_BLOCK);
     const int64_t n_pairs = blocks.n_parts * (blocks.n_parts + 1) / 2;
@@ -545,19 +549,32 @@ static void skx_dense_gram(
             seconds.push_back(j);
         }
     }
-    auto task = [&](int64_t part) {
+    // Tall parts are gone through in several turns, which add to the same sums.
+    const int64_t n_depths = std::max((int64_t)1, GRAM_WORK_OF_TASK / (side * side * PANEL_DEPTH));
+    const int64_t n_tasks = rows.n_parts * n_pairs;
+    auto add_turn = [&](int64_t turn, int64_t part) {
         const int64_t of_rows = part / n_pairs, pair = part % n_pairs;
         skx_gram_block_t<T> block(
             blocks.start(firsts[pair]), blocks.length(firsts[pair]),
             blocks.start(seconds[pair]), blocks.length(seconds[pair]));
         const skx_parts_t depths(rows.length(of_rows), PANEL_DEPTH);
-        for (int64_t i = 0; i < depths.n_parts; ++i) {
+        const int64_t end = std::min((turn + 1) * n_depths, depths.n_parts);
+        for (int64_t i = turn * n_depths; i < end; ++i) {
             block.add_rows(
                 table, rows.start(of_rows) + depths.start(i), (int)depths.length(i), weights,
                 centre, sums.data() + of_rows * size + pair * side * side);
         }
     };
-    skx_run_tasks(parallel_for, rows.n_parts * n_pairs, n_threads, task);
+    const skx_parts_t turns(std::min(rows.size, rows.n), n_depths * PANEL_DEPTH);
+    const int64_t work = side * side * std::min(turns.n, turns.size);
+    const int64_t n_at_once = std::max((int64_t)4 * n_threads, GRAM_WORK_AT_ONCE / work);
+    for (int64_t turn = 0; turn < turns.n_parts; ++turn) {
+        auto task = [&](int64_t part) { add_turn(turn, part); };
+        if ((turn > 0 && !goes_on()) ||
+            !skx_run_tasks_while(parallel_for, n_tasks, n_at_once, n_threads, task, goes_on)) {
+            return false;
+        }
+    }
     skx_add_sums(sums.data(), rows.n_parts, size, parallel_for, n_threads);
     for (int64_t pair = 0; pair < n_pairs; ++pair) {
         const int64_t first = blocks.start(firsts[pair]), second = blocks.start(seconds[pair]);
@@ -572,4 +589,5 @@ static void skx_dense_gram(
             }
         }
     }
+    return true;
 }

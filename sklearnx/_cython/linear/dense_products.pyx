@@ -38,9 +38,9 @@ cdef extern from "dense_products.h" nogil:
         const skx_table_t[T]& table, const double* values, int64_t n_outputs,
         double* out, skx_parallel_t run, int n_threads,
     ) except +
-    void skx_dense_gram[T](
+    bint skx_dense_gram[T](
         const skx_table_t[T]& table, const double* weights, const double* centre,
-        double* out, skx_parallel_t run, int n_threads,
+        double* out, skx_parallel_t run, int n_threads, int (*goes_on)() noexcept,
     ) except +
     void skx_take_columns[T](
         const skx_table_t[T]& table, const int64_t* columns, int64_t n_taken, T* out,
@@ -49,6 +49,20 @@ cdef extern from "dense_products.h" nogil:
     void skx_find_largest(
         const double* values, int64_t n_rows, int64_t n_columns, int64_t* out
     ) noexcept
+
+
+cdef extern from "Python.h":
+    # Without the check of errors that Cython would make: the GIL is given back first.
+    int check_signals "PyErr_CheckSignals"() noexcept
+
+
+cdef int handle_signals() noexcept with gil:
+    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
+    return check_signals() == 0
+
+
+cdef int raise_pending_error() except -1:
+    return -1
 
 
 cdef inline const double* address_of(const double[::1] values) noexcept:
@@ -160,17 +174,20 @@ def gram(
     cdef:
         const double* weights_address = address_of(weights)
         const double* centre_address = address_of(centre)
+        bint has_ended
     if X.shape[0] == 0 or X.shape[1] == 0:
         out[:] = 0.0
         return
     with nogil:
-        skx_dense_gram(
+        has_ended = skx_dense_gram(
             skx_describe(
                 &X[0, 0], X.shape[0], X.shape[1], X.strides[0], X.strides[1]
             ),
             weights_address, centre_address, &out[0, 0],
-            <skx_parallel_t> parallel_for, n_threads,
+            <skx_parallel_t> parallel_for, n_threads, handle_signals,
         )
+    if not has_ended:
+        raise_pending_error()
 
 
 def take_columns(

@@ -4,6 +4,7 @@ Penalties are told by `pieces`, rows of (knot, start, slope) of their derivative
 sklearnx/_glm/penalties.py).
 """
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 
 cdef extern from "gram_descent.h" nogil:
@@ -25,6 +26,9 @@ cdef extern from "gram_descent.h" nogil:
         const skx_quadratic_t* q, double tol, int64_t max_iter
     ) except +
     double skx_max_violation(const skx_quadratic_t* q) noexcept
+
+cdef enum:
+    WORK_BETWEEN_SIGNALS = 1 << 29  # in multiplications, less than a second
 
 
 cdef skx_quadratic_t _make_quadratic(
@@ -84,13 +88,20 @@ def minimize_on_gram(
     """
     cdef:
         skx_quadratic_t q
-        int64_t n_iter
+        int64_t n_iter = 0, n_sweeps, limit
     if gram.shape[0] == 0:
         return 0
     q = _make_quadratic(gram, gradient, coef, penalty_weights, pieces, lower, upper)
-    with nogil:
-        n_iter = skx_minimize_on_gram(&q, tol, max_iter)
-    return n_iter
+    # Now and then the user may interrupt.
+    limit = max(100, WORK_BETWEEN_SIGNALS // (gram.shape[0] * gram.shape[0]))
+    while True:
+        limit = min(limit, max_iter - n_iter)
+        with nogil:
+            n_sweeps = skx_minimize_on_gram(&q, tol, limit)
+        n_iter += n_sweeps
+        if n_sweeps < limit or n_iter >= max_iter:
+            return n_iter
+        PyErr_CheckSignals()
 
 
 def max_violation(

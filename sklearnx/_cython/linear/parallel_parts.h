@@ -21,6 +21,19 @@ static inline void skx_run_tasks(
         (int)n_tasks, n_threads);
 }
 
+// The same some tasks at a time; goes_on() between, which says whether to. Whether all ran.
+template <typename Function>
+static inline bool skx_run_tasks_while(
+    skx_parallel_t parallel_for, int64_t n_tasks, int64_t n_at_once, int n_threads,
+    Function &function, int (*goes_on)()) {
+    for (int64_t first = 0; first < n_tasks; first += n_at_once) {
+        if (first > 0 && !goes_on()) return false;
+        auto shifted = [&](int64_t task) { function(first + task); };
+        skx_run_tasks(parallel_for, std::min(n_at_once, n_tasks - first), n_threads, shifted);
+    }
+    return true;
+}
+
 // A range cut into parts of equal length but the last.
 struct skx_parts_t {
     int64_t n, size, n_parts;
