@@ -104,6 +104,7 @@ class CategoricalDesign:
         self.numbers = numbers
         self.n_threads = n_threads
         self.n_numbers = 0 if numbers is None else numbers.n_columns
+        self.n_dense = 0 if numbers is None else numbers.n_dense
         self.n_columns = self.n_numbers + sum(self.n_levels)
         self.dtype = np.dtype(np.float64) if numbers is None else numbers.dtype
         # One more cell for rows without a level.
@@ -293,15 +294,34 @@ class CategoricalDesign:
         return norms
 
     def take_columns(self, columns):
-        """A design of some columns; a sparse one where any is that of a level."""
+        """A design of some columns: of numbers alone that of the numbers.
+
+        Columns of levels that are not in their order make a sparse one.
+        """
         columns = np.asarray(columns)
         if self.numbers is not None and (columns < self.n_numbers).all():
             return self.numbers.take_columns(columns)
+        if (np.diff(columns) > 0).all():
+            return self._take_ascending(columns)
         distinct, places = np.unique(columns, return_inverse=True)
         matrix = self._build_columns(distinct).tocsc()
         if not np.array_equal(places, np.arange(len(distinct))):
             matrix = matrix[:, places]
         return make_design(matrix, self.n_threads)
+
+    def _take_ascending(self, columns):
+        numeric = columns[columns < self.n_numbers]
+        numbers = self.numbers.take_columns(numeric) if len(numeric) > 0 else None
+        codes, n_levels = [], []
+        for of_column, place in zip(self._codes, self._places):
+            is_taken = (columns >= place.start) & (columns < place.stop)
+            levels = columns[is_taken] - place.start
+            if len(levels) > 0:
+                new_codes = np.full(place.stop - place.start + 1, -1)
+                new_codes[levels] = np.arange(len(levels))
+                codes.append(_pack(new_codes[of_column], len(levels)))
+                n_levels.append(len(levels))
+        return self._make(numbers, codes, n_levels)
 
     @cached_property
     def X(self):
@@ -329,14 +349,28 @@ class CategoricalDesign:
         places = np.concatenate(rows), np.concatenate(places)
         return sparse.coo_array((np.concatenate(values), places), shape=shape)
 
+    def shift_numbers(self, centre):
+        """A design of the dense numbers less their centre, which are copied."""
+        numbers = self.numbers.to_array() - centre[: self.n_numbers]
+        return self._make(make_design(numbers, self.n_threads), self._codes)
+
+    def __getitem__(self, rows):
+        # As arrays, for what splits and scores tables.
+        return self.take_rows(rows)
+
     def take_rows(self, rows):
-        taken = object.__new__(CategoricalDesign)
-        taken.n_levels = self.n_levels
-        taken._codes = [codes[rows] for codes in self._codes]
-        taken.n_rows = len(taken._codes[0])
         numbers = None if self.numbers is None else self.numbers.take_rows(rows)
-        taken._set_numbers(numbers, self.n_threads)
-        return taken
+        return self._make(numbers, [codes[rows] for codes in self._codes])
+
+    def _make(self, numbers, codes, n_levels=None):
+        """A design of a part: a design of its numbers, and packed codes."""
+        part = object.__new__(CategoricalDesign)
+        part.n_levels = self.n_levels if n_levels is None else n_levels
+        part._codes = codes
+        part.n_rows = len(codes[0])
+        part._set_numbers(numbers, self.n_threads)
+        part.dtype = self.dtype
+        return part
 
     def to_array(self):
         array = np.zeros((self.n_rows, self.n_columns), order="F")

@@ -225,11 +225,15 @@ def _centre_targets(Y, weights, total):
 
 
 def copy_centred(problem):
-    """The same problem on a dense copy of X from which the means are taken."""
+    """The same problem on a copy of X from whose dense numbers the means are taken."""
     A = problem.A
-    X = A.design.to_array() - problem.x_mean
-    design = make_design(X, A.design.n_threads)
+    shift = problem.x_mean.copy()
+    if A.design.is_sparse:
+        shift[A.design.n_dense :] = 0.0
+        design = A.design.shift_numbers(shift)
+    else:
+        design = make_design(A.design.to_array() - shift, A.design.n_threads)
     weights = np.ones(A.n_rows) if A.weights is None else A.weights
     rest = design.t_dot(weights) / problem.total_weight
     A = CentredDesign(design, A.weights, rest)
-    return replace(problem, A=A, AtB=A.t_dot(problem.B), x_mean=problem.x_mean + rest)
+    return replace(problem, A=A, AtB=A.t_dot(problem.B), x_mean=shift + rest)

@@ -45,6 +45,9 @@ class DenseDesign:
     dtype : dtype
         Of the table, float32 or float64.
     is_sparse : bool
+    n_dense : int
+        Leading columns of dense numbers: `gram` takes their centre off each number, not
+        off the sums, so that no digits are lost.
     n_threads : int
     """
 
@@ -53,6 +56,7 @@ class DenseDesign:
     def __init__(self, X, n_threads=1):
         self.X = X
         self.n_rows, self.n_columns = X.shape
+        self.n_dense = self.n_columns
         self.dtype = X.dtype
         self.n_threads = n_threads
 
@@ -117,11 +121,15 @@ class SparseDesign:
     """
 
     is_sparse = True
+    n_dense = 0
 
     def __init__(self, X, n_threads=1):
         if not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
+        if X.indices.dtype != X.indptr.dtype:
+            # SciPy makes them alike, as kernels want them.
+            X = type(X)((X.data, X.indices, X.indptr), shape=X.shape)
         self.X = X
         self.n_rows, self.n_columns = X.shape
         self.dtype = X.dtype

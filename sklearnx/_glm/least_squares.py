@@ -49,6 +49,8 @@ REFINE_PENALISED_FROM = 1e8
 WORST_CONDITION = 1e10
 WORST_PENALISED_CONDITION = 1e13
 MAX_REFINEMENTS = 4
+# Length of a combination of columns of unit length that counts as none.
+NULL_LENGTH = 1e-12
 # Means this many times the spread of their column cost products with A digits.
 DOMINANT_MEAN = 1e5
 # Up to which products with A are exact enough to correct a QR decomposition.
@@ -119,7 +121,7 @@ def solve_least_squares(problem, cond):
         singular_values[:k] = np.sqrt(eigenvalues[::-1])
         return Solution(coef, problem, k, singular_values)
     if problem.A.design.is_sparse:
-        return _solve_by_lsqr(problem, EPS)
+        return _solve_dependent(normal, problem)
     return _solve_by_triangle(problem, np.zeros(problem.B.shape[1]), cond)
 
 
@@ -147,6 +149,8 @@ def solve_ridge(problem, alphas, method="cholesky"):
         coef = _solve_penalised(normal, alphas) if normal.is_representable else None
         if coef is not None:
             return Solution(coef, problem)
+        if problem.A.design.is_sparse and not alphas.any():
+            return _solve_dependent(normal, problem)
     if problem.A.design.is_sparse:
         return _solve_by_lsqr(problem, EPS, alphas)
     return _solve_by_triangle(problem, alphas)
@@ -197,7 +201,7 @@ def form_normal_equations(problem):
     is_tall = problem.A.n_rows > problem.A.n_columns
     form = _GramEquations if is_tall else _KernelEquations
     normal = form(problem)
-    if normal.mean_ratio > DOMINANT_MEAN and not problem.A.design.is_sparse:
+    if normal.mean_ratio > DOMINANT_MEAN and problem.A.design.n_dense > 0:
         problem = copy_centred(problem)
         normal = form(problem)
     return normal, problem
@@ -272,7 +276,9 @@ class _NormalEquations:
         np.einsum("ii->i", shifted)[:] += alpha
         factor = cholesky(shifted)
         if condition is None:
-            condition = estimate_condition(factor, shifted)
+            # No factorisation minds how columns are scaled, but QR is there for dense.
+            is_scaled = not self.problem.A.design.is_sparse
+            condition = estimate_condition(factor, shifted, is_scaled)
             if condition > WORST_PENALISED_CONDITION:
                 raise LinAlgError("ill-conditioned")
         if self.problem.A.design.is_sparse:
@@ -300,8 +306,17 @@ def _relative_size(step, solution):
     return np.abs(step).max(initial=0.0) / size if size > 0 else 0.0
 
 
-def estimate_condition(factor, matrix):
-    """The condition in the 1-norm, from a Cholesky factor."""
+def estimate_condition(factor, matrix, is_scaled=True):
+    """The condition in the 1-norm, from a Cholesky factor.
+
+    With `is_scaled` False it is that of the matrix scaled to a unit diagonal, which is
+    what rounding of the factor depends on (A. van der Sluis (1969), "Condition numbers
+    and equilibration of matrices", Numerische Mathematik 14).
+    """
+    if not is_scaled:
+        scale = 1 / np.sqrt(np.diagonal(matrix))
+        factor = scale[:, None] * factor
+        matrix = scale[:, None] * matrix * scale
     norm = np.abs(matrix).sum(axis=0).max()
     with one_blas_thread():
         reciprocal, _ = scipy.linalg.lapack.dpocon(factor, norm, uplo="L")
@@ -423,6 +438,75 @@ def _take_columns(A, columns):
     """Some columns of a centred design."""
     centre = None if A.centre is None else A.centre[columns]
     return CentredDesign(A.design.take_columns(columns), A.weights, centre)
+
+
+def _solve_dependent(normal, problem):
+    """Solve a sparse table, of which some columns depend on others, as levels do.
+
+    Its Gram matrix, scaled to a unit diagonal, tells which. Where columns depend nearly
+    and not exactly, or rows are fewer than columns, LSQR takes over.
+    """
+    coef = None
+    if normal.is_representable and isinstance(normal, _GramEquations):
+        coef = _solve_by_eigenvalues(normal)
+    if coef is None:
+        return _solve_by_lsqr(problem, EPS)
+    return Solution(coef, problem)
+
+
+def _solve_by_eigenvalues(normal):
+    """The coefficients of minimum norm, None if dependence is not exact."""
+    problem, A = normal.problem, normal.problem.A
+    columns = np.flatnonzero(normal.is_varying)
+    matrix = normal.matrix
+    # What the sums of a column leave of it may be rounding alone.
+    squares = problem.total_weight * problem.x_mean[columns] ** 2
+    is_doubtful = np.diagonal(matrix) <= 64 * EPS * squares
+    if is_doubtful.any():
+        units = np.zeros((A.n_columns, is_doubtful.sum()))
+        doubtful = columns[is_doubtful]
+        units[doubtful, np.arange(len(doubtful))] = 1 / np.sqrt(squares[is_doubtful])
+        if not _are_null(A, units):
+            return None
+        columns = columns[~is_doubtful]
+        matrix = matrix[np.ix_(~is_doubtful, ~is_doubtful)]
+    coef = np.zeros((A.n_columns, problem.B.shape[1]))
+    if len(columns) == 0:
+        return coef
+    scale = 1 / np.sqrt(np.diagonal(matrix))[:, None]
+    values, vectors = eigh(scale * matrix * scale.T)
+    vectors *= scale
+    is_kept = values > 8 * len(values) * EPS * values[-1]
+    if values[is_kept][0] * WORST_CONDITION < values[-1]:
+        return None
+    null = np.zeros((A.n_columns, (~is_kept).sum()))
+    null[columns] = vectors[:, ~is_kept]
+    if not _are_null(A, null):
+        return None
+    null, _ = qr(null[columns])
+    values, vectors = values[is_kept, None], vectors[:, is_kept]
+
+    def solve(right):
+        solution = matmul(vectors, matmul(vectors.T, right) / values)
+        return solution - matmul(null, matmul(null.T, solution))
+
+    coef[columns] = solve(problem.AtB[columns])
+    change = 1.0
+    for _ in range(MAX_REFINEMENTS):
+        step = solve(A.t_dot(problem.B - A.dot(coef))[columns])
+        previous, change = change, _relative_size(step, coef)
+        if change > 0.5 * previous:
+            break
+        coef[columns] += step
+    return coef
+
+
+def _are_null(A, combinations):
+    """Whether combinations of columns of unit length are rounding alone."""
+    if combinations.shape[1] == 0:
+        return True
+    lengths = np.sqrt((A.dot(combinations) ** 2).sum(axis=0))
+    return bool((lengths <= NULL_LENGTH * np.sqrt(A.n_columns)).all())
 
 
 def _solve_by_lsqr(problem, tol, alphas=None):

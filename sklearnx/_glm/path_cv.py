@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearnx._glm.design import DenseDesign
-from sklearnx._glm.paths import PathSolver, Track, make_penalties
+from sklearnx._glm.paths import PathSolver, Track, make_penalties, spread
 from sklearnx._glm.samples import make_samples
 from sklearnx._glm.working_set import as_slice
 
@@ -31,6 +31,13 @@ class SolvedFolds:
 
     tracks: list
     errors: np.ndarray
+
+    def find_median(self, i, n_columns):
+        """The median over folds of each coefficient (n_targets, n_columns) at step i.
+
+        A column is zero there if it is so in most folds.
+        """
+        return np.median([spread(track, i, n_columns) for track in self.tracks], axis=0)
 
 
 def solve_folds(design, Y, weights, fit_intercept, folds, alphas, l1_ratio, settings):
@@ -128,16 +135,20 @@ def _compute_error(track, test, Y, weights):
     return means.reshape(n_steps, n_targets).mean(axis=1)
 
 
-def choose(mse_paths, l1_ratios, grids):
-    """The l1 ratio and alpha of the smallest error averaged over folds.
+def choose(mse_paths):
+    """Positions of the l1 ratio and alpha of the smallest error averaged over folds.
 
     mse_paths : (n_ratios, n_alphas, n_folds). Ties go to the first.
     """
     best = np.inf
-    for ratio, alphas, errors in zip(
-        l1_ratios, grids, mse_paths.mean(axis=2), strict=True
-    ):
+    for position, errors in enumerate(mse_paths.mean(axis=2)):
         i = int(np.argmin(errors))
         if errors[i] < best:
-            best, chosen = errors[i], (ratio, alphas[i])
+            best, chosen = errors[i], (position, i)
+    if not np.isfinite(best):
+        raise ValueError(
+            "No penalty has a finite error in all folds: the rows of a fold all have "
+            "zero sample_weight, or numbers overflow. Use fewer folds, or scale the "
+            "features and the target."
+        )
     return chosen

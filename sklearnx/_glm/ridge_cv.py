@@ -47,6 +47,8 @@ from sklearnx._glm.lsqr import solve_lsqr
 
 # From so many alphas on, one eigendecomposition costs less than their factorisations.
 MANY_ALPHAS = 12
+# Rounding of eigenvalues, as a part of alpha, that coefficients may have.
+MAX_ROUNDING = 1e-6
 # Numbers in a block of errors.
 BLOCK_SIZE = 1 << 20
 
@@ -73,7 +75,10 @@ class LeaveOneOut:
             values, vectors = normal.decompose()
             vectors = normal.pad(vectors)
         # What is below the rounding of the largest is none.
-        is_zero = values <= len(values) * EPS * values.max(initial=0.0)
+        largest = values.max(initial=0.0)
+        self._rounding = len(values) * EPS * largest
+        part = (len(values) * EPS) ** 2 if use_triangle else EPS
+        is_zero = values <= part * largest
         self._values = np.where(is_zero, 0.0, values)
         self._vectors = vectors
         right = self.problem.AtB if self._is_tall else self.problem.B
@@ -81,6 +86,9 @@ class LeaveOneOut:
 
     def coef(self, alpha):
         """The coefficients with all rows: (n_columns, n_outputs)."""
+        if self._rounding > MAX_ROUNDING * alpha:
+            alphas = np.full(self.problem.B.shape[1], alpha)
+            return solve_ridge(self.problem, alphas).coef
         # Directions of no length hold rounding only.
         inverse = np.where(self._values > 0, 1 / (self._values + alpha), 0.0)
         solved = matmul(self._vectors, self._right * inverse[:, None])
@@ -120,7 +128,7 @@ class LeaveOneOut:
         else:
             scales = alphas / shifted
         stacked = (self._right[:, :, None] * scales[:, None, :]).reshape(
-            len(scales), -1
+            len(scales), n_outputs * n_alphas
         )
         n_threads = self.problem.A.design.n_threads
         for rows, block in self._project_rows():

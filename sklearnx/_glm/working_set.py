@@ -194,6 +194,7 @@ class _Packer:
         added = design.take_columns(columns).X
         n = self.n + len(columns)
         if design.is_sparse:
+            added = sparse.csc_array(added)  # numbers beside categories are dense
             parts = [added] if self.table is None else [self.table, added]
             self.table = sparse.hstack(parts, format="csc")
         else:

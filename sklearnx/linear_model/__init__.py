@@ -1,20 +1,18 @@
 """Linear models, with scikit-learn's names and solvers of our own."""
 
 from sklearnx.linear_model._concave import MCPRegression, SCADRegression
-from sklearnx.linear_model._coordinate_descent import (
-    ElasticNet,
-    Lasso,
-    MultiTaskElasticNet,
-    MultiTaskLasso,
-    enet_path,
-    lasso_path,
-)
+from sklearnx.linear_model._coordinate_descent import ElasticNet, Lasso
 from sklearnx.linear_model._coordinate_descent_cv import (
     ElasticNetCV,
     LassoCV,
     MultiTaskElasticNetCV,
     MultiTaskLassoCV,
 )
+from sklearnx.linear_model._coordinate_descent_multi_task import (
+    MultiTaskElasticNet,
+    MultiTaskLasso,
+)
+from sklearnx.linear_model._coordinate_descent_paths import enet_path, lasso_path
 from sklearnx.linear_model._glm import (
     GammaRegressor,
     PoissonRegressor,

@@ -8,19 +8,24 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import validate_data
 
 from sklearnx._compat import Interval, fit_context
 from sklearnx._glm.concave import solve_concave
 from sklearnx._glm.design import make_design
 from sklearnx._glm.penalties import MinimaxConcave, SmoothlyClipped
 from sklearnx._glm.samples import make_samples
-from sklearnx.linear_model._coordinate_descent import (
+from sklearnx.linear_model._coordinate_descent_data import (
     FLOATS,
     NON_FINITE,
     contiguous,
     normalise_weights,
+    refuse_table,
     validate_factors,
+)
+from sklearnx.linear_model._frames import (
+    CATEGORICAL_CONSTRAINTS,
+    CategoricalColumnsMixin,
+    document_categories,
     validate_table,
 )
 from sklearnx.linear_model._prediction import LinearRegressorPrediction
@@ -32,10 +37,13 @@ _CONSTRAINTS = {
     "max_iter": [Interval(Integral, 1, None, closed="left")],
     "tol": [Interval(Real, 0, None, closed="neither")],
     "penalty_weights": ["array-like", None],
+    **CATEGORICAL_CONSTRAINTS,
 }
 
 
-class _ConcaveRegression(LinearRegressorPrediction, RegressorMixin, BaseEstimator):
+class _ConcaveRegression(
+    LinearRegressorPrediction, CategoricalColumnsMixin, RegressorMixin, BaseEstimator
+):
     """What the estimators of concave penalties share; `_penalty_class` is theirs."""
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -57,10 +65,11 @@ class _ConcaveRegression(LinearRegressorPrediction, RegressorMixin, BaseEstimato
         self : estimator
             The fitted estimator.
         """
-        X, y = validate_data(
+        X, y = validate_table(
             self,
             X,
             y,
+            sample_weight,
             accept_sparse=["csr", "csc"],
             dtype=FLOATS,
             y_numeric=True,
@@ -74,7 +83,7 @@ class _ConcaveRegression(LinearRegressorPrediction, RegressorMixin, BaseEstimato
             raise ValueError("Input y contains NaN or infinity.")
         sample = make_samples(design, Y, [weights], self.fit_intercept)[0]
         if not np.isfinite(sample.xty).all():
-            validate_table(self, X)
+            refuse_table(self, X)
         penalty = self._penalty_class(self.alpha, self.gamma)
         solution = solve_concave(
             design, sample, penalty, factors, self.tol, self.max_iter
@@ -102,6 +111,7 @@ class _ConcaveRegression(LinearRegressorPrediction, RegressorMixin, BaseEstimato
         return tags
 
 
+@document_categories
 class MCPRegression(_ConcaveRegression):
     """Linear least squares with the minimax concave penalty.
 
@@ -130,6 +140,7 @@ class MCPRegression(_ConcaveRegression):
         The largest violation of an optimality condition, as a share of `alpha`.
     penalty_weights : array-like of shape (n_features,) or None, default=None
         Factor of the penalty of each coefficient, not negative; 0 leaves it free.
+    {categorical_features}
 
     Attributes
     ----------
@@ -179,6 +190,8 @@ class MCPRegression(_ConcaveRegression):
         max_iter=10_000,
         tol=1e-6,
         penalty_weights=None,
+        categorical_features=None,
+        handle_unknown="error",
     ):
         self.alpha = alpha
         self.gamma = gamma
@@ -186,8 +199,11 @@ class MCPRegression(_ConcaveRegression):
         self.max_iter = max_iter
         self.tol = tol
         self.penalty_weights = penalty_weights
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown
 
 
+@document_categories
 class SCADRegression(_ConcaveRegression):
     """Linear least squares with the smoothly clipped absolute deviation penalty.
 
@@ -217,6 +233,7 @@ class SCADRegression(_ConcaveRegression):
         The largest violation of an optimality condition, as a share of `alpha`.
     penalty_weights : array-like of shape (n_features,) or None, default=None
         Factor of the penalty of each coefficient, not negative; 0 leaves it free.
+    {categorical_features}
 
     Attributes
     ----------
@@ -266,6 +283,8 @@ class SCADRegression(_ConcaveRegression):
         max_iter=10_000,
         tol=1e-6,
         penalty_weights=None,
+        categorical_features=None,
+        handle_unknown="error",
     ):
         self.alpha = alpha
         self.gamma = gamma
@@ -273,3 +292,5 @@ class SCADRegression(_ConcaveRegression):
         self.max_iter = max_iter
         self.tol = tol
         self.penalty_weights = penalty_weights
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown

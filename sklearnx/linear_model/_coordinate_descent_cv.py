@@ -20,25 +20,34 @@ from sklearnx._glm.design import make_design
 from sklearnx._glm.path_cv import choose, solve_folds
 from sklearnx._glm.paths import Settings
 from sklearnx._glm.samples import make_samples
-from sklearnx.linear_model._coordinate_descent import (
-    ElasticNet,
-    Lasso,
-    MultiTaskElasticNet,
-    MultiTaskLasso,
+from sklearnx.linear_model._coordinate_descent import ElasticNet, Lasso
+from sklearnx.linear_model._coordinate_descent_data import (
     contiguous,
-    enet_path,
     iteration_limit,
-    lasso_path,
-    make_alphas,
     normalise_weights,
+    refuse_table,
     should_be_whole,
     validate_box,
     validate_factors,
-    validate_table,
     validate_table_and_targets,
     warn_of_non_convergence,
 )
 from sklearnx.linear_model._coordinate_descent_docs import document
+from sklearnx.linear_model._coordinate_descent_multi_task import (
+    MultiTaskElasticNet,
+    MultiTaskLasso,
+)
+from sklearnx.linear_model._coordinate_descent_paths import (
+    enet_path,
+    lasso_path,
+    make_alphas,
+)
+from sklearnx.linear_model._folds import list_folds
+from sklearnx.linear_model._frames import (
+    CATEGORICAL_CONSTRAINTS,
+    CategoricalColumnsMixin,
+    choose_table_to_split,
+)
 from sklearnx.linear_model._prediction import LinearRegressorPrediction
 from sklearnx.linear_model._regression_data import count_threads
 
@@ -58,6 +67,7 @@ _CONSTRAINTS = {
     "selection": [StrOptions({"cyclic", "random"})],
     "penalty_weights": ["array-like", None],
     "bounds": [tuple, list, None],
+    **CATEGORICAL_CONSTRAINTS,
 }
 _ONE_TARGET_ONLY = ("precompute", "positive", "penalty_weights", "bounds")
 _JOINT_CONSTRAINTS = {
@@ -66,7 +76,7 @@ _JOINT_CONSTRAINTS = {
 _L1_RATIO = {"l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like"]}
 
 
-class _ElasticNetCVFit(LinearRegressorPrediction):
+class _ElasticNetCVFit(LinearRegressorPrediction, CategoricalColumnsMixin):
     """Fit of the cross-validated estimators; `_model_class` fits the final model."""
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -93,20 +103,22 @@ class _ElasticNetCVFit(LinearRegressorPrediction):
             The fitted estimator.
         """
         raise_for_params(params, self, "fit")
-        X, y, Y = self._validate(X, y)
+        table = X
+        X, y, Y = self._validate(X, y, sample_weight)
         weights = normalise_weights(sample_weight, X)
         l1_ratios = np.atleast_1d(getattr(self, "l1_ratio", 1.0))
         self._check_alphas()
         check_random_state(self.random_state)
-        folds = self._split(X, y, sample_weight, params)
+        table = choose_table_to_split(X, table)
+        folds = self._split(table, y, sample_weight, params)
 
         design = make_design(contiguous(X), count_threads(X, self.n_jobs))
         whole = make_samples(design, Y, [weights], self.fit_intercept)[0]
         if not np.isfinite(whole.xty).all():
-            validate_table(self, X)
+            refuse_table(self, X)
         settings = self._make_settings(design, len(folds))
         grids = self._make_grids(design, whole, l1_ratios, settings)
-        mse_paths, tracks = [], []
+        solved_folds = []
         for l1_ratio, alphas in zip(l1_ratios, grids, strict=True):
             solved = solve_folds(
                 design,
@@ -118,23 +130,24 @@ class _ElasticNetCVFit(LinearRegressorPrediction):
                 l1_ratio,
                 settings,
             )
-            mse_paths.append(solved.errors)
-            tracks += solved.tracks
-        mse_paths = np.array(mse_paths)
+            solved_folds.append(solved)
+        tracks = [track for solved in solved_folds for track in solved.tracks]
         warn_of_non_convergence(tracks, self.tol, stacklevel=4)
-        best_ratio, best_alpha = choose(mse_paths, l1_ratios, grids)
+        mse_paths = np.array([solved.errors for solved in solved_folds])
+        best, i = choose(mse_paths)
         self.mse_path_ = np.squeeze(mse_paths)
-        self.alpha_ = best_alpha
+        self.alpha_ = grids[best][i]
         if hasattr(self, "l1_ratio"):
-            self.l1_ratio_ = best_ratio
+            self.l1_ratio_ = l1_ratios[best]
         is_grid = isinstance(self.alphas, Integral) and len(l1_ratios) > 1
         self.alphas_ = np.asarray(grids) if is_grid else np.asarray(grids[0])
-        self._fit_all_rows(X, y, sample_weight, best_ratio, best_alpha)
+        start = solved_folds[best].find_median(i, design.n_columns)
+        self._fit_all_rows(X, y, sample_weight, l1_ratios[best], self.alpha_, start)
         return self
 
-    def _validate(self, X, y):
+    def _validate(self, X, y, sample_weight):
         """Return X, y as scikit-learn's splitters get it, and targets as a matrix."""
-        X, y = validate_table_and_targets(self, X, y)
+        X, y = validate_table_and_targets(self, X, y, sample_weight)
         if self._is_multitask():
             if y.ndim == 1:
                 raise ValueError(
@@ -167,7 +180,7 @@ class _ElasticNetCVFit(LinearRegressorPrediction):
             if sample_weight is not None and not isinstance(sample_weight, Number):
                 params = {**params, "sample_weight": sample_weight}
             split_params = process_routing(self, "fit", **params).splitter.split
-        return list(check_cv(self.cv).split(X, y, **split_params))
+        return list_folds(check_cv(self.cv), X, y, **split_params)
 
     def _make_settings(self, design, n_folds):
         n_features = design.n_columns
@@ -197,7 +210,8 @@ class _ElasticNetCVFit(LinearRegressorPrediction):
             for l1_ratio in l1_ratios
         ]
 
-    def _fit_all_rows(self, X, y, sample_weight, l1_ratio, alpha):
+    def _fit_all_rows(self, X, y, sample_weight, l1_ratio, alpha, start):
+        """Fit all rows from coefficients (n_targets, n_columns)."""
         model = self._model_class()
         own = self.get_params()
         model.set_params(
@@ -206,6 +220,7 @@ class _ElasticNetCVFit(LinearRegressorPrediction):
         model.alpha, model.l1_ratio = alpha, l1_ratio
         if isinstance(own.get("precompute"), str):
             model.precompute = False
+        model.warm_start, model.coef_ = True, start
         model.fit(X, y, sample_weight=sample_weight)
         self.coef_, self.intercept_ = model.coef_, model.intercept_
         self.dual_gap_, self.n_iter_ = model.dual_gap_, model.n_iter_
@@ -230,11 +245,12 @@ class LassoCV(_ElasticNetCVFit, sklearn.linear_model.LassoCV):
     {cv}
     {verbose_cv}
     {n_jobs}
-    {positive}
+    {positive_cv}
     {random_state}
     {selection}
     {penalty_weights}
     {bounds}
+    {categorical_features}
 
     Attributes
     ----------
@@ -283,6 +299,8 @@ class LassoCV(_ElasticNetCVFit, sklearn.linear_model.LassoCV):
         selection="cyclic",
         penalty_weights=None,
         bounds=None,
+        categorical_features=None,
+        handle_unknown="error",
     ):
         self.eps = eps
         self.alphas = alphas
@@ -299,6 +317,8 @@ class LassoCV(_ElasticNetCVFit, sklearn.linear_model.LassoCV):
         self.selection = selection
         self.penalty_weights = penalty_weights
         self.bounds = bounds
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown
 
 
 @document
@@ -321,11 +341,12 @@ class ElasticNetCV(_ElasticNetCVFit, sklearn.linear_model.ElasticNetCV):
     {copy_X}
     {verbose_cv}
     {n_jobs}
-    {positive}
+    {positive_cv}
     {random_state}
     {selection}
     {penalty_weights}
     {bounds}
+    {categorical_features}
 
     Attributes
     ----------
@@ -377,6 +398,8 @@ class ElasticNetCV(_ElasticNetCVFit, sklearn.linear_model.ElasticNetCV):
         selection="cyclic",
         penalty_weights=None,
         bounds=None,
+        categorical_features=None,
+        handle_unknown="error",
     ):
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -394,6 +417,8 @@ class ElasticNetCV(_ElasticNetCVFit, sklearn.linear_model.ElasticNetCV):
         self.selection = selection
         self.penalty_weights = penalty_weights
         self.bounds = bounds
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown
 
 
 @document
@@ -419,6 +444,7 @@ class MultiTaskElasticNetCV(
     {n_jobs}
     {random_state}
     {selection}
+    {categorical_features}
 
     Attributes
     ----------
@@ -464,6 +490,8 @@ class MultiTaskElasticNetCV(
         n_jobs=None,
         random_state=None,
         selection="cyclic",
+        categorical_features=None,
+        handle_unknown="error",
     ):
         self.l1_ratio = l1_ratio
         self.eps = eps
@@ -477,6 +505,8 @@ class MultiTaskElasticNetCV(
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.selection = selection
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown
 
 
 @document
@@ -499,6 +529,7 @@ class MultiTaskLassoCV(_ElasticNetCVFit, sklearn.linear_model.MultiTaskLassoCV):
     {n_jobs}
     {random_state}
     {selection}
+    {categorical_features}
 
     Attributes
     ----------
@@ -543,6 +574,8 @@ class MultiTaskLassoCV(_ElasticNetCVFit, sklearn.linear_model.MultiTaskLassoCV):
         n_jobs=None,
         random_state=None,
         selection="cyclic",
+        categorical_features=None,
+        handle_unknown="error",
     ):
         self.eps = eps
         self.alphas = alphas
@@ -555,3 +588,5 @@ class MultiTaskLassoCV(_ElasticNetCVFit, sklearn.linear_model.MultiTaskLassoCV):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.selection = selection
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from textwrap import dedent, indent
 
+from sklearnx.linear_model._frames import CATEGORICAL_DOC
+
 _TEXTS = {
+    "categorical_features": CATEGORICAL_DOC,
     "how": """
 Wide tables are solved on a working set of columns that grows until no other column
 could improve the objective, tall ones on the Gram matrix of all columns; either way by
@@ -58,6 +61,11 @@ warm_start : bool, default=False
     Whether `fit` starts from the coefficients of the previous one.
 """,
     "positive": """
+positive : bool, default=False
+    Whether coefficients may not be negative. With ``alpha=0`` all levels of categorical
+    features then have one.
+""",
+    "positive_cv": """
 positive : bool, default=False
     Whether coefficients may not be negative.
 """,

@@ -7,6 +7,7 @@ Each level of a categorical column has a coefficient. No one-hot column is built
 
 from __future__ import annotations
 
+from textwrap import dedent, indent
 from typing import Any
 
 import numpy as np
@@ -29,17 +30,24 @@ CATEGORICAL_CONSTRAINTS: dict = {
 CATEGORICAL_DOC = """
 categorical_features : 'from_dtype', array-like of bool, int or str, or None, \
         default=None
-    Features that are categories, each level with a coefficient of its own: positions,
-    a mask, names of columns, or, with ``'from_dtype'``, the columns of a frame that
-    are categories or strings. No one-hot matrix is built. ``coef_`` then has the
-    coefficients of the numbers and those of the levels, see `get_coef_names`. With an
-    intercept and without a penalty the most frequent level of each feature has none,
-    and those of the others are differences from it.
+    Features that are categories, each level with a coefficient of its own:
+    positions, a mask, names of columns, or, with ``'from_dtype'``, the columns of a
+    frame that are categories or strings. No one-hot matrix is built. ``coef_`` then
+    has the coefficients of the numbers and those of the levels, see
+    `get_coef_names`. With an intercept and without a penalty the most frequent
+    level of each feature has none, and those of the others are differences from it.
 
 handle_unknown : {'error', 'ignore'}, default='error'
-    What predictions do with levels that `fit` did not see: raise ValueError, or leave
-    that feature out for the row.
+    What predictions do with levels that `fit` did not see: raise ValueError, or
+    leave that feature out for the row.
 """
+
+
+def document_categories(target):
+    """Put `CATEGORICAL_DOC` into the place that a docstring has for it."""
+    text = indent(dedent(CATEGORICAL_DOC).strip("\n"), " " * 4)
+    target.__doc__ = target.__doc__.replace("    {categorical_features}", text)
+    return target
 
 
 class LinearTableEncoder:
@@ -134,6 +142,7 @@ class LinearTableEncoder:
         Parameters
         ----------
         X : array-like, sparse matrix or frame of shape (n_rows, n_features)
+            Or a design of the encoder, which is returned as it is.
         estimator : estimator
             The one of `fit_design`. Its `handle_unknown` tells what becomes of levels
             that fit did not see.
@@ -143,6 +152,8 @@ class LinearTableEncoder:
         -------
         design
         """
+        if isinstance(X, CategoricalDesign):
+            return X
         table = self._encoder.transform(X, estimator, n_threads)
         if estimator.handle_unknown == "error":
             self._refuse_unknown(X, table)
@@ -237,6 +248,11 @@ def _take_numbers(table, columns, estimator):
     )
 
 
+def choose_table_to_split(X, table):
+    """What splitters are given: the table as validated, or a frame as it came."""
+    return table if isinstance(X, CategoricalDesign) else X
+
+
 class CategoricalColumnsMixin:
     """What an estimator with ``categorical_features`` inherits.
 
@@ -274,7 +290,8 @@ def validate_table(
         Gets the private attribute ``_table_encoder`` where some column is categorical.
 
     X, y : array-like
-        As the user gave them.
+        As the user gave them, or as another estimator validated them, if X is a
+        CategoricalDesign.
 
     sample_weight : array-like of shape (n_samples,) or None, default=None
         As the user gave them.
@@ -292,6 +309,8 @@ def validate_table(
     y : ndarray
     """
     vars(estimator).pop("_table_encoder", None)
+    if isinstance(X, CategoricalDesign):
+        return X, y
     if getattr(estimator, "categorical_features", None) is None or y is None:
         return validate_data(estimator, X, y, **options)
     if sample_weight is not None:

@@ -17,9 +17,11 @@ from sklearnx._glm.design import make_design
 from sklearnx._glm.group_descent import GroupProblem, number_groups
 from sklearnx._glm.group_penalty import GroupPenalty
 from sklearnx._threads import n_threads_for
+from sklearnx.linear_model._folds import list_folds
 from sklearnx.linear_model._frames import (
     CATEGORICAL_CONSTRAINTS,
     CategoricalColumnsMixin,
+    document_categories,
     validate_table,
 )
 from sklearnx.linear_model._prediction import (
@@ -295,6 +297,7 @@ def _label_lists(groups, n_features, names):
     return labels, len(groups)
 
 
+@document_categories
 class GroupLasso(_GroupLassoBase):
     """Least squares in which groups of coefficients are zero together.
 
@@ -340,15 +343,7 @@ class GroupLasso(_GroupLassoBase):
     warm_start : bool, default=False
         Whether `fit` starts from ``coef_`` of the last call.
 
-    categorical_features : 'from_dtype', array-like of bool, int or str, or None, \
-            default=None
-        Features that are categories, each level with a coefficient of its own:
-        positions, a mask, names of columns, or, with ``'from_dtype'``, the columns of a
-        frame that are categories or strings. No one-hot matrix is built.
-
-    handle_unknown : {'error', 'ignore'}, default='error'
-        What `predict` does with levels that `fit` did not see: raise ValueError, or
-        predict without that feature.
+    {categorical_features}
 
     Attributes
     ----------
@@ -476,6 +471,7 @@ class GroupLasso(_GroupLassoBase):
         return self
 
 
+@document_categories
 class GroupLassoCV(_GroupLassoBase):
     """Group lasso whose strength is chosen by cross-validation.
 
@@ -515,12 +511,7 @@ class GroupLassoCV(_GroupLassoBase):
     n_jobs : int, default=None
         Folds that are fitted at once, on threads. None means 1, -1 all cores.
 
-    categorical_features : 'from_dtype', array-like of bool, int or str, or None, \
-            default=None
-        Features that are categories, see `GroupLasso`.
-
-    handle_unknown : {'error', 'ignore'}, default='error'
-        What `predict` does with levels that `fit` did not see, see `GroupLasso`.
+    {categorical_features}
 
     Attributes
     ----------
@@ -629,7 +620,7 @@ class GroupLassoCV(_GroupLassoBase):
             The fitted estimator.
         """
         problem, penalty, dtype, y = self._read(X, y, sample_weight)
-        folds = list(check_cv(self.cv).split(np.zeros((len(y), 1)), y))
+        folds = list_folds(check_cv(self.cv), np.zeros((len(y), 1)), y)
         parts = [self._take_fold(problem, y, train) for train, _ in folds]
         self.alphas_ = _choose_alphas(self.alphas, self.eps, [problem], penalty)
         results = Parallel(n_jobs=self.n_jobs, prefer="threads")(

@@ -16,6 +16,11 @@ from sklearnx._glm.least_squares import (
     solve_nonnegative_ridge,
 )
 from sklearnx._glm.lsqr import solve_lsqr
+from sklearnx.linear_model._frames import (
+    CATEGORICAL_CONSTRAINTS,
+    CategoricalColumnsMixin,
+    document_categories,
+)
 from sklearnx.linear_model._inference import InferenceMixin
 from sklearnx.linear_model._prediction import LinearRegressorPrediction
 from sklearnx.linear_model._regression_data import (
@@ -26,8 +31,12 @@ from sklearnx.linear_model._regression_data import (
 )
 
 
+@document_categories
 class LinearRegression(
-    LinearRegressorPrediction, InferenceMixin, sklearn.linear_model.LinearRegression
+    LinearRegressorPrediction,
+    CategoricalColumnsMixin,
+    InferenceMixin,
+    sklearn.linear_model.LinearRegression,
 ):
     """Ordinary least squares.
 
@@ -42,7 +51,9 @@ class LinearRegression(
     blocks of rows are brought to a triangle by QR decompositions, and the singular
     values of the triangle decide [2]_. A wide `X` is treated the same way, transposed.
     A sparse `X` stays sparse, and is solved by LSQR [3]_ where both of its sides are
-    large.
+    large. Levels of categorical features that depend on each other, as towns and
+    countries do, get the solution of the smallest norm from the eigenvalues of the Gram
+    matrix.
 
     Parameters
     ----------
@@ -61,7 +72,10 @@ class LinearRegression(
         Number of threads. None and -1 mean all cores. Results do not depend on it.
 
     positive : bool, default=False
-        Whether coefficients must not be negative. Of dense `X` only.
+        Whether coefficients must not be negative. Of dense `X` only, or with
+        categorical features, of which all levels then have a coefficient.
+
+    {categorical_features}
 
     Attributes
     ----------
@@ -72,7 +86,8 @@ class LinearRegression(
         Intercept; 0.0 with ``fit_intercept=False``.
 
     rank_ : int
-        Rank of the centred `X`. Only of dense `X` and with ``positive=False``.
+        Rank of the centred `X`. Only of dense `X` without categorical features, and
+        with ``positive=False``.
 
     singular_ : ndarray of shape (min(n_samples, n_features),)
         Singular values of the centred `X`, descending. Only where `rank_` is.
@@ -118,6 +133,7 @@ class LinearRegression(
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_jobs": [None, Integral],
         "positive": ["boolean"],
+        **CATEGORICAL_CONSTRAINTS,
     }
 
     def __init__(
@@ -128,12 +144,16 @@ class LinearRegression(
         tol=1e-6,
         n_jobs=None,
         positive=False,
+        categorical_features=None,
+        handle_unknown="error",
     ):
         self.fit_intercept = fit_intercept
         self.copy_X = copy_X
         self.tol = tol
         self.n_jobs = n_jobs
         self.positive = positive
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -155,7 +175,14 @@ class LinearRegression(
         self : object
             The fitted estimator.
         """
-        X, y = validate_regression(self, X, y, accept_sparse=not self.positive)
+        X, y = validate_regression(
+            self,
+            X,
+            y,
+            sample_weight,
+            drops_reference=self.fit_intercept and not self.positive,
+            accept_sparse=not self.positive,
+        )
         problem = make_problem(
             self,
             X,

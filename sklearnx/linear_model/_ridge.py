@@ -22,6 +22,7 @@ from sklearnx._glm.lsqr import solve_lsqr
 from sklearnx.linear_model._frames import (
     CATEGORICAL_CONSTRAINTS,
     CategoricalColumnsMixin,
+    document_categories,
 )
 from sklearnx.linear_model._inference import InferenceMixin
 from sklearnx.linear_model._prediction import (
@@ -48,11 +49,24 @@ _CONSTRAINTS = {
     "solver": [StrOptions(SOLVERS)],
     "positive": ["boolean"],
     "random_state": ["random_state"],
+    **CATEGORICAL_CONSTRAINTS,
 }
 
 
-class _RidgeFit:
+class _RidgeFit(CategoricalColumnsMixin):
     """What Ridge and RidgeClassifier share."""
+
+    def _validate(self, X, y, sample_weight, **options):
+        """Validate X and y; without a penalty reference levels have no coefficient."""
+        is_free = not (np.any(self.alpha) or self.positive)
+        return validate_regression(
+            self,
+            X,
+            y,
+            sample_weight,
+            drops_reference=self.fit_intercept and is_free,
+            **options,
+        )
 
     def _check_solver(self, is_sparse):
         """Refuse what scikit-learn refuses."""
@@ -173,10 +187,10 @@ class _RidgeFit:
         return result.coef, problem.intercept(result.coef)
 
 
+@document_categories
 class Ridge(
     _RidgeFit,
     LinearRegressorPrediction,
-    CategoricalColumnsMixin,
     InferenceMixin,
     sklearn.linear_model.Ridge,
 ):
@@ -227,23 +241,13 @@ class Ridge(
         - 'lbfgs' is for ``positive=True`` only, and runs an active set method [3]_.
 
     positive : bool, default=False
-        Whether coefficients must not be negative.
+        Whether coefficients must not be negative. All levels of categorical features
+        then have one.
 
     random_state : int, RandomState instance or None, default=None
         Not used: nothing is drawn at random.
 
-    categorical_features : 'from_dtype', array-like of bool, int or str, or None, \
-            default=None
-        Features that are categories, each level with a coefficient of its own:
-        positions, a mask, names of columns, or, with ``'from_dtype'``, the columns of a
-        frame that are categories or strings. No one-hot matrix is built. ``coef_`` then
-        has the coefficients of the numbers and those of the levels, see
-        `get_coef_names`. With an intercept and ``alpha=0`` the most frequent level of
-        each feature has none, and those of the others are differences from it.
-
-    handle_unknown : {'error', 'ignore'}, default='error'
-        What predictions do with levels that `fit` did not see: raise ValueError, or
-        leave that feature out for the row.
+    {categorical_features}
 
     Attributes
     ----------
@@ -294,7 +298,7 @@ class Ridge(
     1.0
     """
 
-    _parameter_constraints = {**_CONSTRAINTS, **CATEGORICAL_CONSTRAINTS}
+    _parameter_constraints = _CONSTRAINTS
 
     def __init__(
         self,
@@ -341,7 +345,7 @@ class Ridge(
         self : object
             The fitted estimator.
         """
-        X, y = validate_regression(self, X, y, sample_weight)
+        X, y = self._validate(X, y, sample_weight)
         return self._fit_validated(X, y, sample_weight)
 
     def __sklearn_tags__(self):
@@ -402,6 +406,7 @@ class RidgeClassifierLabels(LinearClassifierPrediction):
         return self._label_binarizer.inverse_transform(np.where(scores > 0, 1.0, -1.0))
 
 
+@document_categories
 class RidgeClassifier(
     _RidgeFit, RidgeClassifierLabels, sklearn.linear_model.RidgeClassifier
 ):
@@ -437,10 +442,13 @@ class RidgeClassifier(
         See :class:`Ridge`.
 
     positive : bool, default=False
-        Whether coefficients must not be negative.
+        Whether coefficients must not be negative. All levels of categorical features
+        then have one.
 
     random_state : int, RandomState instance or None, default=None
         Not used: nothing is drawn at random.
+
+    {categorical_features}
 
     Attributes
     ----------
@@ -502,6 +510,8 @@ class RidgeClassifier(
         solver="auto",
         positive=False,
         random_state=None,
+        categorical_features=None,
+        handle_unknown="error",
     ):
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -512,6 +522,8 @@ class RidgeClassifier(
         self.solver = solver
         self.positive = positive
         self.random_state = random_state
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -533,7 +545,7 @@ class RidgeClassifier(
         self : object
             The fitted estimator.
         """
-        X, y = validate_regression(self, X, y, y_numeric=False)
+        X, y = self._validate(X, y, sample_weight, y_numeric=False)
         Y, _, sample_weight = self._encode_labels(X, y, sample_weight)
         return self._fit_validated(X, Y, sample_weight)
 

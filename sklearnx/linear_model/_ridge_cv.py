@@ -34,6 +34,13 @@ from sklearnx._compat import (
 )
 from sklearnx._glm.design import make_design
 from sklearnx._glm.ridge_cv import FoldedRidge, LeaveOneOut
+from sklearnx.linear_model._folds import list_folds
+from sklearnx.linear_model._frames import (
+    CATEGORICAL_CONSTRAINTS,
+    CategoricalColumnsMixin,
+    choose_table_to_split,
+    document_categories,
+)
 from sklearnx.linear_model._prediction import LinearRegressorPrediction
 from sklearnx.linear_model._regression_data import (
     count_threads,
@@ -54,6 +61,7 @@ _CONSTRAINTS = {
     "scoring": [StrOptions(set(get_scorer_names())), callable, None],
     "cv": ["cv_object"],
     "store_cv_results": ["boolean"],
+    **CATEGORICAL_CONSTRAINTS,
 }
 
 
@@ -87,7 +95,7 @@ class _GivenLabels(_GivenClassifier):
         return (X > 0).astype(np.intp)
 
 
-class _RidgeCVFit:
+class _RidgeCVFit(CategoricalColumnsMixin):
     """What RidgeCV and RidgeClassifierCV share."""
 
     def _check_alphas(self):
@@ -102,10 +110,11 @@ class _RidgeCVFit:
             _check_alpha(alphas[0], "alphas", closed)
         return alphas
 
-    def _fit_validated(self, X, Y, y, sample_weight, params, dtype):
+    def _fit_validated(self, X, Y, y, sample_weight, params, dtype, table):
         """Choose alpha, fit and set the attributes.
 
-        Y is what is regressed on, y what scorers see; dtype that of the results.
+        Y is what is regressed on, y what scorers see; dtype that of the results, table
+        what splitters see.
         """
         raise_for_params(params, self, "fit")
         scorer = self._get_scorer()
@@ -120,7 +129,7 @@ class _RidgeCVFit:
                 scorer = None
             self._leave_one_out(X, Y, y, weights, alphas, scorer, score_params, dtype)
         else:
-            self._fit_folds(X, Y, y, weights, alphas, scorer, params, dtype)
+            self._fit_folds(X, Y, y, weights, alphas, scorer, params, dtype, table)
         return self
 
     def _route(self, params, owner, method):
@@ -193,7 +202,7 @@ class _RidgeCVFit:
             ]
         return np.asarray(scores), predictions
 
-    def _fit_folds(self, X, Y, y, weights, alphas, scorer, params, dtype):
+    def _fit_folds(self, X, Y, y, weights, alphas, scorer, params, dtype, table):
         if self.store_cv_results:
             raise ValueError("cv!=None and store_cv_results=True are incompatible")
         if self.alpha_per_target:
@@ -218,7 +227,7 @@ class _RidgeCVFit:
         )
         rows = X.tocsr() if sparse.issparse(X) else X
         scores = []
-        for train, test in cv.split(X, y, **split_params):
+        for train, test in list_folds(cv, table, y, **split_params):
             train, test = _as_row_numbers(train), _as_row_numbers(test)
             coef, intercept = folded.fit(train, test)
             part = check_method_params(X, score_params, indices=test)
@@ -239,7 +248,9 @@ class _RidgeCVFit:
     def _make_fitted(self, coef, intercept, dtype, is_1d):
         """A model of a fold."""
         model = self._make_model(1.0)
-        model.n_features_in_ = self.n_features_in_
+        for name in ("n_features_in_", "_table_encoder"):
+            if name in vars(self):
+                setattr(model, name, getattr(self, name))
         set_coefficients(model, coef, intercept, dtype, is_1d=is_1d, flatten=True)
         return model
 
@@ -287,6 +298,7 @@ def _as_row_numbers(rows):
     return np.flatnonzero(rows) if rows.dtype == bool else rows
 
 
+@document_categories
 class RidgeCV(_RidgeCVFit, LinearRegressorPrediction, sklearn.linear_model.RidgeCV):
     """Ridge regression with a penalty chosen by cross-validation.
 
@@ -322,6 +334,8 @@ class RidgeCV(_RidgeCVFit, LinearRegressorPrediction, sklearn.linear_model.Ridge
 
     alpha_per_target : bool, default=False
         Whether each target has an alpha of its own; only with ``cv=None``.
+
+    {categorical_features}
 
     Attributes
     ----------
@@ -386,6 +400,8 @@ class RidgeCV(_RidgeCVFit, LinearRegressorPrediction, sklearn.linear_model.Ridge
         gcv_mode=None,
         store_cv_results=False,
         alpha_per_target=False,
+        categorical_features=None,
+        handle_unknown="error",
     ):
         self.alphas = alphas
         self.fit_intercept = fit_intercept
@@ -394,6 +410,8 @@ class RidgeCV(_RidgeCVFit, LinearRegressorPrediction, sklearn.linear_model.Ridge
         self.gcv_mode = gcv_mode
         self.store_cv_results = store_cv_results
         self.alpha_per_target = alpha_per_target
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, **params):
@@ -418,17 +436,18 @@ class RidgeCV(_RidgeCVFit, LinearRegressorPrediction, sklearn.linear_model.Ridge
         self : object
             The fitted estimator.
         """
-        dtype = getattr(X, "dtype", None)
-        X, y = validate_regression(self, X, y)
+        table, dtype = X, getattr(X, "dtype", None)
+        X, y = validate_regression(self, X, y, sample_weight)
         # Like scikit-learn, numbers that are not floats give double results.
         is_float = getattr(dtype, "kind", None) == "f"
         result_dtype = X.dtype if is_float else np.float64
-        return self._fit_validated(X, y, y, sample_weight, params, result_dtype)
+        table = choose_table_to_split(X, table)
+        return self._fit_validated(X, y, y, sample_weight, params, result_dtype, table)
 
     def _uses_triangle(self, X):
         if self.gcv_mode != "svd":
             return False
-        if sparse.issparse(X):
+        if not isinstance(X, np.ndarray):
             warnings.warn(
                 "The 'svd' mode is not supported for sparse X, we fallback to "
                 "`gcv_mode='eigen'`. Passing `gcv_mode='svd'` on sparse X will raise "
@@ -447,6 +466,7 @@ class RidgeCV(_RidgeCVFit, LinearRegressorPrediction, sklearn.linear_model.Ridge
         return Ridge(alpha, fit_intercept=self.fit_intercept)
 
 
+@document_categories
 class RidgeClassifierCV(
     _RidgeCVFit, RidgeClassifierLabels, sklearn.linear_model.RidgeClassifierCV
 ):
@@ -478,6 +498,8 @@ class RidgeClassifierCV(
 
     store_cv_results : bool, default=False
         Whether to keep ``cv_results_``; only with ``cv=None``.
+
+    {categorical_features}
 
     Attributes
     ----------
@@ -542,6 +564,8 @@ class RidgeClassifierCV(
         cv=None,
         class_weight=None,
         store_cv_results=False,
+        categorical_features=None,
+        handle_unknown="error",
     ):
         self.alphas = alphas
         self.fit_intercept = fit_intercept
@@ -549,6 +573,8 @@ class RidgeClassifierCV(
         self.cv = cv
         self.class_weight = class_weight
         self.store_cv_results = store_cv_results
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, **params):
@@ -573,9 +599,11 @@ class RidgeClassifierCV(
         self : object
             The fitted estimator.
         """
-        X, y = validate_regression(self, X, y, y_numeric=False)
+        table = X
+        X, y = validate_regression(self, X, y, sample_weight, y_numeric=False)
         Y, y, sample_weight = self._encode_labels(X, y, sample_weight)
-        return self._fit_validated(X, Y, y, sample_weight, params, X.dtype)
+        table = choose_table_to_split(X, table)
+        return self._fit_validated(X, Y, y, sample_weight, params, X.dtype, table)
 
     def _uses_triangle(self, X):
         return False

@@ -176,6 +176,36 @@ def test_taking(kind):
         np.testing.assert_array_equal(numbers.to_array(), array[:, [2, 0]])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_in_their_order_stay_levels(kind):
+    design, array = make_design(kind)
+    # None of the second categorical column, some of the others.
+    start = design.n_numbers
+    columns = np.array([*range(start)[1:], start, start + 2, start + 5, start + 300])
+    taken = design.take_columns(columns)
+    assert isinstance(taken, CategoricalDesign)
+    assert taken.dtype == design.dtype
+    np.testing.assert_array_equal(taken.to_array(), array[:, columns])
+    centre = array[:, columns].mean(axis=0)
+    centred = array[:, columns] - centre
+    assert_close(taken.gram(centre=centre), centred.T @ centred)
+    np.testing.assert_array_equal(
+        taken[np.array([5, 2])].to_array(), array[[5, 2]][:, columns]
+    )
+
+
+@pytest.mark.parametrize("kind", ["dense C", "float32"])
+def test_shifted_numbers(kind):
+    design, array = make_design(kind)
+    assert design.n_dense == 3
+    centre = np.zeros(array.shape[1])
+    centre[:3] = array[:, :3].mean(axis=0)
+    np.testing.assert_array_equal(
+        design.shift_numbers(centre).to_array(), array - centre
+    )
+    np.testing.assert_array_equal(design.to_array(), array)
+
+
 def test_the_caller_keeps_its_codes():
     codes = np.array([0, -1, 1], dtype=np.int32)
     codes.flags.writeable = False

@@ -165,6 +165,28 @@ def test_collinear_columns_give_the_minimum_norm(container):
     assert np.abs(solution.coef[-2:]).max() < 1e-15
 
 
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_dependent_columns_of_any_scale(fit_intercept, weighted):
+    rng = np.random.default_rng(0)
+    levels = np.eye(4)[rng.integers(0, 4, 300)]
+    numbers = rng.normal(size=(300, 2)) * [1e6, 1e-3]
+    X = np.column_stack([numbers, levels, np.ones(300), levels[:, :2].sum(axis=1)])
+    Y = rng.normal(size=(300, 2)) + numbers @ [[1e-6], [1e3]]
+    weights = rng.random(300) if weighted else None
+    A, B = centre_densely(X, Y, weights, fit_intercept)
+    # The norm is least among levels: numbers do not depend on them.
+    scale = np.ones(X.shape[1])
+    scale[:2] = [1e6, 1e-3]
+    expected = scipy.linalg.lstsq(A / scale, B, cond=1e-10)[0] / scale[:, None]
+    problem = make_problem(sparse.csr_array(X), Y, weights, fit_intercept)
+    solution = solve_least_squares(problem, EPS)
+    assert solution.method == "cholesky"
+    np.testing.assert_allclose(solution.coef, expected, rtol=1e-9, atol=1e-9)
+    ridge = solve_ridge(problem, np.zeros(2))
+    np.testing.assert_allclose(ridge.coef, expected, rtol=1e-9, atol=1e-9)
+
+
 def test_large_means_cost_no_digits():
     rng = np.random.default_rng(0)
     base = rng.integers(-8, 8, size=(100, 3)) / 8.0

@@ -39,6 +39,17 @@ def leave_out_naively(X, Y, weights, fit_intercept, alphas):
     return errors
 
 
+@pytest.mark.parametrize("use_triangle", [True, False])
+def test_one_large_column_leaves_the_others_alone(use_triangle):
+    X, Y, _ = make_data((400, 5))
+    X[:, 0] *= 1e9
+    Y += X[:, 1:3]
+    problem = centre_problem(make_design(X), Y, None, True)
+    coef, _ = fit_naively(X, Y, None, True, 0.5)
+    found = LeaveOneOut(problem, use_triangle).coef(0.5)
+    np.testing.assert_allclose(found, coef, rtol=1e-8)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("fit_intercept", [True, False])

@@ -5,27 +5,46 @@ import pickle
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
-from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
 from sklearnx.io import load, save
 from sklearnx.linear_model import (
+    ElasticNet,
+    ElasticNetCV,
     GammaRegressor,
     GroupLasso,
+    Lasso,
+    LassoCV,
     LogisticRegression,
+    LogisticRegressionCV,
+    MCPRegression,
+    MultiTaskElasticNet,
+    MultiTaskElasticNetCV,
+    MultiTaskLasso,
+    MultiTaskLassoCV,
     PoissonRegressor,
     Ridge,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    RidgeCV,
+    SCADRegression,
     TweedieRegressor,
+)
+from tests.linear_model._categories import (
+    N_ROWS,
+    PRECISE,
+    encode,
+    make_frame,
+    make_target,
+    sort_coefs,
 )
 
 pandas = pytest.importorskip("pandas")
 
-N_ROWS = 400
-TOWNS = ["Rome", "Oslo", "Bonn", "Bern"]
-PRECISE = {"tol": 1e-10, "max_iter": 1000}
+LOGISTIC_CV = {"l1_ratios": (0.0,), "use_legacy_attributes": False, **PRECISE}
 MODELS = [
     pytest.param(Ridge(alpha=2.0), id="Ridge"),
     pytest.param(Ridge(alpha=2.0, fit_intercept=False), id="Ridge without intercept"),
@@ -41,49 +60,43 @@ MODELS = [
         id="elastic-net logistic",
     ),
     pytest.param(LogisticRegression(solver="liblinear", **PRECISE), id="liblinear"),
+    pytest.param(Lasso(alpha=0.01, **PRECISE), id="lasso"),
+    pytest.param(Lasso(alpha=0.01, positive=True, **PRECISE), id="positive lasso"),
+    pytest.param(ElasticNet(alpha=0.05, **PRECISE), id="elastic net"),
+    pytest.param(
+        ElasticNet(alpha=0.05, fit_intercept=False, **PRECISE),
+        id="elastic net without intercept",
+    ),
+    pytest.param(LassoCV(alphas=10, cv=3, **PRECISE), id="LassoCV"),
+    pytest.param(
+        ElasticNetCV(alphas=5, l1_ratio=[0.2, 0.8], cv=3, **PRECISE), id="ElasticNetCV"
+    ),
+    pytest.param(RidgeCV(alphas=[0.1, 1.0, 10.0]), id="RidgeCV"),
+    pytest.param(RidgeCV(alphas=[0.1, 1.0, 10.0], cv=3), id="RidgeCV of folds"),
+    pytest.param(RidgeClassifier(class_weight="balanced"), id="RidgeClassifier"),
+    pytest.param(RidgeClassifierCV(alphas=[0.1, 10.0]), id="RidgeClassifierCV"),
+    pytest.param(
+        RidgeClassifierCV(alphas=[0.1, 10.0], cv=3, scoring="roc_auc"),
+        id="RidgeClassifierCV of folds",
+    ),
+    pytest.param(
+        LogisticRegressionCV(Cs=3, cv=3, scoring="neg_log_loss", **LOGISTIC_CV),
+        id="LogisticRegressionCV",
+    ),
+    pytest.param(MCPRegression(alpha=0.01, **PRECISE), id="MCP"),
+    pytest.param(SCADRegression(alpha=0.01, **PRECISE), id="SCAD"),
+    pytest.param(MultiTaskLasso(alpha=0.02, **PRECISE), id="multi-task lasso"),
+    pytest.param(
+        MultiTaskElasticNet(alpha=0.02, **PRECISE), id="multi-task elastic net"
+    ),
+    pytest.param(
+        MultiTaskLassoCV(alphas=[0.5, 0.1, 0.02], cv=3, **PRECISE),
+        id="MultiTaskLassoCV",
+    ),
+    pytest.param(
+        MultiTaskElasticNetCV(alphas=5, cv=3, **PRECISE), id="MultiTaskElasticNetCV"
+    ),
 ]
-
-
-def make_frame(n_rows=N_ROWS, seed=0):
-    rng = np.random.default_rng(seed)
-    frame = pandas.DataFrame(
-        {
-            "town": rng.choice(TOWNS, n_rows, p=[0.4, 0.3, 0.2, 0.1]),
-            "age": rng.normal(size=n_rows) + 1,
-            "size": pandas.Categorical(rng.choice(["S", "M", "L"], n_rows)),
-            "rooms": rng.integers(1, 5, n_rows),
-        }
-    )
-    score = frame["age"] * 0.5 + (frame["town"] == "Rome") - (frame["size"] == "S")
-    return frame, score.to_numpy()
-
-
-def make_target(model, score):
-    rng = np.random.default_rng(1)
-    if isinstance(model, LogisticRegression):
-        return np.where(score + rng.logistic(size=len(score)) > 0.5, "yes", "no")
-    if isinstance(model, PoissonRegressor):
-        return rng.poisson(np.exp(0.5 * score))
-    return np.exp(0.5 * score + 0.1 * rng.normal(size=len(score)))
-
-
-def encode(frame, columns=("town", "size")):
-    """The oracle's table and the names of its columns."""
-    columns = list(columns)
-    encoder = OneHotEncoder(sparse_output=False).fit(frame[columns])
-    numbers = frame.drop(columns=columns)
-    names = numbers.columns.tolist()
-    for column, values in zip(columns, encoder.categories_, strict=True):
-        names += [f"{column}={value}" for value in values]
-    table = np.hstack([numbers.to_numpy(float), encoder.transform(frame[columns])])
-    return table, names
-
-
-def sort_coefs(model, names):
-    """The coefficients in the order of these names."""
-    places = {name: j for j, name in enumerate(model.get_coef_names().tolist())}
-    assert set(names) == set(places)
-    return model.coef_[..., [places[name] for name in names]]
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -93,12 +106,24 @@ def test_as_with_one_hot_columns(model, weighted):
     y = make_target(model, score)
     weights = np.random.default_rng(2).random(len(y)) if weighted else None
     table, names = encode(frame)
-    expected = clone(model).fit(table, y, weights)
+    expected = clone(model).fit(table, y, sample_weight=weights)
     model = clone(model).set_params(categorical_features="from_dtype")
-    model.fit(frame, y, weights)
+    model.fit(frame, y, sample_weight=weights)
     np.testing.assert_allclose(
         sort_coefs(model, names), expected.coef_, rtol=1e-4, atol=1e-6
     )
+    for name in (
+        "alpha_",
+        "l1_ratio_",
+        "alphas_",
+        "mse_path_",
+        "best_score_",
+        "scores_",
+    ):
+        if hasattr(expected, name):
+            np.testing.assert_allclose(
+                getattr(model, name), getattr(expected, name), rtol=1e-6
+            )
     np.testing.assert_allclose(model.intercept_, expected.intercept_, atol=1e-6)
     assert model.n_features_in_ == 4
     if hasattr(model, "predict_proba"):
@@ -106,13 +131,37 @@ def test_as_with_one_hot_columns(model, weighted):
             model.predict_proba(frame), expected.predict_proba(table), atol=1e-6
         )
         assert (model.predict(frame) == expected.predict(table)).all()
+    elif is_classifier(model):
+        np.testing.assert_allclose(
+            model.decision_function(frame), expected.decision_function(table), atol=1e-6
+        )
+        assert (model.predict(frame) == expected.predict(table)).all()
     else:
         np.testing.assert_allclose(
             model.predict(frame), expected.predict(table), rtol=1e-5
         )
-    assert model.score(frame, y, weights) == pytest.approx(
-        expected.score(table, y, weights), abs=1e-6
+    assert model.score(frame, y, sample_weight=weights) == pytest.approx(
+        expected.score(table, y, sample_weight=weights), abs=1e-6
     )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_levels_that_no_model_saw(model):
+    frame, score = make_frame(120)
+    y = make_target(model, score)
+    model = clone(model).set_params(categorical_features=["town", "size"])
+    model.fit(frame, y)
+    strange = frame.iloc[:4].copy()
+    strange.loc[1, "town"] = "Pisa"
+    with pytest.raises(ValueError, match=r"the category 'Pisa' in column 'town'"):
+        model.predict(strange)
+    model.set_params(handle_unknown="ignore")
+    outputs = model.decision_function if is_classifier(model) else model.predict
+    assert np.isfinite(outputs(strange)).all()
+    loaded = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(loaded.predict(frame), model.predict(frame))
+    # As many coefficients as names.
+    assert len(model.get_coef_names()) == model.coef_.shape[-1]
 
 
 @pytest.mark.parametrize(
