@@ -34,6 +34,8 @@ class Case:
         Whether the model chooses its penalty: both are then judged by the peer's.
     table : str or None
         The table of real data that has to be there.
+    n_turns : int
+        Turns for each that other cases have.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Case:
     objective: Callable
     is_selection: bool = False
     table: str | None = None
+    n_turns: int = 1
 
 
 @cache
@@ -74,6 +77,12 @@ def _make_binary(is_quick):
 def _make_classes(is_quick):
     n_rows, n_columns = (N_QUICK_ROWS, N_QUICK_COLUMNS) if is_quick else (100_000, 50)
     return linear_data.make_classification(n_rows, n_columns, 10)
+
+
+@cache
+def _make_three_classes(is_quick):
+    n_rows, n_columns = (N_QUICK_ROWS, N_QUICK_COLUMNS) if is_quick else (20_000, 50)
+    return linear_data.make_classification(n_rows, n_columns, 3)
 
 
 @cache
@@ -335,7 +344,7 @@ def _make_ridge_cv():
     )
 
 
-def _make_logistic_cv():
+def make_logistic_cv(name, where, make_data, bar):
     parameters = {
         "Cs": 10,
         "cv": 5,
@@ -348,9 +357,9 @@ def _make_logistic_cv():
         return objectives.log_loss(data, model, C=float(reference.C_))
 
     return Case(
-        "logistic_cv",
-        "LogisticRegressionCV, 10 Cs, 5 folds, 200,000 x 50",
-        _make_binary,
+        name,
+        f"LogisticRegressionCV, 10 Cs, 5 folds, {where}",
+        make_data,
         [
             Entry(OURS, "LogisticRegressionCV", parameters, threads_parameter="n_jobs"),
             *(
@@ -359,7 +368,8 @@ def _make_logistic_cv():
                     "LogisticRegressionCV",
                     parameters | {"solver": solver, "max_iter": 1000},
                     note=solver,
-                    max_repeats=1,
+                    bar=bar,
+                    max_repeats=3,
                     threads_parameter="n_jobs",
                 )
                 for solver in ("lbfgs", "newton-cholesky")
@@ -492,7 +502,10 @@ CASES = [
     _make_poisson("offset", "PoissonRegressor, freMTPL2freq one-hot, offset"),
     _make_poisson("frame", "PoissonRegressor, freMTPL2freq as a frame, weights"),
     _make_ridge_cv(),
-    _make_logistic_cv(),
+    make_logistic_cv("logistic_cv", "200,000 x 50", _make_binary, bar=0.5),
+    make_logistic_cv(
+        "logistic_cv_classes", "20,000 x 50, 3 classes", _make_three_classes, bar=0.5
+    ),
     _make_huber(),
     _make_quantile(),
     _make_group_lasso(),

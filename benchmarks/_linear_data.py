@@ -51,6 +51,14 @@ def make_outliers(n_rows, n_columns):
     return Data(data.X, data.y + 10 * rng.standard_t(2, n_rows))
 
 
+def make_counts(n_rows, n_columns):
+    """Normal columns; counts whose logarithmic mean is linear in them."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_rows, n_columns))
+    coef = 0.2 * rng.standard_normal(n_columns)
+    return Data(X, rng.poisson(np.exp(X @ coef)).astype(float))
+
+
 def make_classification(n_rows, n_columns, n_classes):
     """Normal columns that share a factor; classes drawn from a softmax model."""
     rng = np.random.default_rng(0)

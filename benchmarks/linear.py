@@ -16,6 +16,7 @@ from benchmarks._data import has_table
 from benchmarks._linear_cases import CASES
 from benchmarks._linear_libraries import DISTRIBUTIONS, OURS, limit_threads
 from benchmarks._linear_predicting import measure_predictions
+from benchmarks._linear_small import SMALL_CASES
 from benchmarks._table import find_versions, format_table, format_versions
 from benchmarks._timing import compute_ratio, measure, order_turn
 
@@ -23,6 +24,7 @@ N_REPEATS, N_QUICK_REPEATS = 7, 2
 # Of the peer's objective.
 TOLERANCE = 1e-8
 PREDICTING = "predict"
+ALL_CASES = [*CASES, *SMALL_CASES]
 
 
 def find_entries(case, peers):
@@ -127,20 +129,24 @@ def compare(case, data, entry, models, seconds):
 def measure_cases(options):
     n_repeats = options.repeats or (N_QUICK_REPEATS if options.quick else N_REPEATS)
     rows = []
-    for case in CASES:
+    for case in ALL_CASES:
         if options.only is not None and case.name not in options.only:
             continue
         if case.table is not None and not has_table(case.table):
             print(f"{case.name} is left out: there is no {case.table}.")
             continue
         rows += measure_case(
-            case, options.peers, options.threads, n_repeats, options.quick
+            case,
+            options.peers,
+            options.threads,
+            n_repeats * (1 if options.quick else case.n_turns),
+            options.quick,
         )
     return rows
 
 
 def parse_arguments(arguments):
-    names = [*(case.name for case in CASES), PREDICTING]
+    names = [*(case.name for case in ALL_CASES), PREDICTING]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks linear", description=__doc__.splitlines()[0]
     )

@@ -11,6 +11,8 @@ part of the rows, are where quasi-Newton updates start from. Each has
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 
 from sklearnx._glm.design import make_design
@@ -33,17 +35,15 @@ class SymmetricSolver:
     """
 
     def __init__(self, matrix):
-        diagonal = np.diagonal(matrix)
-        positive = diagonal > 0
-        self._scale = np.where(
-            positive, 1 / np.sqrt(np.where(positive, diagonal, 1)), 1
-        )
-        scaled = matrix * self._scale * self._scale[:, None]
+        diagonal = matrix.diagonal()
+        self._scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        scaled = matrix * self._scale
+        scaled *= self._scale[:, None]
         self.is_singular = False
         try:
             self._factor = cholesky(scaled)
-            pivots = np.diagonal(self._factor)
-            self.is_singular = bool(np.min(pivots) ** 2 < 8 * len(pivots) * EPS)
+            pivots = self._factor.diagonal()
+            self.is_singular = bool(pivots.min() ** 2 < 8 * len(pivots) * EPS)
         except LinAlgError:
             self.is_singular = True
         if self.is_singular:
@@ -66,6 +66,17 @@ class SymmetricSolver:
         return solution - matmul(self._null, matmul(self._null.T, solution))
 
 
+class _ScalarSolver:
+    """`SymmetricSolver` of one row."""
+
+    def __init__(self, matrix):
+        value = matrix[0, 0]
+        self._inverse = 1.0 / value if value > 0.0 else 0.0
+
+    def solve(self, rhs):
+        return self._inverse * rhs
+
+
 class NewtonSystem:
     """The matrix of all second derivatives of an objective at a point.
 
@@ -85,52 +96,83 @@ class NewtonSystem:
         self._n_outputs = objective.n_classes or 1
         self._has_intercept = objective.fit_intercept
         self._n_columns = objective.design.n_columns
-        self.matrix, border, corner = self._assemble(objective, point)
-        noise = self._find_noise(np.diagonal(self.matrix), np.sum(np.diagonal(corner)))
+        self._blocks = self._assemble(objective, point)
+        self._eliminate(objective.l2)
+
+    def with_l2(self, l2):
+        """The same with other ridge penalties; the table is not read.
+
+        An intercept without one has none again, since columns were shifted for it.
+        """
+        other = copy(self)
+        other._eliminate(l2)
+        return other
+
+    def _eliminate(self, l2):
+        """Make the matrix of the columns' coefficients out of the blocks."""
+        blocks, border, corner = self._blocks
+        self.matrix = blocks.copy()
+        diagonal = np.einsum("ii->i", self.matrix)  # a view
+        noise = self._find_noise(diagonal, corner.trace())
         if self._has_intercept:
-            self._corner = SymmetricSolver(corner)
+            make_solver = _ScalarSolver if self._n_outputs == 1 else SymmetricSolver
+            self._corner = make_solver(self._penalise(corner, l2[-1]))
             self._eliminated = self._corner.solve(border.T)
             self.matrix -= matmul(border, self._eliminated)
         # What is left of a constant column is rounding errors.
-        is_constant = np.diagonal(self.matrix) <= noise
-        self.matrix[is_constant] = 0.0
-        self.matrix[:, is_constant] = 0.0
-        diagonal = np.diag_indices_from(self.matrix)
-        self.matrix[diagonal] += np.tile(
-            objective.l2[: self._n_columns], self._n_outputs
-        )
+        is_constant = diagonal <= noise
+        if is_constant.any():
+            self.matrix[is_constant] = 0.0
+            self.matrix[:, is_constant] = 0.0
+        diagonal.reshape(self._n_outputs, -1)[:] += l2[: self._n_columns]
+
+    def _penalise(self, corner, l2):
+        """The block of the intercepts with their ridge.
+
+        Without one, to add the same to all of them changes nothing, and no right-hand
+        side has a part in that direction: it is made to count.
+        """
+        if l2 > 0.0:
+            return corner + l2 * np.eye(len(corner))
+        if self._n_outputs == 1:
+            return corner
+        return corner + corner.trace() / self._n_outputs**2
 
     def _find_noise(self, diagonal, total):
         """Rounding errors that centring and elimination leave on the diagonal."""
+        if not self._has_intercept:
+            return 0.0
         noise = 32 * EPS * np.abs(diagonal)
         if self._centre is not None:
             of_centre = total * (32 * EPS * self._centre) ** 2
             noise = np.maximum(noise, np.tile(of_centre, self._n_outputs))
-        return noise if self._has_intercept else 0.0 * noise
+        return noise
 
     def _assemble(self, objective, point):
         """Blocks by coefficients (class by class), by intercepts, and between them."""
         p, n_outputs = self._n_columns, self._n_outputs
         matrix = np.empty((p * n_outputs, p * n_outputs))
         border = np.empty((p * n_outputs, n_outputs))
-        corner = np.zeros((n_outputs, n_outputs))
+        corner = np.empty((n_outputs, n_outputs))
         for k in range(n_outputs):
+            weights = _weigh_pairs(objective, point, k)
+            if self._has_intercept:
+                totals = weights.sum(axis=1)
+                sums = objective.design.t_dot(weights.T)
+                if self._centre is not None:
+                    sums -= np.multiply.outer(self._centre, totals)
             for j in range(k + 1):
-                sign, weights = _block_weights(objective, point, k, j)
+                sign = 1.0 if k == j else -1.0
                 rows, columns = slice(k * p, k * p + p), slice(j * p, j * p + p)
-                block = sign * objective.design.gram(weights, centre=self._centre)
-                matrix[rows, columns] = block
-                matrix[columns, rows] = block
+                block = objective.design.gram(weights[j], centre=self._centre)
+                if k == j:
+                    matrix[rows, columns] = block
+                else:
+                    np.negative(block, out=block)
+                    matrix[rows, columns] = matrix[columns, rows] = block
                 if self._has_intercept:
-                    total = np.sum(weights)
-                    sums = objective.design.t_dot(weights)
-                    if self._centre is not None:
-                        sums -= self._centre * total
-                    border[rows, j] = sign * sums
-                    border[columns, k] = sign * sums
-                    corner[k, j] = corner[j, k] = sign * total
-        if self._has_intercept:
-            corner[np.diag_indices_from(corner)] += objective.l2[-1]
+                    border[rows, j] = border[columns, k] = sign * sums[:, j]
+                    corner[k, j] = corner[j, k] = sign * totals[j]
         return matrix, border, corner
 
     def fix_gauge(self, columns):
@@ -140,6 +182,8 @@ class NewtonSystem:
         ridge. Smooth gradients have no part in that direction, so that solutions stay
         what they are.
         """
+        if len(columns) == 0:
+            return
         p, n_outputs = self._n_columns, self._n_outputs
         diagonal = np.diagonal(self.matrix).reshape(n_outputs, p)
         amounts = np.mean(diagonal, axis=0)[columns] / n_outputs
@@ -149,26 +193,28 @@ class NewtonSystem:
 
     def reduce(self, gradient):
         """The gradient by the coefficients when intercepts follow them."""
-        p, n_outputs = self._n_columns, self._n_outputs
-        gradient = gradient.reshape(-1, n_outputs)
-        of_coef = gradient[:p]
         if not self._has_intercept:
-            return of_coef.T.ravel()
+            return np.ravel(gradient, order="F")
+        of_coef, of_intercept = gradient[:-1], gradient[-1:]
         if self._centre is not None:
-            of_coef = of_coef - self._centre[:, None] * gradient[p]
-        return of_coef.T.ravel() - matmul(self._eliminated.T, gradient[p])
+            of_coef = of_coef - (self._centre * of_intercept.T).T
+        return np.ravel(of_coef, order="F") - matmul(
+            self._eliminated.T, of_intercept.reshape(-1)
+        )
 
     def expand(self, step, gradient):
         """The step of all coefficients, from that of the columns' alone."""
-        p, n_outputs = self._n_columns, self._n_outputs
-        of_coef = np.ascontiguousarray(step.reshape(n_outputs, p).T)
+        of_coef = step.reshape(self._n_outputs, self._n_columns).T
         if not self._has_intercept:
             return of_coef.reshape(self._shape)
-        of_intercept = gradient.reshape(-1, n_outputs)[p]
-        intercept = -self._corner.solve(of_intercept) - matmul(self._eliminated, step)
+        expanded = np.empty((self._n_columns + 1, self._n_outputs))
+        expanded[:-1] = of_coef
+        intercept = self._corner.solve(gradient[-1:].reshape(-1))
+        intercept += matmul(self._eliminated, step)
         if self._centre is not None:
-            intercept = intercept - matmul(self._centre, of_coef)
-        return np.concatenate([of_coef, intercept[None]]).reshape(self._shape)
+            intercept += matmul(self._centre, of_coef)
+        np.negative(intercept, out=expanded[-1])
+        return expanded.reshape(self._shape)
 
 
 class NewtonMatrix:
@@ -182,11 +228,20 @@ class NewtonMatrix:
     is_scaled = True
 
     def __init__(self, objective, point):
-        self._system = NewtonSystem(objective, point)
+        self._factor(NewtonSystem(objective, point), objective)
+
+    def with_l2(self, objective):
+        """The same with the ridge penalties of another objective of the same rows."""
+        other = copy(self)
+        other._factor(self._system.with_l2(objective.l2), objective)
+        return other
+
+    def _factor(self, system, objective):
         if objective.n_classes is not None:
-            n_columns = objective.design.n_columns
-            self._system.fix_gauge(np.flatnonzero(objective.l2[:n_columns] == 0.0))
-        self._solver = SymmetricSolver(self._system.matrix)
+            of_columns = objective.l2[: objective.design.n_columns]
+            system.fix_gauge(np.flatnonzero(of_columns == 0.0))
+        self._system = system
+        self._solver = SymmetricSolver(system.matrix)
         self.is_singular = self._solver.is_singular
 
     def solve(self, gradient):
@@ -194,14 +249,18 @@ class NewtonMatrix:
         return -self._system.expand(-step, gradient)
 
 
-def _block_weights(objective, point, k, j):
-    """(sign, weights) of the second derivatives by raw predictions k and j."""
+def _weigh_pairs(objective, point, k):
+    """Second derivatives of rows by raw predictions k and 0 to k, (k + 1, n_rows).
+
+    Those of two different ones are negative, and given without the sign.
+    """
     if objective.n_classes is None:
-        return 1.0, point.curvature
-    probability = point.curvature[:, k]
-    if k == j:
-        return 1.0, objective.weights * probability * (1.0 - probability)
-    return -1.0, objective.weights * probability * point.curvature[:, j]
+        return point.curvature[None]
+    weights = np.ascontiguousarray(point.curvature.T[: k + 1])
+    weighted = objective.weights * weights[k]
+    np.subtract(1.0, weights[k], out=weights[k])
+    weights *= weighted
+    return weights
 
 
 def _class_covariance(objective, point):
@@ -260,20 +319,27 @@ class KroneckerCurvature:
 
 
 class DiagonalCurvature:
-    """The diagonal; of the multinomial family with mean probabilities in all rows."""
+    """The diagonal; of the multinomial family with mean probabilities in all rows.
+
+    As in `NewtonSystem`, columns are shifted by the objective's centre, which the
+    intercept takes up.
+    """
 
     is_singular = False
     is_scaled = False
 
     def __init__(self, objective, point):
         design = objective.design
+        self._centre = centre = objective.centre
         if objective.n_classes is None:
-            diagonal = design.squared_norms(point.curvature)
+            diagonal = design.squared_norms(point.curvature, centre)
             total = np.sum(point.curvature)
         else:
             of_classes = np.diagonal(_class_covariance(objective, point))
-            diagonal = design.squared_norms(objective.weights)[:, None] * of_classes
+            norms = design.squared_norms(objective.weights, centre)
+            diagonal = norms[:, None] * of_classes
             total = of_classes
+            self._centre = None if centre is None else centre[:, None]
         if objective.fit_intercept:
             total = np.reshape(total, (1, *diagonal.shape[1:]))
             diagonal = np.concatenate([diagonal, total])
@@ -286,9 +352,17 @@ class DiagonalCurvature:
         self._factor = 1.0
 
     def solve(self, gradient):
-        return gradient * (self._factor * self._inverse)
+        return self._factor * self._solve_unscaled(gradient)
+
+    def _solve_unscaled(self, gradient):
+        if self._centre is None:
+            return gradient * self._inverse
+        step = gradient.copy()
+        step[:-1] -= self._centre * gradient[-1]
+        step *= self._inverse
+        step[-1] -= np.sum(self._centre * step[:-1], axis=0)
+        return step
 
     def adapt(self, step, change):
         """Take the scale of a step (Nocedal and Wright 2006, equation 7.20)."""
-        square = inner(change, change * self._inverse)
-        self._factor = inner(step, change) / square
+        self._factor = inner(step, change) / inner(change, self._solve_unscaled(change))

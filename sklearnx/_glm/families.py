@@ -44,27 +44,31 @@ class Family:
         """Loss, gradient and (positive) hessian of each row, arrays of (n_rows,)."""
         raise NotImplementedError
 
-    def evaluate(self, y, raw, weights, n_threads=1):
+    def evaluate(self, y, raw, weights, n_threads=1, n_members=1):
         """The weighted sum of losses, and weighted gradients and hessians of rows.
 
-        y, raw, weights : float64 arrays of shape (n_rows,)
+        y, raw, weights : float64 arrays of shape (n_rows,). With several members, fits
+        of the same table, their rows come in turns, and there is a sum for each.
         """
         if self.kernel is None:
             losses, gradients, hessians = self.compute_rows(y, raw)
-            return np.sum(weights * losses), weights * gradients, weights * hessians
-        gradients = np.empty_like(raw)
-        hessians = np.empty_like(raw)
-        loss = evaluate_rows(
-            FAMILY_KERNELS.index(self.kernel),
-            self.power,
-            y,
-            raw,
-            weights,
-            gradients,
-            hessians,
-            n_threads,
-        )
-        return loss, gradients, hessians
+            losses = np.sum((weights * losses).reshape(-1, n_members), axis=0)
+            gradients, hessians = weights * gradients, weights * hessians
+        else:
+            losses = np.empty(n_members)
+            gradients, hessians = np.empty_like(raw), np.empty_like(raw)
+            evaluate_rows(
+                FAMILY_KERNELS.index(self.kernel),
+                self.power,
+                y,
+                raw,
+                weights,
+                gradients,
+                hessians,
+                losses,
+                n_threads,
+            )
+        return losses if n_members > 1 else losses.item(), gradients, hessians
 
     def is_in_range(self, y):
         """Whether all targets are possible."""
@@ -241,17 +245,18 @@ class Multinomial:
     def __init__(self, n_classes):
         self.n_classes = n_classes
 
-    def evaluate(self, y, raw, weights, n_threads=1):
+    def evaluate(self, y, raw, weights, n_threads=1, n_members=1):
         """The weighted sum of losses, weighted gradients, and probabilities of rows.
 
-        y : float64 array of shape (n_rows,); raw : of shape (n_rows, n_classes)
+        y : float64 array of shape (n_rows,); raw : of shape (n_rows, n_classes). See
+        `Family.evaluate` for members.
         """
-        gradients = np.empty_like(raw)
-        probabilities = np.empty_like(raw)
-        loss = evaluate_multinomial_rows(
-            y, raw, weights, probabilities, gradients, n_threads
+        losses = np.empty(n_members)
+        gradients, probabilities = np.empty_like(raw), np.empty_like(raw)
+        evaluate_multinomial_rows(
+            y, raw, weights, probabilities, gradients, losses, n_threads
         )
-        return loss, gradients, probabilities
+        return losses if n_members > 1 else losses.item(), gradients, probabilities
 
 
 def make_tweedie_family(power, link="auto"):

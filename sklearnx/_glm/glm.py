@@ -32,13 +32,14 @@ ROWS_PER_TAKEN_ROW = 12
 ROWS_PER_COEF = 20
 # Work (rows * columns * outputs) below which all rows are taken at once.
 MIN_WORK_FOR_PART = 400_000
-# A Newton matrix of so few operations is made in every iteration.
+# A Newton matrix of so few operations takes but a few passes whatever its size.
 CHEAP_MATRIX = 5_000_000
 MAX_CHEAP_COEFS = 200
+CHEAP_COST = 2.5
 # What is left of the decrease of the objective when a part of the rows is done, and
 # when another step costs next to nothing.
 PART_DECREASE = 1e-6
-CHEAP_DECREASE = 1e-15
+CHEAP_DECREASE = 1e-12
 
 
 def fit_glm(objective, coef, *, tol, max_iter, is_warm=False, on_iteration=None):
@@ -66,21 +67,22 @@ def fit_glm(objective, coef, *, tol, max_iter, is_warm=False, on_iteration=None)
         return _fit_in_row_coordinates(
             objective, coef, tol=tol, max_iter=max_iter, on_iteration=on_iteration
         )
-    curvature = None
-    point = None
-    if not is_warm and max_iter > 1:
-        part = take_part(objective)
-        if part is not None:
-            point, curvature = start_from_part(objective, part, coef)
-    return minimize(
-        objective,
-        objective.evaluate(coef) if point is None else point,
-        choose_rule(objective),
-        tol=tol,
-        max_iter=max_iter,
-        curvature=curvature,
-        on_iteration=on_iteration,
-    )
+    settings = {"tol": tol, "max_iter": max_iter, "on_iteration": on_iteration}
+    if is_warm or max_iter <= 1:
+        point = objective.evaluate(coef)
+        return minimize(objective, point, choose_rule(objective), **settings)
+    return fit_from_part(objective, coef, choose_rule(objective), **settings)
+
+
+def fit_from_part(objective, coef, rule, **settings):
+    """Minimise by a rule, from the minimum of a part of the rows if that pays."""
+    point = curvature = None
+    part = take_part(objective)
+    if part is not None:
+        point, curvature = start_from_part(objective, part, coef)
+    if point is None:
+        point = objective.evaluate(coef)
+    return minimize(objective, point, rule, curvature=curvature, **settings)
 
 
 def choose_rule(objective):
@@ -90,7 +92,7 @@ def choose_rule(objective):
     n_pairs = n_outputs * (n_outputs + 1) / 2
     n_operations = design.n_rows * p * p * n_pairs
     if n_operations < CHEAP_MATRIX and p * n_outputs <= MAX_CHEAP_COEFS:
-        return CurvatureRule(NewtonMatrix, 0.0, CHEAP_DECREASE)
+        return CurvatureRule(NewtonMatrix, CHEAP_COST, CHEAP_DECREASE)
     if p * n_outputs <= (MAX_NEWTON_COEFS if n_outputs == 1 else MAX_MULTINOMIAL_COEFS):
         # A Gram matrix, a pair of classes each, against two products with each class.
         return CurvatureRule(NewtonMatrix, (1 + p / 16) * n_pairs / n_outputs)

@@ -1,4 +1,4 @@
-"""Factorisations of small matrices by LAPACK on one thread.
+"""Factorisations of small matrices, by LAPACK on one thread or, the smallest, our own.
 
 BLAS with several threads adds up in another order, so that its bits depend on their
 number. The limit of threadpoolctl holds for the whole process; it is set by the first
@@ -14,6 +14,13 @@ from contextlib import contextmanager
 import numpy as np
 import scipy.linalg
 from threadpoolctl import ThreadpoolController
+
+from sklearnx._cython.linear.small_matrices import factor_upper, multiply, solve_upper
+
+# Rows up to which our own Cholesky factors take less time than to set BLAS's threads,
+# and multiplications up to which plain loops do.
+MAX_OWN_ROWS = 160
+MAX_OWN_PRODUCT = 50_000
 
 LinAlgError = np.linalg.LinAlgError
 
@@ -88,19 +95,42 @@ def one_blas_thread():
             _changed.notify_all()
 
 
+def check_finite(A):
+    """Raise LinAlgError where LAPACK would only say that it failed."""
+    if not np.isfinite(A).all():
+        raise LinAlgError(
+            "Numbers overflow in sums of squares: scale the features, the target or "
+            "sample_weight."
+        )
+
+
 def cholesky(A):
     """The lower factor of a symmetric positive definite matrix.
 
     Raises LinAlgError if the matrix is not positive definite.
     """
-    with one_blas_thread():
-        return scipy.linalg.cholesky(A, lower=True, check_finite=False)
+    if len(A) > MAX_OWN_ROWS:
+        with one_blas_thread():
+            return scipy.linalg.cholesky(A, lower=True, check_finite=False)
+    upper = np.array(A, dtype=np.float64, order="C")
+    if not factor_upper(upper):
+        raise LinAlgError("The matrix is not positive definite.")
+    return upper.T
 
 
 def solve_factored(factor, B):
     """Solve A X = B, given the lower factor of A."""
-    with one_blas_thread():
-        return scipy.linalg.cho_solve((factor, True), B, check_finite=False)
+    if len(factor) > MAX_OWN_ROWS:
+        with one_blas_thread():
+            return scipy.linalg.cho_solve((factor, True), B, check_finite=False)
+    solution = np.array(B, dtype=np.float64, order="C")
+    if solution.size == 0:
+        return solution
+    solve_upper(
+        np.ascontiguousarray(factor.T, dtype=np.float64),
+        solution.reshape(len(solution), -1),
+    )
+    return solution
 
 
 def cholesky_solve(A, B):
@@ -113,12 +143,14 @@ def eigh(A):
     if A.shape == (1, 1):
         # SciPy 1.11 refuses the size of workspace that LAPACK asks for here.
         return A[0].copy(), np.ones_like(A)
+    check_finite(A)
     with one_blas_thread():
         return scipy.linalg.eigh(A, check_finite=False, driver="evd")
 
 
 def svd(A):
     """Thin singular value decomposition U, s, Vt, s descending."""
+    check_finite(A)
     with one_blas_thread():
         return scipy.linalg.svd(A, full_matrices=False, check_finite=False)
 
@@ -139,6 +171,17 @@ def lstsq(A, b, cond=None):
 
 
 def matmul(A, B):
-    """A @ B of small matrices, on one thread."""
-    with one_blas_thread():
-        return A @ B
+    """A @ B of small matrices or vectors, on one thread."""
+    if A.size == 0 or B.size == 0:
+        return np.zeros(A.shape[:-1] + B.shape[1:])
+    is_double = A.dtype == np.float64 and B.dtype == np.float64
+    if A.size * B.size > MAX_OWN_PRODUCT * len(B) or not is_double:
+        with one_blas_thread():
+            return A @ B
+    rows = np.ascontiguousarray(B)
+    out = np.empty(A.shape[:-1] + B.shape[1:])
+    n_rows = 1 if A.ndim == 1 else len(A)
+    multiply(
+        A.reshape(n_rows, len(B)), rows.reshape(len(B), -1), out.reshape(n_rows, -1)
+    )
+    return out

@@ -7,6 +7,8 @@ table.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from sklearnx._glm.objective import inner
@@ -26,8 +28,12 @@ class _Line:
         self._point = point
         self._direction = direction
         self._slope = slope
-        self._raw_direction = full.raw - point.raw
+        self._full = full
         self._noise = RELATIVE_NOISE * max(abs(point.value), 1e-300)
+
+    @cached_property
+    def _raw_direction(self):
+        return self._full.raw - self._point.raw
 
     def evaluate(self, t):
         """The point at t, and the slope there."""

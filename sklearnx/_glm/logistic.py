@@ -15,6 +15,7 @@ import numpy as np
 
 from sklearnx._glm.families import Binomial, Multinomial
 from sklearnx._glm.glm import fit_glm
+from sklearnx._glm.lockstep import fit_in_lockstep, goes_in_lockstep
 from sklearnx._glm.objective import GlmObjective
 from sklearnx._glm.proximal_newton import Composite, fit_composite
 
@@ -131,12 +132,65 @@ class LogisticProblem:
         else:
             end = fit_glm(objective, start, **settings)
             value = end.point.value
+        is_separated = strength == 0.0 and self._is_separated(end.point.raw)
+        return self._describe(end, end.point.coef, value, is_separated)
+
+    def fit_members(self, Cs, weights, *, tol, max_iter):
+        """Fit members, which weigh the rows otherwise, for each C.
+
+        Parameters
+        ----------
+        Cs : ndarray of shape (n_Cs,)
+        weights : ndarray of shape (n_rows, n_members)
+            At least 0.
+        tol, max_iter
+            See `fit_glm`.
+
+        Returns
+        -------
+        fits : iterator or None
+            For each C coefficients of all rows, near to those of their own fit, and a
+            pair of each member: its `LogisticFit`, and the raw predictions of all rows.
+            None where fits one after another cost less.
+        """
+        sums = np.sum(weights, axis=0)
+        if not (np.all(np.isfinite(Cs)) and np.all(sums > 0)):
+            return None
+        weights = weights / sums
+        if not goes_in_lockstep(self._objective, weights, max_iter):
+            return None
+        scaling = self._intercept_scaling or 1.0
+        path = (
+            np.stack(
+                [
+                    self._spread(1.0 / (C * total), 1.0 / (C * total * scaling**2))
+                    for total in sums
+                ],
+                axis=1,
+            )
+            for C in Cs
+        )
+        # An intercept that is penalised is part of the objective's penalty.
+        objective = self._objective.with_l2(self._spread(1.0, 1.0))
+        ends = fit_in_lockstep(objective, weights, path, tol=tol, max_iter=max_iter)
+        return (
+            (
+                coef,
+                [
+                    (self._describe(member, member.coef, member.value), member.raw)
+                    for member in members
+                ],
+            )
+            for coef, members in ends
+        )
+
+    def _describe(self, end, coef, value, is_separated=False):
         return LogisticFit(
-            self._centre_intercepts(end.point.coef),
+            self._centre_intercepts(coef),
             end.n_iter,
             end.is_converged,
             end.is_singular,
-            strength == 0.0 and self._is_separated(end.point.raw),
+            is_separated,
             value,
         )
 

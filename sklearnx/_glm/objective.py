@@ -10,10 +10,13 @@ multinomial family.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+
+from sklearnx._cython.linear.small_matrices import inner as sum_products
+from sklearnx._glm.design import make_design
 
 # Rows that tell about where the columns lie.
 ROWS_FOR_CENTRE = 4096
@@ -52,7 +55,9 @@ class Point:
 
 def inner(a, b):
     """Sum of the products of two arrays, in an order that no thread changes."""
-    return float(np.einsum("i,i->", np.ravel(a), np.ravel(b)))
+    return sum_products(
+        np.ascontiguousarray(a).reshape(-1), np.ascontiguousarray(b).reshape(-1)
+    )
 
 
 def find_max_abs(values):
@@ -118,15 +123,20 @@ class GlmObjective:
 
     @cached_property
     def centre(self):
-        """About the mean of each column, None where to shift them is not worth it."""
-        if self.design.is_sparse or not self.has_free_intercept:
+        """About the mean of each column, None where to shift them is not worth it.
+
+        0 for columns that are not stored as dense numbers.
+        """
+        if self.design.n_dense == 0 or not self.has_free_intercept:
             return None
         n_rows = self.design.n_rows
         if n_rows > ROWS_FOR_CENTRE:
             design = self.design.take_rows(spread_rows(n_rows, ROWS_FOR_CENTRE))
         else:
             design = self.design
-        return design.t_dot(np.full(design.n_rows, 1.0 / design.n_rows))
+        centre = design.t_dot(np.full(design.n_rows, 1.0 / design.n_rows))
+        centre[design.n_dense :] = 0.0
+        return centre
 
     def with_l2(self, l2):
         """The same data fit with another penalty."""
@@ -139,7 +149,8 @@ class GlmObjective:
             self.fit_intercept,
             self.offset,
         )
-        if "centre" in self.__dict__:
+        is_alike = self.has_free_intercept == other.has_free_intercept
+        if "centre" in self.__dict__ and is_alike:
             other.__dict__["centre"] = self.centre
         return other
 
@@ -173,13 +184,36 @@ class GlmObjective:
         product = self.design.t_dot(rows)
         if not self.fit_intercept:
             return product
-        return np.concatenate([product, np.sum(rows, axis=0, keepdims=True)])
+        if rows.ndim == 1:
+            return np.append(product, rows.sum())
+        sums = make_design(rows, self.design.n_threads).t_dot(self._ones)
+        return np.concatenate([product, sums[None]])
+
+    @cached_property
+    def _ones(self):
+        return np.ones(self.design.n_rows)
 
     def penalty_gradient(self, coef):
         return (self.l2 if coef.ndim == 1 else self.l2[:, None]) * coef
 
     def penalty(self, coef):
         return 0.5 * inner(coef, self.penalty_gradient(coef))
+
+    def adopt(self, point, l2):
+        """The same coefficients as a point of the same rows with another `l2`.
+
+        The table is not read.
+        """
+        change = self.l2 - l2
+        if self.n_classes is not None:
+            change = change[:, None]
+        gradient = point.gradient + change * point.coef
+        return replace(
+            point,
+            value=point.loss + self.penalty(point.coef),
+            gradient=gradient,
+            max_gradient=find_max_abs(gradient),
+        )
 
     def evaluate_at(self, coef, raw):
         """The point of coefficients of known raw predictions; no gradient yet."""

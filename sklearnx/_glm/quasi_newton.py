@@ -62,15 +62,18 @@ class Minimum:
         Whether the gradient is small enough, or rounding errors forbid more.
     is_singular : bool
         Whether a matrix of second derivatives was singular.
+    curvature : object or None
+        The last matrix of second derivatives, None where there is none at hand.
     """
 
     point: Point
     n_iter: int
     is_converged: bool
     is_singular: bool
+    curvature: object = None
 
 
-class _Updates:
+class SecantUpdates:
     """Pairs of steps and of the changes of the gradient that they made."""
 
     def __init__(self):
@@ -83,6 +86,13 @@ class _Updates:
         product = inner(step, change)
         if product > 1e-10 * math.sqrt(inner(step, step) * inner(change, change)):
             self._pairs.append((step, change, product))
+
+    def add_ridge(self, l2):
+        """Go on with an objective whose ridge penalties are larger by `l2`."""
+        pairs = [(step, change + l2 * step) for step, change, _ in self._pairs]
+        self.clear()
+        for step, change in pairs:
+            self.add(step, change)
 
     def solve(self, curvature, gradient):
         """The two-loop recursion, with `curvature` in its middle."""
@@ -125,7 +135,7 @@ def minimize(
     -------
     Minimum
     """
-    updates = _Updates()
+    updates = SecantUpdates()
     is_singular = False
     is_fresh = False
     last_slope = -np.inf
@@ -140,19 +150,14 @@ def minimize(
         direction = -updates.solve(curvature, point.gradient)
         slope = inner(direction, point.gradient)
         largest = point.max_gradient
-        least_decrease = max(
-            rule.relative_decrease * abs(point.value),
-            rule.relative_decrease
-            * RELATIVE_TO_START
-            / RELATIVE_DECREASE
-            * start_value,
-            1e-300,
+        least_decrease = find_least_decrease(
+            point.value, start_value, rule.relative_decrease
         )
         if largest == 0.0 or (largest <= tol and -slope <= 2 * least_decrease):
-            return Minimum(point, n_iter, True, is_singular)
+            return Minimum(point, n_iter, True, is_singular, curvature)
         if n_iter >= max_iter:
-            return Minimum(point, n_iter, False, is_singular)
-        if not is_fresh and _count_steps(slope, last_slope, least_decrease) > rule.cost:
+            return Minimum(point, n_iter, False, is_singular, curvature)
+        if not is_fresh and count_steps(slope, last_slope, least_decrease) > rule.cost:
             curvature = None
             continue
         following = None
@@ -162,7 +167,7 @@ def minimize(
             is_noise = -slope <= RELATIVE_NOISE * abs(point.value)
             if is_fresh or is_noise or not np.isfinite(rule.cost):
                 is_good = is_noise or largest <= tol
-                return Minimum(point, n_iter, is_good, is_singular)
+                return Minimum(point, n_iter, is_good, is_singular, curvature)
             curvature = None
             continue
         updates.add(following.coef - point.coef, following.gradient - point.gradient)
@@ -176,7 +181,13 @@ def minimize(
             curvature = None
 
 
-def _count_steps(slope, last_slope, least_decrease):
+def find_least_decrease(value, start_value, relative_decrease=RELATIVE_DECREASE):
+    """What the objective may still fall by where a fit ends."""
+    of_start = RELATIVE_TO_START / RELATIVE_DECREASE * start_value
+    return max(relative_decrease * max(abs(value), of_start), 1e-300)
+
+
+def count_steps(slope, last_slope, least_decrease):
     """Steps to the minimum if each brings as much as the last."""
     ratio = slope / last_slope
     if ratio >= 1:

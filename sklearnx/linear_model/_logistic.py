@@ -25,6 +25,7 @@ from sklearnx.linear_model._class_rows import encode_labels, weigh_rows
 from sklearnx.linear_model._frames import (
     CATEGORICAL_CONSTRAINTS,
     CategoricalColumnsMixin,
+    document_categories,
     validate_table,
 )
 from sklearnx.linear_model._inference import InferenceMixin
@@ -173,6 +174,23 @@ def _describe_failure(solver, n_iter, max_iter, value):
     return messages.get(solver, stochastic)
 
 
+def compute_probabilities(raw):
+    """Probabilities (n_rows, n_classes); of two classes `raw` is (n_rows,)."""
+    dtype = raw.dtype
+    raw = np.ascontiguousarray(raw, dtype=np.float64)
+    n_threads = n_threads_for(raw.size)
+    if raw.ndim == 1:
+        probabilities = np.empty((len(raw), 2))
+        positive = np.empty(len(raw))
+        map_expit(raw, positive, n_threads)
+        probabilities[:, 1] = positive
+        np.subtract(1.0, positive, out=probabilities[:, 0])
+    else:
+        probabilities = np.empty(raw.shape)
+        map_softmax(raw, probabilities, n_threads)
+    return probabilities.astype(dtype, copy=False)
+
+
 class _IterationCallbacks:
     """Tells scikit-learn's callbacks (from 1.9 on) about the iterations of a fit.
 
@@ -230,6 +248,7 @@ class _IterationCallbacks:
         )
 
 
+@document_categories
 class LogisticRegression(
     LinearClassifierPrediction,
     CategoricalColumnsMixin,
@@ -310,18 +329,7 @@ class LogisticRegression(
     n_jobs : int or None, default=None
         Deprecated, without effect: all cores are used where the data are worth it.
 
-    categorical_features : 'from_dtype', array-like of bool, int or str, or None, \
-            default=None
-        Features that are categories, each level with a coefficient of its own:
-        positions, a mask, names of columns, or, with ``'from_dtype'``, the columns of a
-        frame that are categories or strings. No one-hot matrix is built. ``coef_`` then
-        has the coefficients of the numbers and those of the levels, see
-        `get_coef_names`. With an intercept and without a penalty the most frequent
-        level of each feature has none, and those of the others are differences from it.
-
-    handle_unknown : {'error', 'ignore'}, default='error'
-        What predictions do with levels that `fit` did not see: raise ValueError, or
-        leave that feature out for the row.
+    {categorical_features}
 
     Attributes
     ----------
@@ -606,19 +614,7 @@ class LogisticRegression(
         raw = compute_raw_predictions(self, X)
         if raw.ndim == 2 and raw.shape[1] == 1:
             raw = raw[:, 0]
-        dtype = raw.dtype
-        raw = np.ascontiguousarray(raw, dtype=np.float64)
-        n_threads = n_threads_for(raw.size)
-        if raw.ndim == 1:
-            probabilities = np.empty((len(raw), 2))
-            positive = np.empty(len(raw))
-            map_expit(raw, positive, n_threads)
-            probabilities[:, 1] = positive
-            np.subtract(1.0, positive, out=probabilities[:, 0])
-        else:
-            probabilities = np.empty(raw.shape)
-            map_softmax(raw, probabilities, n_threads)
-        return probabilities.astype(dtype, copy=False)
+        return compute_probabilities(raw)
 
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Number
 
 import numpy as np
@@ -12,20 +12,23 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import process_routing
-from sklearn.utils.validation import validate_data
 
 from sklearnx._compat import (
     Interval,
     StrOptions,
-    check_method_params,
     check_sample_weight,
     fit_context,
-    name_labels,
     raise_for_params,
     routing_enabled,
 )
 from sklearnx.linear_model._class_rows import encode_labels, weigh_rows
-from sklearnx.linear_model._frames import CATEGORICAL_CONSTRAINTS
+from sklearnx.linear_model._fold_scores import FoldScorer
+from sklearnx.linear_model._folds import list_folds
+from sklearnx.linear_model._frames import (
+    choose_table_to_split,
+    document_categories,
+    validate_table,
+)
 from sklearnx.linear_model._logistic import (
     PENALTY_DEPRECATED,
     SMALL_INDEX_SOLVERS,
@@ -46,14 +49,27 @@ class _Grid:
     ----------
     coefs : ndarray of shape (n_folds, n_l1_ratios, n_Cs, n_outputs, n_coefs)
     scores : ndarray of shape (n_folds, n_l1_ratios, n_Cs)
+        NaN until they are known.
     n_iter : ndarray of shape (n_folds, n_l1_ratios, n_Cs)
+    starts : dict
+        Coefficients near to those of all rows, by the positions of ratio and C, where
+        there are any.
     """
 
     coefs: np.ndarray
     scores: np.ndarray
     n_iter: np.ndarray
+    starts: dict = field(default_factory=dict)
 
 
+def _weigh_folds(weights, folds):
+    """The weights of the rows in each fold's training rows (n_rows, n_folds)."""
+    rows = np.arange(len(weights))
+    counts = [np.bincount(rows[train], minlength=len(rows)) for train, _ in folds]
+    return weights[:, None] * np.stack(counts, axis=1)
+
+
+@document_categories
 class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
     """Logistic regression with `C` and `l1_ratio` found by cross-validation.
 
@@ -122,6 +138,8 @@ class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
         True (which 'warn' means) gives ``coefs_paths_`` and ``scores_`` as dicts by
         class, ``C_`` and ``l1_ratio_`` as arrays. False gives the shapes below.
 
+    {categorical_features}
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -168,6 +186,12 @@ class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
     --------
     LogisticRegression : The model for given `C` and `l1_ratio`.
 
+    Notes
+    -----
+    With a ridge penalty, and few coefficients beside the rows, all folds take their
+    steps together: a pass over the table serves them all, and the second derivatives
+    of all rows stand for those of each fold.
+
     References
     ----------
     .. [1] J. Friedman, T. Hastie, R. Tibshirani. "Regularization paths for generalized
@@ -193,7 +217,7 @@ class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
         **{
             name: constraint
             for name, constraint in LogisticRegression._parameter_constraints.items()
-            if name not in ("C", "warm_start", "l1_ratio", *CATEGORICAL_CONSTRAINTS)
+            if name not in ("C", "warm_start", "l1_ratio")
         },
         "Cs": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "l1_ratios": ["array-like", None, StrOptions({"warn"})],
@@ -224,6 +248,8 @@ class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
         intercept_scaling=1.0,
         random_state=None,
         use_legacy_attributes="warn",
+        categorical_features=None,
+        handle_unknown="error",
     ):
         self.Cs = Cs
         self.l1_ratios = l1_ratios
@@ -242,6 +268,8 @@ class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
         self.intercept_scaling = intercept_scaling
         self.random_state = random_state
         self.use_legacy_attributes = use_legacy_attributes
+        self.categorical_features = categorical_features
+        self.handle_unknown = handle_unknown
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, **params):
@@ -273,10 +301,13 @@ class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
         is_legacy = self._is_legacy()
         check_solver(self.solver, penalty, self.dual)
         tried_ratios = self._check_l1_ratios(penalty, l1_ratios)
-        X, y = validate_data(
+        table = X
+        X, y = validate_table(
             self,
             X,
             y,
+            sample_weight,
+            drops_reference=self.fit_intercept and self._is_unpenalised(),
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
             accept_large_sparse=self.solver not in SMALL_INDEX_SOLVERS,
@@ -293,7 +324,8 @@ class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
         self._check_class_weight()
         routed = self._route(sample_weight, params)
         splitter = check_cv(self.cv, y, classifier=True)
-        folds = list(splitter.split(X, y, **routed.splitter.split))
+        table = choose_table_to_split(X, table)
+        folds = list_folds(splitter, table, y, **routed.splitter.split)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
         weights = weigh_rows(
@@ -364,6 +396,9 @@ class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
         if l1_ratios is None or np.all(np.asarray(l1_ratios) == 0):
             return "l2"
         return "l1" if np.all(np.asarray(l1_ratios) == 1) else "elasticnet"
+
+    def _is_unpenalised(self):
+        return not isinstance(self.Cs, Integral) and bool(np.all(np.isinf(self.Cs)))
 
     def _check_l1_ratios(self, penalty, l1_ratios):
         """The ratios to try, [None] if none are given."""
@@ -443,26 +478,73 @@ class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
         n_coefs = X.shape[1] + self.fit_intercept
         grid = _Grid(
             np.empty((*shape, n_outputs, n_coefs)),
-            np.empty(shape),
+            np.full(shape, np.nan),
             np.empty(shape, dtype=np.int32),
         )
-        for i, (train, test) in enumerate(folds):
-            score = self._make_scorer(X, y, test, scorer, routed, sample_weight)
-            problem = make_problem(
-                self, X[train], codes[train], n_classes, weights[train]
-            )
-            for j, ratio in enumerate(ratios):
-                coef = None
-                for k, C in enumerate(self.Cs_):
-                    fit = self._fit_problem(problem, C, ratio, coef)
-                    coef = fit.coef
-                    grid.coefs[i, j, k] = coef.T
-                    grid.n_iter[i, j, k] = fit.n_iter
-                    grid.scores[i, j, k] = score(C, grid.coefs[i, j, k])
+        scorers = [
+            self._make_scorer(X, y, codes, test, scorer, routed, sample_weight)
+            for _, test in folds
+        ]
+        fits = None
+        for j, ratio in enumerate(ratios):
+            if ratio == 0:
+                problem = make_problem(self, X, codes, n_classes, weights)
+                fits = problem.fit_members(
+                    self.Cs_,
+                    _weigh_folds(weights, folds),
+                    tol=self.tol,
+                    max_iter=self.max_iter,
+                )
+            if ratio == 0 and fits is not None:
+                self._search_together(grid, j, fits, folds, scorers)
+            else:
+                self._search_apart(grid, j, ratio, X, codes, weights, folds)
+        self._score(grid, scorers)
         return grid
 
+    def _search_together(self, grid, j, fits, folds, scorers):
+        """Fit each C, all folds side by side; score what raw predictions tell."""
+        for k, (near, of_folds) in enumerate(fits):
+            grid.starts[j, k] = near
+            for i, (fit, raw) in enumerate(of_folds):
+                self._record(grid, (i, j, k), fit)
+                if scorers[i].is_direct:
+                    grid.scores[i, j, k] = scorers[i].score_raw(raw[folds[i][1]])
+
+    def _search_apart(self, grid, j, ratio, X, codes, weights, folds):
+        """Fit each fold, one C after another."""
+        for i, (train, _) in enumerate(folds):
+            problem = make_problem(
+                self, X[train], codes[train], len(self.classes_), weights[train]
+            )
+            coef = None
+            for k, C in enumerate(self.Cs_):
+                fit = self._fit_problem(problem, C, ratio, coef)
+                coef = fit.coef
+                self._record(grid, (i, j, k), fit)
+
+    def _record(self, grid, position, fit):
+        """Keep a fit of a fold, and warn about it."""
+        warn_about_fit(fit, self.solver, self.max_iter, stacklevel=6)
+        grid.coefs[position] = fit.coef.T
+        grid.n_iter[position] = fit.n_iter
+
+    def _score(self, grid, scorers):
+        """Score what is not scored yet, a fold after another."""
+        for i, scorer in enumerate(scorers):
+            missing = np.argwhere(np.isnan(grid.scores[i]))
+            rows = scorer.take_rows() if len(missing) else None
+            for j, k in missing:
+                coef, intercept = (
+                    grid.coefs[i, j, k],
+                    np.zeros(len(grid.coefs[i, j, k])),
+                )
+                if self.fit_intercept:
+                    coef, intercept = coef[:, :-1], coef[:, -1]
+                grid.scores[i, j, k] = scorer.score(rows, self.Cs_[k], coef, intercept)
+
     def _fit_problem(self, problem, C, ratio, coef):
-        fit = problem.fit(
+        return problem.fit(
             C,
             ratio,
             coef,
@@ -470,33 +552,19 @@ class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
             max_iter=self.max_iter,
             is_near=coef is not None,
         )
-        warn_about_fit(fit, self.solver, self.max_iter, stacklevel=5)
-        return fit
 
-    def _make_scorer(self, X, y, test, scorer, routed, sample_weight):
-        """A function of C and coefficients: the score of the rows of a fold."""
+    def _make_scorer(self, X, y, codes, test, scorer, routed, sample_weight):
+        """What scores the rows of a fold."""
         model = LogisticRegression(solver=self.solver)
         model.classes_ = self.classes_
-        X_test, y_test = X[test], y[test]
-        if scorer is None:
-            weights = None if sample_weight is None else sample_weight[test]
+        if "_table_encoder" in vars(self):
+            model._table_encoder = self._table_encoder
+        if scorer is not None:
+            params = routed.scorer.score or {}
         else:
-            scorer = name_labels(scorer, self.classes_)
-            options = check_method_params(
-                X=X, params=routed.scorer.score or {}, indices=test
-            )
-
-        def score(C, coef):
-            model.C = C
-            if self.fit_intercept:
-                model.coef_, model.intercept_ = coef[:, :-1], coef[:, -1]
-            else:
-                model.coef_, model.intercept_ = coef, np.zeros(len(coef))
-            if scorer is None:
-                return model.score(X_test, y_test, sample_weight=weights)
-            return scorer(model, X_test, y_test, **options)
-
-        return score
+            params = {} if sample_weight is None else {"sample_weight": sample_weight}
+        scoring = None if scorer is None else self.scoring
+        return FoldScorer(scoring, scorer, model, X, y, codes, test, params)
 
     def _choose(self, X, codes, weights, grid, penalty, ratios, tried_ratios):
         """(coefficients of shape (n_outputs, n_coefs), C, ratio) of the best model."""
@@ -505,10 +573,13 @@ class LogisticRegressionCV(LogisticRegression, _SklearnLogisticRegressionCV):
             # The first of the best, in the order of Cs, then ratios.
             mean_scores = grid.scores.sum(axis=0).T
             k, j = np.unravel_index(np.argmax(mean_scores), mean_scores.shape)
-            start = np.mean(grid.coefs[:, j, k], axis=0)
-            start = np.ascontiguousarray(start[0] if len(start) == 1 else start.T)
+            start = grid.starts.get((j, k))
+            if start is None:
+                start = np.mean(grid.coefs[:, j, k], axis=0)
+                start = np.ascontiguousarray(start[0] if len(start) == 1 else start.T)
             problem = make_problem(self, X, codes, len(self.classes_), weights)
             fit = self._fit_problem(problem, self.Cs_[k], ratios[j], start)
+            warn_about_fit(fit, self.solver, self.max_iter, stacklevel=4)
             return np.atleast_2d(fit.coef.T), self.Cs_[k], tried_ratios[j]
         by_fold = grid.scores.transpose(0, 2, 1).reshape(len(grid.scores), -1)
         k, j = np.unravel_index(np.argmax(by_fold, axis=1), (n_Cs, len(ratios)))

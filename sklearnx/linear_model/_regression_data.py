@@ -18,7 +18,14 @@ FLOATS = [np.float64, np.float32]
 
 
 def validate_regression(
-    estimator, X, y, sample_weight=None, *, accept_sparse=True, y_numeric=True
+    estimator,
+    X,
+    y,
+    sample_weight=None,
+    *,
+    drops_reference=False,
+    accept_sparse=True,
+    y_numeric=True,
 ):
     """Validate X and y, save whether X is finite, which its sums tell later.
 
@@ -29,13 +36,12 @@ def validate_regression(
 
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
     """
-    is_penalised = np.any(getattr(estimator, "alpha", 0))
     X, y = validate_table(
         estimator,
         X,
         y,
         sample_weight,
-        drops_reference=estimator.fit_intercept and not is_penalised,
+        drops_reference=drops_reference,
         accept_sparse=["csr", "csc"] if accept_sparse else False,
         dtype=FLOATS,
         multi_output=True,
@@ -96,7 +102,10 @@ def make_problem(estimator, X, Y, weights, *, fit_intercept, n_jobs=None):
 def count_threads(X, n_jobs=None):
     """Threads that products with X are worth."""
     size = X.nnz if sparse.issparse(X) else X.size
-    return max(1, min(effective_n_threads(n_jobs), size // SIZE_PER_THREAD))
+    most = max(1, size // SIZE_PER_THREAD)
+    if most == 1 and n_jobs != 0:
+        return 1  # counting the cores takes as long as fitting little data
+    return min(effective_n_threads(n_jobs), most)
 
 
 def set_coefficients(estimator, coef, intercept, dtype, *, is_1d, flatten=False):

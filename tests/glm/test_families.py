@@ -133,6 +133,20 @@ def test_bits_do_not_depend_on_threads(name):
 
 
 @over_families
+@pytest.mark.parametrize("n_members", [2, 3, 7])
+def test_members_have_a_loss_each(name, n_members):
+    family, y, raw, weights, _ = make_rows(name, 5_000 * n_members)
+    losses, gradients, hessians = family.evaluate(y, raw, weights, 2, n_members)
+    assert losses.shape == (n_members,)
+    for m in range(n_members):
+        rows = slice(m, None, n_members)
+        expected = family.evaluate(*(of[rows].copy() for of in (y, raw, weights)))
+        assert losses[m] == pytest.approx(expected[0], rel=1e-12)
+        np.testing.assert_array_equal(gradients[rows], expected[1])
+        np.testing.assert_array_equal(hessians[rows], expected[2])
+
+
+@over_families
 def test_rows_of_no_weight_do_not_count(name):
     family, y, raw, weights, _ = make_rows(name, 20)
     raw[3] = 1e300

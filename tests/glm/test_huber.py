@@ -8,6 +8,7 @@ from sklearnx._cython.linear.huber import map_huber, sum_huber
 from sklearnx._glm import huber
 from sklearnx._glm.design import make_design
 from sklearnx._glm.huber import solve_huber
+from sklearnx._glm.huber_interior import InteriorPoint
 from sklearnx._glm.quantile import solve_quantile
 from sklearnx._glm.row_space import RowSpace
 
@@ -222,3 +223,72 @@ def test_least_absolute_deviations():
         for one in (solution, exact)
     ]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+def make_kinks(n_rows, share, noise, seed):
+    """Data that a model nearly interpolates but for some outliers."""
+    rng = np.random.default_rng(seed)
+    n_columns = int(share * n_rows)
+    X = rng.normal(size=(n_rows, n_columns)) * np.exp(rng.normal(size=n_columns))
+    y = X @ rng.normal(size=n_columns) + noise * rng.normal(size=n_rows)
+    y[::5] += 10 * rng.normal(size=len(y[::5]))
+    return X, y, rng.integers(0, 3, size=n_rows).astype(float)
+
+
+@pytest.mark.parametrize("epsilon", [1.0, 1.01, 1.35])
+@pytest.mark.parametrize("alpha", [0.0, 1e-4])
+@pytest.mark.parametrize(
+    "n_rows, share, noise", [(60, 0.9, 1.0), (200, 0.3, 1e-6), (120, 0.6, 1e-12)]
+)
+def test_kinks_do_not_hold_it_up(n_rows, share, noise, epsilon, alpha, monkeypatch):
+    X, y, weights = make_kinks(n_rows, share, noise, seed=n_rows)
+    settings = {"epsilon": epsilon, "alpha": alpha, "tol": 1e-5}
+    solution = solve(make_design(X), y, weights, **settings)
+    assert solution.is_converged
+    monkeypatch.setattr(huber, "MAX_NEWTON_STEPS", 10_000)
+    newton = solve(make_design(X), y, weights, max_iter=2000, **settings)
+    ours, theirs = (
+        compute_objective(
+            X, y, weights, s.coef, s.intercept, s.scale, epsilon=epsilon, alpha=alpha
+        )
+        for s in (solution, newton)
+    )
+    assert ours <= theirs * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_interior_point_equals_newton(fit_intercept, alpha):
+    X, y, weights = make_data()
+    X[np.abs(X) < 0.5] = 0.0
+    settings = {"epsilon": 1.35, "alpha": alpha, "fit_intercept": fit_intercept}
+    expected = solve(make_design(X), y, weights, **settings)
+    for table in (X, sparse.csr_matrix(X)):
+        inside = InteriorPoint(
+            make_design(table), y, weights, **settings, intercept=0.0, scale=5.0
+        )
+        assert inside.run(50) < 30
+        assert inside.has_closed_gap
+        coef, intercept = inside.get_solution()
+        np.testing.assert_allclose(coef, expected.coef, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(intercept, expected.intercept, rtol=1e-5)
+        np.testing.assert_allclose(inside.scale, expected.scale, rtol=1e-5)
+
+
+def test_steps_inside_count():
+    X, y, weights = make_kinks(200, 0.3, 1e-6, seed=200)
+    settings = {"epsilon": 1.01, "tol": 1e-5}
+    for max_iter in (10, 26, 30):
+        solution = solve(make_design(X), y, weights, max_iter=max_iter, **settings)
+        assert solution.n_iter == max_iter
+        assert not solution.is_converged
+
+
+def test_bits_of_steps_inside():
+    X, y, weights = make_kinks(200, 0.6, 1.0, seed=0)
+    coefs = [
+        solve(make_design(X, n_threads), y, weights, epsilon=1.01).coef
+        for n_threads in (1, 2, 3)
+    ]
+    np.testing.assert_array_equal(coefs[0], coefs[1])
+    np.testing.assert_array_equal(coefs[0], coefs[2])

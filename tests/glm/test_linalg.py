@@ -10,6 +10,9 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from sklearnx._glm import linalg
 
+# Rows that our own kernels leave to LAPACK.
+LARGE = linalg.MAX_OWN_ROWS + 1
+
 
 def get_blas_threads():
     blas = ThreadpoolController().select(user_api="blas")
@@ -33,9 +36,51 @@ def test_solutions():
     assert_allclose(singular, s)
 
 
-def test_not_positive_definite():
+@pytest.mark.parametrize("n_rows", [2, 300])
+@pytest.mark.parametrize("value", [-1.0, 0.0])
+def test_not_positive_definite(n_rows, value):
+    A = np.eye(n_rows)
+    A[1, 1] = value
     with pytest.raises(linalg.LinAlgError):
-        linalg.cholesky(np.diag([1.0, -1.0]))
+        linalg.cholesky(A)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 7, 40, linalg.MAX_OWN_ROWS, 200])
+def test_factors_of_all_sizes(n_rows):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(2 * n_rows, n_rows))
+    gram = A.T @ A
+    before = gram.copy()
+    factor = linalg.cholesky(gram)
+    assert_allclose(factor, np.linalg.cholesky(gram), atol=1e-11 * n_rows)
+    for shape in ((n_rows,), (n_rows, 1), (n_rows, 3)):
+        b = rng.normal(size=shape)
+        kept = b.copy()
+        solution = linalg.solve_factored(factor, b)
+        assert solution.shape == shape
+        assert_allclose(gram @ solution, b, atol=1e-8)
+        np.testing.assert_array_equal(b, kept)
+    np.testing.assert_array_equal(gram, before)
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [((5, 7), (7, 3)), ((5, 7), (7,)), ((7,), (7, 3)), ((7,), (7,)), ((0, 7), (7, 3))],
+)
+def test_products_of_all_shapes(shapes):
+    rng = np.random.default_rng(0)
+    A, B = (rng.normal(size=shape) for shape in shapes)
+    for left in (A, np.asfortranarray(A), np.repeat(A, 2, axis=-1)[..., ::2]):
+        for right in (B, np.asfortranarray(B)):
+            assert_allclose(linalg.matmul(left, right), A @ B, rtol=1e-13, atol=1e-13)
+    assert linalg.matmul(A.astype(np.float32), B).shape == (A @ B).shape
+
+
+def test_large_products():
+    rng = np.random.default_rng(0)
+    A, B = rng.normal(size=(90, 80)), rng.normal(size=(80, 70))
+    assert A.size * 70 > linalg.MAX_OWN_PRODUCT
+    assert_allclose(linalg.matmul(A, B), A @ B, rtol=1e-11)
 
 
 def test_limit_is_lifted_by_the_last_of_several_threads():
@@ -84,7 +129,7 @@ def test_limit_holds_where_another_thread_has_set_one():
 def test_limit_is_lifted_after_an_error():
     before = get_blas_threads()
     with pytest.raises(linalg.LinAlgError):
-        linalg.cholesky_solve(-np.eye(3), np.ones(3))
+        linalg.cholesky_solve(-np.eye(LARGE), np.ones(LARGE))
     assert get_blas_threads() == before
 
 
@@ -95,7 +140,7 @@ def test_forked_child_starts_anew():
         child = os.fork()
         if child == 0:
             is_right = get_blas_threads() == before
-            linalg.cholesky(np.eye(3))
+            linalg.cholesky(np.eye(LARGE))
             os._exit(0 if is_right else 1)
         _, status = os.waitpid(child, 0)
         assert get_blas_threads() == {1}

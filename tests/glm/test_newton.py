@@ -148,6 +148,39 @@ def test_kronecker_curvature_is_exact_where_probabilities_are_alike():
 
 
 @pytest.mark.parametrize(
+    "family, variance", [(Binomial(), 1 / 4), (Multinomial(3), 2 / 9)]
+)
+def test_diagonal_of_shifted_columns(family, variance):
+    objective = make_objective(family=family)
+    point = objective.evaluate(objective.start())
+    # Coefficients of shifted columns are the same but for the intercept.
+    shift = np.eye(7)
+    shift[-1, :-1] = -objective.centre
+    X = objective.design.X - objective.centre
+    norms = objective.weights @ (np.column_stack([X, np.ones(len(X))]) ** 2)
+    inverse = np.diag(1 / (norms * variance + objective.l2))
+    # Gradients change by the transpose.
+    expected = shift @ inverse @ shift.T @ point.gradient
+    found = DiagonalCurvature(objective, point).solve(point.gradient)
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+def test_columns_far_from_zero_cost_no_iterations():
+    n_iters = []
+    for shift in (0.0, 1e4):
+        objective = make_objective(storage=lambda X, shift=shift: X + shift, l2=1e-4)
+        end = minimize(
+            objective,
+            objective.evaluate(objective.start()),
+            CurvatureRule(DiagonalCurvature, np.inf),
+            tol=1e-3,
+            max_iter=500,
+        )
+        n_iters.append(end.n_iter)
+    assert n_iters[1] <= 1.5 * n_iters[0]
+
+
+@pytest.mark.parametrize(
     "family, make_curvature",
     [
         (Binomial(), DiagonalCurvature),
@@ -374,8 +407,29 @@ def test_bits_do_not_depend_on_threads(family, shape):
     np.testing.assert_array_equal(ends[0], ends[2])
 
 
+@pytest.mark.parametrize("family", [Binomial(), Multinomial(3)])
+@pytest.mark.parametrize("intercept_l2", [0.0, 0.3])
+def test_newton_matrix_with_another_penalty(family, intercept_l2):
+    objective = make_objective(family=family)
+    objective = objective.with_l2(np.append(np.full(6, 0.01), 2 * intercept_l2))
+    other = objective.with_l2(np.append(np.linspace(0.1, 2, 6), intercept_l2))
+    point = objective.evaluate(objective.start() + 0.1)
+    moved = other.adopt(point, objective.l2)
+    expected = other.evaluate(point.coef)
+    assert moved.value == pytest.approx(expected.value, rel=1e-14)
+    np.testing.assert_allclose(moved.gradient, expected.gradient, atol=1e-15)
+    assert moved.max_gradient == pytest.approx(expected.max_gradient)
+    matrix = NewtonMatrix(objective, point)
+    before = matrix.solve(point.gradient)
+    np.testing.assert_array_equal(
+        matrix.with_l2(other).solve(expected.gradient),
+        NewtonMatrix(other, expected).solve(expected.gradient),
+    )
+    np.testing.assert_array_equal(matrix.solve(point.gradient), before)
+
+
 def test_rule_by_shape():
-    assert choose_rule(make_objective()).cost == 0.0
+    assert choose_rule(make_objective()).cost == glm.CHEAP_COST
     assert choose_rule(make_objective(20_000, 60)).make is NewtonMatrix
     assert choose_rule(make_objective(100, 40, Multinomial(50))).make is (
         KroneckerCurvature

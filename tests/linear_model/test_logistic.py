@@ -9,9 +9,11 @@ import threadpoolctl
 from scipy import sparse
 from sklearn.datasets import load_iris, make_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from sklearnx._compat import SKLEARN_VERSION
+from sklearnx._glm.design import DenseDesign
 from sklearnx.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearnx.linear_model._class_rows import encode_labels
 
@@ -378,13 +380,95 @@ def test_cv_on_iris():
     assert model.score(X, y) > -0.06
 
 
-def test_cv_iterations_are_saved_by_warm_starts():
-    X, y = make_classification(2000, 10, random_state=0)
+@over_classes
+@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss", "balanced_accuracy"])
+@pytest.mark.parametrize("is_weighted", [True, False])
+def test_cv_scores_are_those_of_scorers(n_classes, scoring, is_weighted):
+    X, y = make_data(n_classes=n_classes)
+    weights = np.random.default_rng(0).random(len(y)) if is_weighted else None
     model = LogisticRegressionCV(
-        Cs=np.logspace(-1, 1, 20),
-        cv=2,
-        l1_ratios=(0,),
-        scoring="accuracy",
+        Cs=[0.01, 1.0],
+        cv=StratifiedKFold(3),
+        l1_ratios=(0.0,),
+        scoring=scoring,
         use_legacy_attributes=False,
+    ).fit(X, y, weights)
+    fold = LogisticRegression()
+    fold.classes_ = model.classes_
+    for i, (_, test) in enumerate(StratifiedKFold(3).split(X, y)):
+        for k in range(2):
+            coef = model.coefs_paths_[i, 0, k]
+            fold.coef_, fold.intercept_ = coef[:, :-1], coef[:, -1]
+            options = {} if weights is None else {"sample_weight": weights[test]}
+            expected = get_scorer(scoring)(fold, X[test], y[test], **options)
+            assert model.scores_[i, 0, k] == pytest.approx(expected, rel=1e-12)
+
+
+@over_classes
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("fold_kind", ["repeated", "some", "mask"])
+def test_cv_takes_any_folds(n_classes, storage, fold_kind):
+    X, y = make_data(n_classes=n_classes)
+    rng = np.random.default_rng(1)
+    test = np.arange(60)
+    train = {
+        "repeated": rng.integers(60, 300, size=240),
+        "some": rng.permutation(np.arange(60, 300))[:200],
+        "mask": np.arange(300) >= 60,
+    }[fold_kind]
+    model = LogisticRegressionCV(
+        Cs=[0.01, 1.0],
+        cv=[(train, test)] * 2,
+        l1_ratios=(0.0,),
+        scoring="neg_log_loss",
+        use_legacy_attributes=False,
+        tol=1e-6,
+    ).fit(storage(X), y)
+    fold = LogisticRegression(tol=1e-8).fit(X[train], y[train])
+    coef = np.column_stack([fold.coef_, fold.intercept_])
+    np.testing.assert_allclose(model.coefs_paths_[0, 0, 1], coef, atol=1e-5)
+    whole = LogisticRegression(C=model.C_, tol=1e-8).fit(X, y)
+    np.testing.assert_allclose(model.coef_, whole.coef_, atol=1e-5)
+
+
+@over_classes
+def test_cv_bits_do_not_depend_on_threads(n_classes):
+    X, y = make_data(20_000, 15, n_classes=n_classes)
+    coefs = []
+    for n_threads in (1, 2):
+        with threadpoolctl.threadpool_limits(n_threads):
+            model = LogisticRegressionCV(
+                Cs=3,
+                cv=3,
+                l1_ratios=(0.0,),
+                scoring="neg_log_loss",
+                use_legacy_attributes=False,
+            ).fit(X, y)
+        coefs.append((model.coefs_paths_, model.scores_, model.coef_))
+    for first, second in zip(*coefs, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_cv_costs_little_more_than_one_path(monkeypatch):
+    """By numbers read in products with the table."""
+    X, y = make_classification(20_000, 20, random_state=0)
+    n_read = []
+    for name in ("dot", "t_dot"):
+        multiply = getattr(DenseDesign, name)
+
+        def count(design, operand, multiply=multiply):
+            if design.n_columns == X.shape[1]:
+                n_read.append(design.n_rows * design.n_columns)
+            return multiply(design, operand)
+
+        monkeypatch.setattr(DenseDesign, name, count)
+    Cs = np.logspace(-4, 4, 10)
+    LogisticRegressionCV(
+        Cs=Cs, cv=5, l1_ratios=(0,), scoring="accuracy", use_legacy_attributes=False
     ).fit(X, y)
-    assert np.mean(model.n_iter_[0, 0, 1:]) < 0.7 * model.n_iter_[0, 0, 0]
+    of_search = sum(n_read)
+    n_read.clear()
+    model = LogisticRegression(warm_start=True)
+    for C in Cs:
+        model.set_params(C=C).fit(X, y)
+    assert of_search <= 1.5 * sum(n_read)

@@ -4,13 +4,11 @@ The whole of it is ``python -m tests.sklearn_suite``.
 """
 
 import importlib.util
-import subprocess
-import sys
 
 import pytest
 
 from sklearnx._compat import SKLEARN_VERSION
-from tests.sklearn_suite import MODULES, ROOT
+from tests.sklearn_suite import MODULES, main
 
 HIST_GRADIENT_BOOSTING = "sklearn.ensemble._hist_gradient_boosting"
 
@@ -19,15 +17,7 @@ def run_suite(module, *options):
     package = MODULES[module].package
     if importlib.util.find_spec(f"{package}.tests") is None:
         pytest.skip("scikit-learn is installed without its tests")
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.sklearn_suite", module, *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stdout
+    assert main([module, *options]) == 0
 
 
 def test_hist_gradient_boosting():

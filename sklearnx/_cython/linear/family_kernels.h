@@ -28,20 +28,23 @@
 #define SKX_ROWS_IN_CACHE 256
 
 // One call of a kernel; arrays have a value a row. Rows weigh in with `weights`, which
-// multiply all outputs.
+// multiply all outputs. Where several members, fits of the same table, are looked at
+// together, they are rows in turns: the first row of each member, the second row of each.
 typedef struct {
     const double *y, *raw, *weights;  // IN
     double *gradients, *hessians;     // OUT
     double power;                     // of tweedie
+    int n_members;
 } skx_family_args_t;
 
 typedef struct {
     double loss, gradient, hessian;
 } skx_family_row_t;
 
-// Writes gradients and hessians of rows start to end; returns the sum of their losses.
-typedef double (*skx_family_kernel_t)(
-    const skx_family_args_t *args, int64_t start, int64_t end);
+// Writes gradients and hessians of rows start to end, and the sums of their losses, of each
+// member one.
+typedef void (*skx_family_kernel_t)(
+    const skx_family_args_t *args, int64_t start, int64_t end, double *sums);
 
 SKX_INLINE double skx_family_clip(double x) {
     x = skx_select(skx_mask(x > SKX_FAMILY_LARGEST), SKX_FAMILY_LARGEST, x);
@@ -146,9 +149,23 @@ SKX_INLINE double skx_sum_lanes(const double *values, int n) {
            ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
 
+// Adds the losses of n rows from `first` on to the sums of their members.
+SKX_INLINE void skx_add_losses(
+    const double *losses, int64_t first, int n, int n_members, double *sums) {
+    if (n_members == 1) {
+        sums[0] += skx_sum_lanes(losses, n);
+        return;
+    }
+    int member = (int)(first % n_members);
+    for (int i = 0; i < n; i++) {
+        sums[member] += losses[i];
+        member = member + 1 == n_members ? 0 : member + 1;
+    }
+}
+
 #define SKX_DEFINE_FAMILY(NAME)                                                        \
-    SKX_CLONES static double skx_##NAME##_family(                                      \
-        const skx_family_args_t *args, int64_t start, int64_t end) {                   \
+    SKX_CLONES static void skx_##NAME##_family(                                        \
+        const skx_family_args_t *args, int64_t start, int64_t end, double *sums) {     \
         const double *SKX_RESTRICT y = args->y;                                        \
         const double *SKX_RESTRICT raw = args->raw;                                    \
         const double *SKX_RESTRICT weights = args->weights;                            \
@@ -156,7 +173,6 @@ SKX_INLINE double skx_sum_lanes(const double *values, int n) {
         double *SKX_RESTRICT hessians = args->hessians;                                \
         const double power = args->power;                                              \
         double losses[SKX_ROWS_IN_CACHE];                                              \
-        double sum = 0.0;                                                              \
         for (int64_t first = start; first < end; first += SKX_ROWS_IN_CACHE) {         \
             const int n = (int)(end - first < SKX_ROWS_IN_CACHE ? end - first          \
                                                                 : SKX_ROWS_IN_CACHE);  \
@@ -168,9 +184,8 @@ SKX_INLINE double skx_sum_lanes(const double *values, int n) {
                 gradients[first + i] = weight * row.gradient;                          \
                 hessians[first + i] = weight * row.hessian;                            \
             }                                                                          \
-            sum += skx_sum_lanes(losses, n);                                           \
+            skx_add_losses(losses, first, n, args->n_members, sums);                   \
         }                                                                              \
-        return sum;                                                                    \
     }
 
 SKX_DEFINE_FAMILY(binomial)
@@ -224,14 +239,17 @@ SKX_CLONES static void skx_softmax_rows(
     }
 }
 
-// Rows of K values, y the class. Writes the probabilities and the weighted gradients of
-// rows start to end, and returns the sum of their weighted losses.
-SKX_CLONES static double skx_multinomial_family(
-    const double *SKX_RESTRICT y, const double *SKX_RESTRICT raw,
-    const double *SKX_RESTRICT weights, double *SKX_RESTRICT probabilities,
-    double *SKX_RESTRICT gradients, int n_classes, int64_t start, int64_t end) {
+// Rows of K values, y the class. Writes the probabilities (for hessians) and the weighted
+// gradients of rows start to end, and the sums of their weighted losses by member.
+SKX_CLONES static void skx_multinomial_family(
+    const skx_family_args_t *args, int n_classes, int64_t start, int64_t end,
+    double *of_members) {
+    const double *SKX_RESTRICT y = args->y;
+    const double *SKX_RESTRICT raw = args->raw;
+    const double *SKX_RESTRICT weights = args->weights;
+    double *SKX_RESTRICT probabilities = args->hessians;
+    double *SKX_RESTRICT gradients = args->gradients;
     double losses[SKX_ROWS_IN_CACHE], sums[SKX_ROWS_IN_CACHE];
-    double sum = 0.0;
     for (int64_t first = start; first < end; first += SKX_ROWS_IN_CACHE) {
         const int n = (int)(end - first < SKX_ROWS_IN_CACHE ? end - first
                                                             : SKX_ROWS_IN_CACHE);
@@ -251,7 +269,7 @@ SKX_CLONES static double skx_multinomial_family(
             losses[i] = weights[first + i] > 0.0 ? weights[first + i] * loss : 0.0;
             sums[i] = 1.0 / sums[i];
         }
-        sum += skx_sum_lanes(losses, n);
+        skx_add_losses(losses, first, n, args->n_members, of_members);
         for (int i = 0; i < n; i++) {
             const double weight = weights[first + i];
             double *gradient = gradients + (first + i) * n_classes;
@@ -267,5 +285,4 @@ SKX_CLONES static double skx_multinomial_family(
             gradient[label] = -others;
         }
     }
-    return sum;
 }
