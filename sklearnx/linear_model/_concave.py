@@ -15,7 +15,6 @@ from sklearnx._glm.design import make_design
 from sklearnx._glm.penalties import MinimaxConcave, SmoothlyClipped
 from sklearnx._glm.samples import make_samples
 from sklearnx.linear_model._coordinate_descent_data import (
-    FLOATS,
     NON_FINITE,
     contiguous,
     normalise_weights,
@@ -29,7 +28,7 @@ from sklearnx.linear_model._frames import (
     validate_table,
 )
 from sklearnx.linear_model._prediction import LinearRegressorPrediction
-from sklearnx.linear_model._regression_data import count_threads
+from sklearnx.linear_model._regression_data import FLOATS, count_threads
 
 _CONSTRAINTS = {
     "alpha": [Interval(Real, 0, None, closed="neither")],

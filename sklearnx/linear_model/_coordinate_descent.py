@@ -15,7 +15,6 @@ from sklearnx._glm.paths import PathSolver, Settings, Track, make_penalties, spr
 from sklearnx._glm.samples import make_samples
 from sklearnx._glm.working_set import use_known_gram
 from sklearnx.linear_model._coordinate_descent_data import (
-    FLOATS,
     NON_FINITE,
     contiguous,
     iteration_limit,
@@ -35,7 +34,7 @@ from sklearnx.linear_model._frames import (
     validate_table,
 )
 from sklearnx.linear_model._prediction import LinearRegressorPrediction
-from sklearnx.linear_model._regression_data import count_threads
+from sklearnx.linear_model._regression_data import FLOATS, count_threads
 
 
 class ElasticNetFit(CategoricalColumnsMixin):

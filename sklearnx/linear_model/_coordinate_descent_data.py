@@ -12,9 +12,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from sklearnx.linear_model._frames import validate_table
-from sklearnx.linear_model._regression_data import validate_weights
-
-FLOATS = [np.float64, np.float32]
+from sklearnx.linear_model._regression_data import FLOATS, validate_weights
 
 # Tables of at most this many columns are worked on whole.
 MAX_WHOLE_COLUMNS = 256

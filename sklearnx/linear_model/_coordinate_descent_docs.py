@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from textwrap import dedent, indent
-
+from sklearnx.linear_model._docstrings import fill_from
 from sklearnx.linear_model._frames import CATEGORICAL_DOC
 
 _TEXTS = {
@@ -219,19 +217,8 @@ n_iter_ : int
 """,
 }
 
-
-def document(target):
-    """Fill the fields of a class's or function's docstring from the texts above."""
-    lines = []
-    for line in target.__doc__.split("\n"):
-        match = re.fullmatch(r"( *)\{(\w+)\}", line)
-        if match is None:
-            lines.append(line)
-            continue
-        text = _TEXTS[match[2]]
-        lines.append(indent(dedent(text).strip("\n"), match[1]))
-    target.__doc__ = "\n".join(lines)
-    return target
+# Fills the fields of a class's or function's docstring.
+document = fill_from(_TEXTS)
 
 
 def fill_cv(is_joint, has_ratio):

@@ -221,14 +221,16 @@ class MultiTaskLasso(MultiTaskElasticNet, sklearn.linear_model.MultiTaskLasso):
         categorical_features=None,
         handle_unknown="error",
     ):
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.max_iter = max_iter
-        self.copy_X = copy_X
-        self.tol = tol
-        self.warm_start = warm_start
-        self.l1_ratio = 1.0
-        self.random_state = random_state
-        self.selection = selection
-        self.categorical_features = categorical_features
-        self.handle_unknown = handle_unknown
+        super().__init__(
+            alpha=alpha,
+            l1_ratio=1.0,
+            fit_intercept=fit_intercept,
+            copy_X=copy_X,
+            max_iter=max_iter,
+            tol=tol,
+            warm_start=warm_start,
+            random_state=random_state,
+            selection=selection,
+            categorical_features=categorical_features,
+            handle_unknown=handle_unknown,
+        )

@@ -25,7 +25,6 @@ from sklearnx._glm.penalties import ElasticNet as ElasticNetPenalty
 from sklearnx._glm.samples import make_samples
 from sklearnx._glm.working_set import use_known_gram
 from sklearnx.linear_model._coordinate_descent_data import (
-    FLOATS,
     contiguous,
     iteration_limit,
     normalise_weights,
@@ -35,7 +34,7 @@ from sklearnx.linear_model._coordinate_descent_data import (
     warn_of_non_convergence,
 )
 from sklearnx.linear_model._coordinate_descent_docs import document
-from sklearnx.linear_model._regression_data import count_threads
+from sklearnx.linear_model._regression_data import FLOATS, count_threads
 
 _PATH_CONSTRAINTS = {
     "X": ["array-like", "sparse matrix"],

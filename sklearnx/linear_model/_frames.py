@@ -7,7 +7,6 @@ Each level of a categorical column has a coefficient. No one-hot column is built
 
 from __future__ import annotations
 
-from textwrap import dedent, indent
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from sklearnx._boosting.frames import FLOATS, get_label, read_frame
 from sklearnx._compat import StrOptions, check_sample_weight, check_y
 from sklearnx._glm.categorical_design import CategoricalDesign
 from sklearnx._glm.design import make_design
+from sklearnx.linear_model._docstrings import fill_from
 
 # Parameters of an estimator that takes categorical columns.
 CATEGORICAL_CONSTRAINTS: dict = {
@@ -42,12 +42,8 @@ handle_unknown : {'error', 'ignore'}, default='error'
     leave that feature out for the row.
 """
 
-
-def document_categories(target):
-    """Put `CATEGORICAL_DOC` into the place that a docstring has for it."""
-    text = indent(dedent(CATEGORICAL_DOC).strip("\n"), " " * 4)
-    target.__doc__ = target.__doc__.replace("    {categorical_features}", text)
-    return target
+# Puts it into the place that a docstring has for it.
+document_categories = fill_from({"categorical_features": CATEGORICAL_DOC})
 
 
 class LinearTableEncoder:

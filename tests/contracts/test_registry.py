@@ -6,7 +6,14 @@ import pkgutil
 from sklearn.base import BaseEstimator
 
 import sklearnx
+from tests.contracts._helpers import run_script
 from tests.contracts.estimators import CASES
+
+IMPORT_ALL = """
+from tests.contracts.test_registry import find_public_estimators
+if all(estimator.__doc__ for estimator in find_public_estimators()):
+    raise SystemExit("Python has kept the docstrings.")
+"""
 
 
 def find_public_estimators():
@@ -27,3 +34,7 @@ def find_public_estimators():
 
 def test_all_public_estimators_are_listed():
     assert find_public_estimators() == {case.estimator_class for case in CASES}
+
+
+def test_packages_are_imported_without_docstrings():
+    run_script(IMPORT_ALL, PYTHONOPTIMIZE="2")
