@@ -70,6 +70,7 @@ def make_extension(path):
             "sklearnx/_cython/common",
             "sklearnx/_cython/boosting",
             "sklearnx/_cython/linear",
+            "sklearnx/_cython/cluster",
         ],
         extra_compile_args=COMPILE_ARGS,
         extra_link_args=LINK_ARGS,

@@ -16,7 +16,7 @@ from copy import copy
 import numpy as np
 
 from sklearnx._glm.design import make_design
-from sklearnx._glm.linalg import LinAlgError, cholesky, eigh, matmul, qr, solve_factored
+from sklearnx._linalg import LinAlgError, cholesky, eigh, matmul, qr, solve_factored
 from sklearnx._glm.objective import inner
 
 EPS = np.finfo(np.float64).eps

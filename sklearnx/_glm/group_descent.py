@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from sklearnx._cython.linear.group_descent import minimize_groups_on_gram
-from sklearnx._glm.linalg import check_finite, one_blas_thread
+from sklearnx._linalg import check_finite, one_blas_thread
 
 # The Gram matrix of all so many columns is always worth it, and from twice as many rows
 # as columns on up to the second number.

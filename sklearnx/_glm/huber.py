@@ -37,7 +37,7 @@ import numpy as np
 from sklearnx._cython.common.reductions import weighted_quantile
 from sklearnx._cython.linear.huber import map_huber, sum_huber
 from sklearnx._glm.huber_interior import InteriorPoint
-from sklearnx._glm.linalg import LinAlgError, cholesky, eigh, matmul, solve_factored
+from sklearnx._linalg import LinAlgError, cholesky, eigh, matmul, solve_factored
 from sklearnx._glm.row_space import MAX_ROWS, RESOLUTION, RowSpace
 
 EPS = np.finfo(np.float64).eps

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearnx._glm.linalg import LinAlgError, cholesky, solve_factored
+from sklearnx._linalg import LinAlgError, cholesky, solve_factored
 
 # Complementarity, as a share of the objective, at which to stop, and the one at which
 # the solution counts as such.

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearnx._glm.linalg import eigh, matmul
+from sklearnx._linalg import eigh, matmul
 
 # Eigenvalues of the scaled information below it count as 0.
 RESOLUTION = 1e-12

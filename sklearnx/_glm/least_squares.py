@@ -29,7 +29,7 @@ import numpy as np
 import scipy.linalg
 
 from sklearnx._glm.centred import CentredDesign, copy_centred
-from sklearnx._glm.linalg import (
+from sklearnx._linalg import (
     LinAlgError,
     cholesky,
     eigh,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearnx._glm.linalg import LinAlgError, cholesky_solve, eigh, matmul
+from sklearnx._linalg import LinAlgError, cholesky_solve, eigh, matmul
 
 EPS = np.finfo(np.float64).eps
 

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearnx._cython.linear.small_matrices import inner as sum_products
+from sklearnx._cython.common.small_matrices import inner as sum_products
 from sklearnx._glm.design import make_design
 
 # Rows that tell about where the columns lie.

@@ -34,7 +34,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg.lapack import dpstrf
 
-from sklearnx._glm.linalg import (
+from sklearnx._linalg import (
     LinAlgError,
     check_finite,
     cholesky,

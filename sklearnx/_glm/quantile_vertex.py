@@ -23,7 +23,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
-from sklearnx._glm.linalg import LinAlgError, matmul, one_blas_thread
+from sklearnx._linalg import LinAlgError, matmul, one_blas_thread
 
 # Coefficients up to which a basis is factorised.
 MAX_BASIS = 1500

@@ -35,7 +35,7 @@ from sklearnx._glm.least_squares import (
     has_small_side,
     solve_ridge,
 )
-from sklearnx._glm.linalg import (
+from sklearnx._linalg import (
     LinAlgError,
     cholesky,
     eigh,

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from sklearnx._glm.design import make_design
-from sklearnx._glm.linalg import eigh
+from sklearnx._linalg import eigh
 
 # Above it the decomposition costs more than iterations do.
 MAX_ROWS = 3000

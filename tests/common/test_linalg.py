@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from sklearnx._glm import linalg
+from sklearnx import _linalg as linalg
 
 # Rows that our own kernels leave to LAPACK.
 LARGE = linalg.MAX_OWN_ROWS + 1

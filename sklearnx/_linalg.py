@@ -15,7 +15,7 @@ import numpy as np
 import scipy.linalg
 from threadpoolctl import ThreadpoolController
 
-from sklearnx._cython.linear.small_matrices import factor_upper, multiply, solve_upper
+from sklearnx._cython.common.small_matrices import factor_upper, multiply, solve_upper
 
 # Rows up to which our own Cholesky factors take less time than to set BLAS's threads,
 # and multiplications up to which plain loops do.
