@@ -16,8 +16,8 @@ from copy import copy
 import numpy as np
 
 from sklearnx._glm.design import make_design
-from sklearnx._linalg import LinAlgError, cholesky, eigh, matmul, qr, solve_factored
 from sklearnx._glm.objective import inner
+from sklearnx._linalg import LinAlgError, cholesky, eigh, matmul, qr, solve_factored
 
 EPS = np.finfo(np.float64).eps
 

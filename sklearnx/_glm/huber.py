@@ -37,8 +37,8 @@ import numpy as np
 from sklearnx._cython.common.reductions import weighted_quantile
 from sklearnx._cython.linear.huber import map_huber, sum_huber
 from sklearnx._glm.huber_interior import InteriorPoint
-from sklearnx._linalg import LinAlgError, cholesky, eigh, matmul, solve_factored
 from sklearnx._glm.row_space import MAX_ROWS, RESOLUTION, RowSpace
+from sklearnx._linalg import LinAlgError, cholesky, eigh, matmul, solve_factored
 
 EPS = np.finfo(np.float64).eps
 # Least scale, absolute and as a share of the largest target.

@@ -29,6 +29,8 @@ import numpy as np
 import scipy.linalg
 
 from sklearnx._glm.centred import CentredDesign, copy_centred
+from sklearnx._glm.lsqr import solve_lsqr
+from sklearnx._glm.nonnegative import solve_nonnegative
 from sklearnx._linalg import (
     LinAlgError,
     cholesky,
@@ -39,8 +41,6 @@ from sklearnx._linalg import (
     solve_factored,
     svd,
 )
-from sklearnx._glm.lsqr import solve_lsqr
-from sklearnx._glm.nonnegative import solve_nonnegative
 
 EPS = np.finfo(np.float64).eps
 # Conditions of the normal equations (the squares of those of A).

@@ -34,6 +34,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg.lapack import dpstrf
 
+from sklearnx._glm.quantile_vertex import find_vertex
+from sklearnx._glm.row_space import RowSpace
 from sklearnx._linalg import (
     LinAlgError,
     check_finite,
@@ -41,8 +43,6 @@ from sklearnx._linalg import (
     one_blas_thread,
     solve_factored,
 )
-from sklearnx._glm.quantile_vertex import find_vertex
-from sklearnx._glm.row_space import RowSpace
 
 # Share of the objective that the duality gap may reach.
 GAP = 1e-9

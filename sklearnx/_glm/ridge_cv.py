@@ -35,6 +35,7 @@ from sklearnx._glm.least_squares import (
     has_small_side,
     solve_ridge,
 )
+from sklearnx._glm.lsqr import solve_lsqr
 from sklearnx._linalg import (
     LinAlgError,
     cholesky,
@@ -43,7 +44,6 @@ from sklearnx._linalg import (
     solve_factored,
     svd,
 )
-from sklearnx._glm.lsqr import solve_lsqr
 
 # From so many alphas on, one eigendecomposition costs less than their factorisations.
 MANY_ALPHAS = 12
