@@ -177,7 +177,7 @@ def _make_lasso_cv():
                 "LassoCV",
                 parameters,
                 bar=0.1,
-                max_repeats=2,
+                max_repeats=3,
                 threads_parameter="n_jobs",
             ),
         ],

@@ -67,7 +67,7 @@ def solve_concave(design, sample, penalty, factors, tol, max_iter):
     coef[track.working_set.columns] = track.steps[0].coef[0]
 
     working_set = WorkingSet(
-        design, [sample], np.flatnonzero((coef != 0.0) | (factors == 0.0))
+        design, sample, np.flatnonzero((coef != 0.0) | (factors == 0.0))
     )
     strength = sample.total * penalty.l1
     inner_tol = 0.5 * tol * strength
@@ -93,7 +93,7 @@ def solve_concave(design, sample, penalty, factors, tol, max_iter):
             break
         packed_coef = coef[columns]
         n_iter += minimize_on_gram(
-            working_set.gram(sample),
+            working_set.gram(),
             -correlations[columns],
             packed_coef,
             sample.total * factors[columns],
@@ -112,9 +112,7 @@ def _correlate(working_set, sample, coef):
     """Centred products of all columns with the residual."""
     columns = working_set.columns
     packed = coef[columns, None]
-    fitted = np.zeros_like(sample.y)
-    if len(columns) > 0:
-        fitted = working_set.packed.dot(packed)
+    fitted = working_set.fit_rows(packed)
     weighted = sample.apply_weights(sample.find_residual(fitted, columns, packed))
     return sample.correlate(weighted, working_set.design.t_dot(weighted))[:, 0]
 

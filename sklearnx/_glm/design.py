@@ -12,6 +12,9 @@ from scipy import sparse
 
 from sklearnx._cython.linear import dense_products, sparse_products
 
+# Numbers of sparse columns that are made dense at a time.
+MAX_DENSE_BLOCK = 1 << 22
+
 # Results of a sparse product that parts of the table may be summed into.
 MAX_SCATTERED = 1 << 18
 
@@ -179,6 +182,26 @@ class SparseDesign:
             out -= np.outer(sums, centre)
             out -= np.outer(centre, sums - total * centre)
         return out
+
+    def extend_gram(self, gram, start, weights=None, centre=None):
+        """Fill the columns and rows from `start` on of a matrix that `gram` returns.
+
+        gram : (n_columns, n_columns), with contiguous rows.
+        """
+        step = max(1, MAX_DENSE_BLOCK // max(1, self.n_rows))
+        for low in range(start, self.n_columns, step):
+            high = min(low + step, self.n_columns)
+            block = self.take_columns(np.arange(low, high)).to_array()
+            block = np.array(block, order="C")
+            if centre is not None:
+                block -= centre[low:high]
+            if weights is not None:
+                block *= weights[:, None]
+            products = self.t_dot(block)
+            if centre is not None:
+                products -= np.outer(centre, block.sum(axis=0))
+            gram[:, low:high] = products
+            gram[low:high] = products.T
 
     def squared_norms(self, weights=None, centre=None):
         out = np.empty(self.n_columns)

@@ -6,16 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearnx._glm.design import DenseDesign
 from sklearnx._glm.paths import PathSolver, Track, make_penalties, spread
 from sklearnx._glm.samples import make_samples
-from sklearnx._glm.working_set import as_slice
+from sklearnx._glm.working_set import WorkingSet
 
 # Folds that are solved side by side; each keeps a Gram matrix of the working set.
 N_FOLDS_AT_ONCE = 10
-
-# Largest table that is copied to have its columns side by side, in bytes.
-MAX_COPIED = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -27,10 +23,13 @@ class SolvedFolds:
     tracks : list of Track
     errors : ndarray of shape (n_alphas, n_folds)
         Mean squared error of each fold's test rows.
+    whole_set : WorkingSet or None
+        Of all rows and columns, if the folds were solved on all columns.
     """
 
     tracks: list
     errors: np.ndarray
+    whole_set: WorkingSet | None = None
 
     def find_median(self, i, n_columns):
         """The median over folds of each coefficient (n_targets, n_columns) at step i.
@@ -40,7 +39,9 @@ class SolvedFolds:
         return np.median([spread(track, i, n_columns) for track in self.tracks], axis=0)
 
 
-def solve_folds(design, Y, weights, fit_intercept, folds, alphas, l1_ratio, settings):
+def solve_folds(
+    design, Y, weights, fit_intercept, folds, alphas, l1_ratio, settings, rounded=None
+):
     """Solve a path for each fold.
 
     Parameters
@@ -55,13 +56,13 @@ def solve_folds(design, Y, weights, fit_intercept, folds, alphas, l1_ratio, sett
         From large to small.
     l1_ratio : float
     settings : Settings
+    rounded : RoundedColumns or None, default=None
+        Of the design, to check all columns by.
 
     Returns
     -------
     solved : SolvedFolds
     """
-    if not settings.is_whole:
-        design = _lay_out_by_columns(design)
     tracks, errors = [], []
     for start in range(0, len(folds), N_FOLDS_AT_ONCE):
         batch = folds[start : start + N_FOLDS_AT_ONCE]
@@ -76,26 +77,16 @@ def solve_folds(design, Y, weights, fit_intercept, folds, alphas, l1_ratio, sett
             Track(sample, make_penalties(alphas, l1_ratio, sample.total))
             for sample in samples
         ]
-        PathSolver(design, batch_tracks, settings, whole=whole).solve()
+        solver = PathSolver(
+            design, batch_tracks, settings, whole=whole, rounded=rounded
+        )
+        solver.solve()
         for track, (_, test) in zip(batch_tracks, batch, strict=True):
             test = np.arange(design.n_rows)[test]
             errors.append(_compute_error(track, test, Y, weights))
         tracks += batch_tracks
-    return SolvedFolds(tracks, np.array(errors).T)
-
-
-def _lay_out_by_columns(design):
-    """A design in F order if it is wide, a copy where need be.
-
-    Working sets gather its columns and check all of them dozens of times, in half the
-    time that rows of a long stride take.
-    """
-    is_wide = design.n_columns > design.n_rows
-    if not (isinstance(design, DenseDesign) and is_wide):
-        return design
-    if design.X.flags.f_contiguous or design.X.nbytes > MAX_COPIED:
-        return design
-    return design.take_columns(np.arange(design.n_columns))
+    whole_set = solver.find_whole_set(whole) if solver.is_whole else None
+    return SolvedFolds(tracks, np.array(errors).T, whole_set)
 
 
 def _weigh(train, weights, n_rows):
@@ -116,16 +107,11 @@ def _compute_error(track, test, Y, weights):
     """Mean squared error of the test rows for each step of a track."""
     n_steps, n_targets = len(track.steps), Y.shape[1]
     sample, working_set = track.sample, track.working_set
-    columns = working_set.columns
     # (n_set, n_targets * n_steps)
     coefs = np.concatenate([step.coef for step in track.steps]).T
-    fitted = np.zeros((len(test), n_targets * n_steps))
-    if len(columns) > 0:
-        fitted = working_set.packed.take_rows(as_slice(test)).dot(
-            np.ascontiguousarray(coefs)
-        )
+    fitted = working_set.fit_rows(coefs, test)
     if sample.x_mean is not None:
-        fitted -= (sample.x_mean[columns, None] * coefs).sum(axis=0)
+        fitted -= (sample.x_mean[working_set.columns, None] * coefs).sum(axis=0)
     residual = np.tile(sample.y[test], (1, n_steps)) - fitted
     squares = residual**2
     if weights is not None:

@@ -22,28 +22,37 @@ solver for the lasso with dual extrapolation", ICML 2018.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
 
 from sklearnx._cython.linear.block_descent import minimize_blocks_on_gram
-from sklearnx._cython.linear.gram_descent import minimize_on_gram
+from sklearnx._cython.linear.gram_descent import minimize_on_gram, round_gram
 from sklearnx._glm.column_descent import ColumnDescent
+from sklearnx._glm.column_store import GatheredColumns
+from sklearnx._glm.design import make_design
 from sklearnx._glm.duality import compute_gap, row_norms
+from sklearnx._glm.fold_sets import FoldSet
 from sklearnx._glm.penalties import ElasticNet
 from sklearnx._glm.samples import Sample
-from sklearnx._glm.working_set import WorkingSet
+from sklearnx._glm.working_set import WorkingSet, as_slice
 
 # Largest working set whose Gram matrix is kept: 800 MB.
 MAX_SET = 10_000
 
-# Right-hand sides of one product that checks all columns.
-N_CHECKED = 24
+# Right-hand sides of one product that checks all columns. While sets are small, solving
+# steps again costs less than another product.
+N_CHECKED_OF_SMALL, N_CHECKED = 30, 16
+
+# Largest set that is small.
+MAX_SMALL = 128
 
 # Tolerances from here on are checked by sums from the Gram matrix.
 MIN_TOL_ON_GRAM = 1e-8
+
+# Sets from here on do not fit the cache; sweeps are made on rounded numbers.
+MIN_ROUNDED = 384
 
 # Fewest columns that join at a time.
 MIN_BATCH = 64
@@ -78,6 +87,10 @@ class Step:
     n_iter : int
         Sweeps of coordinate descent.
     has_converged : bool
+    correlations, residual, n_exact
+        As those of a track.
+    gradient : ndarray of shape (n_targets, n_set) or None
+        By which the solution was found, until its correlations are known.
     """
 
     coef: np.ndarray
@@ -86,6 +99,8 @@ class Step:
     has_converged: bool = False
     correlations: np.ndarray | None = None
     residual: np.ndarray | None = None
+    n_exact: int = 0
+    gradient: np.ndarray | None = None
 
 
 @dataclass(eq=False)
@@ -109,6 +124,10 @@ class Track:
         Of the step before that.
     residual : ndarray of shape (n_rows, n_targets)
         At `coef`.
+    n_exact : int
+        How many of the set's first columns have correlations that are not rounded.
+    gradient : None
+        See `Step`.
     gap : float
         Duality gap at the starting point of the first step.
     sharpness : float
@@ -130,6 +149,8 @@ class Track:
     coef: np.ndarray | None = None
     previous: tuple | None = None
     residual: np.ndarray | None = None
+    n_exact: int = 0
+    gradient: np.ndarray | None = None
     gap: float = np.inf
     sharpness: float = 1.0
     n_refined: int = 0
@@ -177,47 +198,64 @@ class PathSolver:
     tracks : list of Track
     settings : Settings
     known : WorkingSet or None, default=None
-        Of all columns and the tracks' samples, if their Gram matrix is known.
+        Of all columns, if their Gram matrix is known; all tracks have its weights.
     coefs : list of ndarray of shape (n_targets, n_columns) or None, default=None
         Where each track starts; zeros by default.
     whole : Sample or None, default=None
         The sample whose rows were held out to make those of the tracks.
+    rounded : RoundedColumns or None, default=None
+        Of the design, to check all columns by.
     """
 
-    def __init__(self, design, tracks, settings, known=None, coefs=None, whole=None):
+    def __init__(
+        self,
+        design,
+        tracks,
+        settings,
+        known=None,
+        coefs=None,
+        whole=None,
+        rounded=None,
+    ):
         self.design = design
         self.tracks = tracks
         self.settings = settings
         self.n_targets = tracks[0].sample.y.shape[1]
         self.is_too_large = design.n_columns > MAX_SET and self._needs_all()
-        if known is None and self._needs_all() and not self.is_too_large:
-            samples = [track.sample for track in tracks]
-            samples = samples if whole is None else [whole, *samples]
-            known = WorkingSet(design, samples, np.arange(design.n_columns))
-        # Tracks share the threads, each with the products of its own set.
-        self.worker_design = copy(design)
-        self.worker_design.n_threads = max(1, settings.n_threads // len(tracks))
-        self.is_whole = known is not None
+        self.is_whole = known is not None or (
+            self._needs_all() and not self.is_too_large
+        )
         self.is_on_gram = self.is_whole and settings.tol >= MIN_TOL_ON_GRAM
+        self.rounded = None if self.is_whole else rounded
+        self._gathered = None
+        if not (self.is_whole or design.is_sparse):
+            self._gathered = GatheredColumns(design, len(tracks))
+        self._whole_sets = {}
         for i, track in enumerate(tracks):
             coef = None if coefs is None else coefs[i]
-            track.working_set = known or self._start_set(track, coef)
+            track.working_set = known or self._start_set(track, coef, whole)
             self._start(track, coef)
 
     def solve(self):
         """Solve all steps; the tracks hold the results."""
         n_steps = len(self.tracks[0].penalties)
-        # A chunk's products are one pass; single steps need none before their first.
-        length = max(1, N_CHECKED // (len(self.tracks) * self.n_targets))
-        if self.is_on_gram:
-            length = max(1, n_steps)
         start = 0
         while start < n_steps and not self.is_too_large:
-            stop = min(start + length, n_steps)
+            stop = min(start + self._choose_length(n_steps), n_steps)
             self._solve_chunk(start, stop)
             start = stop
         for i in range(len(self.tracks[0].steps), n_steps):
             self._solve_on_columns(i)
+
+    def _choose_length(self, n_steps):
+        """How many steps to solve before a product checks them."""
+        if self.is_on_gram:
+            return max(1, n_steps)
+        n_checked = N_CHECKED_OF_SMALL if self._has_small_sets() else N_CHECKED
+        return max(1, n_checked // (len(self.tracks) * self.n_targets))
+
+    def _has_small_sets(self):
+        return all(len(t.working_set.columns) <= MAX_SMALL for t in self.tracks)
 
     # -- working sets
 
@@ -228,19 +266,34 @@ class PathSolver:
         )
         return self.settings.is_whole or is_unbounded
 
-    def _start_set(self, track, coef):
-        """The columns that have to be in the set whatever the residual."""
+    def _start_set(self, track, coef, whole):
+        """The working set that a track starts with."""
+        if not self.is_whole:
+            columns = self._find_needed(coef)
+            return WorkingSet(
+                self.design, track.sample, columns, gathered=self._gathered
+            )
+        if whole is not None and track.sample.held_out is not None:
+            return FoldSet(self.find_whole_set(whole), track.sample)
+        return self.find_whole_set(track.sample)
+
+    def find_whole_set(self, sample):
+        """All columns, in one set for all samples of the same weights."""
+        key = id(sample.weights)
+        if key not in self._whole_sets:
+            columns = np.arange(self.design.n_columns)
+            self._whole_sets[key] = WorkingSet(self.design, sample, columns)
+        return self._whole_sets[key]
+
+    def _find_needed(self, coef):
+        """The columns that have to be in a set whatever the residual."""
         is_needed = self.settings.factors == 0.0
         if self.settings.box is not None:
             lower, upper = self.settings.box
             is_needed |= (lower > 0.0) | (upper < 0.0)
         if coef is not None:
             is_needed |= coef.any(axis=0)
-        sample = track.sample
-        if sample.held_out is not None:
-            sample = replace(sample, held_out=None)
-            track.sample = sample
-        return WorkingSet(self.worker_design, [sample], np.flatnonzero(is_needed))
+        return np.flatnonzero(is_needed)
 
     def _start(self, track, coef):
         columns = track.working_set.columns
@@ -254,6 +307,7 @@ class PathSolver:
             self._check([(track, None)])
             return
         track.correlations = track.sample.xty
+        track.n_exact = self.design.n_columns
         norm2 = track.sample.y_norm2
         if track.penalties:
             track.gap = self._gap(
@@ -307,7 +361,8 @@ class PathSolver:
         if track.steps and len(columns) > 2 * is_used.sum() + 2 * MIN_BATCH:
             sizes = row_norms(track.correlations[columns])
             kept = is_used | (sizes > last.l1 * self.settings.factors[columns])
-        self._admit(track, excess, self._batch_size(track), kept)
+        scores = excess + CLOSE * last.l1 if len(track.penalties) > 1 else excess
+        self._admit(track, scores, self._batch_size(track), kept)
         self._tolerate(track, last, excess)
 
     def _admit(self, track, scores, limit, kept=None):
@@ -333,6 +388,8 @@ class PathSolver:
             moved = np.zeros((len(holder.coef), len(track.working_set.columns)))
             moved[:, : len(kept)] = holder.coef[:, kept]
             holder.coef = moved
+            if holder.n_exact < self.design.n_columns:
+                holder.n_exact = int(np.searchsorted(kept, holder.n_exact))
 
     def _find_kept(self, track):
         """The set's columns that are not zero in a single step, or not far from it."""
@@ -357,11 +414,7 @@ class PathSolver:
             if largest > MAX_SET and not self.is_whole:
                 self._give_up_grams(start)
                 return
-            if self.is_whole:
-                # The set is one, whose products use all threads.
-                for track, _ in pending:
-                    track.working_set.gram(track.sample)
-            self._map(lambda job: self._descend(*job, stop), pending)
+            self._descend_all(pending, stop)
             self._check(
                 [(track, i) for track, first in pending for i in range(first, stop)]
             )
@@ -373,6 +426,7 @@ class PathSolver:
                 track.steps[before].correlations,
             )
             track.coef, track.correlations = step.coef.copy(), step.correlations
+            track.n_exact = step.n_exact
             # The last two are where the next chunk starts from.
             for other in track.steps[: stop - 2]:
                 other.correlations = None
@@ -386,9 +440,8 @@ class PathSolver:
     def _solve_on_columns(self, i):
         """Solve a step of all tracks without Gram matrices."""
         settings = self.settings
+        self._widen()
         for track in self.tracks:
-            if not isinstance(track.working_set, _AllColumns):
-                self._widen(track)
             penalty = track.penalties[i]
             step = Step(track.coef.copy(), correlations=track.correlations)
             track.steps.append(step)
@@ -411,36 +464,60 @@ class PathSolver:
             track.coef, track.correlations = step.coef.copy(), step.correlations
             step.correlations = None
 
-    def _widen(self, track):
-        """Put all columns of a track in the place of its working set."""
-        for holder in (track, *track.steps):
-            wide = np.zeros((self.n_targets, self.design.n_columns))
-            wide[:, track.working_set.columns] = holder.coef
-            holder.coef = wide
-        descent = ColumnDescent(self.design, track.sample, self.settings)
-        track.working_set = _AllColumns(self.design, descent)
+    def _widen(self):
+        """Put all columns in the place of each track's working set."""
+        for track in self.tracks:
+            if isinstance(track.working_set, _AllColumns):
+                continue
+            for holder in (track, *track.steps):
+                wide = np.zeros((self.n_targets, self.design.n_columns))
+                wide[:, track.working_set.columns] = holder.coef
+                holder.coef = wide
+            descent = ColumnDescent(self.design, track.sample, self.settings)
+            track.working_set = _AllColumns(self.design, descent)
 
     def _accept_start(self, track):
-        """Take the starting point for the first step if it is good enough."""
-        if not track.gap <= self.settings.tol * track.sample.y_norm2:
+        """Take the starting point for the first step if it is as good as a solution."""
+        tol = self.settings.sharpness * self.settings.tol
+        if not track.gap <= tol * track.sample.y_norm2:
             return False
         step = Step(track.coef.copy(), track.gap, 0, True, track.correlations)
         track.steps.append(step)
         return True
 
-    def _map(self, function, jobs):
-        n_workers = min(self.settings.n_threads, len(jobs))
-        if n_workers == 1 or self.design.n_columns < MIN_BATCH:
-            for job in jobs:
-                function(job)
-            return
+    def _descend_all(self, pending, stop):
+        """Solve the steps up to stop - 1 of tracks, each from its first, side by side.
+
+        A thread has a track, first for the products that its set needs, which is the
+        shorter part, so that threads end at about the same time.
+        """
+        n_workers = min(self.settings.n_threads, len(pending))
+        if n_workers == 1 or self.is_whole or self._has_small_sets():
+            # Products of so many columns, or so few, are better off with all threads.
+            for track, _ in pending:
+                track.working_set.gram()
+            if n_workers == 1 or self._has_small_sets():
+                for track, first in pending:
+                    self._descend(track, first, stop)
+                return
         with ThreadPoolExecutor(n_workers) as pool:
-            list(pool.map(function, jobs))
+            grams = [pool.submit(track.working_set.gram, 1) for track, _ in pending]
+
+            def descend(gram, track, first):
+                gram.result()
+                self._descend(track, first, stop)
+
+            jobs = [
+                pool.submit(descend, gram, track, first)
+                for gram, (track, first) in zip(grams, pending, strict=True)
+            ]
+            for job in jobs:
+                job.result()
 
     def _descend(self, track, first, stop):
         """Solve steps first to stop - 1 of a track on its Gram matrix."""
         columns = track.working_set.columns
-        gram = track.working_set.gram(track.sample)
+        gram = track.working_set.gram()
         solver = _Descent(self.settings, gram, columns)
         n_before = 0
         start = track
@@ -448,10 +525,10 @@ class PathSolver:
             start = track.steps[first]
             n_before = start.n_iter
         coef = start.coef.copy()
-        gradient = -np.ascontiguousarray(start.correlations[columns].T)
+        gradient = self._find_gradient(track, start, gram)
         del track.steps[first:]
         points = [
-            (step.coef, -step.correlations[columns].T)
+            (step.coef, self._find_gradient(track, step, gram))
             for step in track.steps[max(first - 2, 0) : first]
         ]
         for i in range(first, stop):
@@ -470,10 +547,18 @@ class PathSolver:
             points = [*points[-1:], (step.coef, gradient.copy())]
             if self.is_on_gram:
                 step.correlations = -points[-1][1].T
+            step.gradient = points[-1][1]
             track.steps.append(step)
             n_before = 0
-        if not self.is_on_gram:
-            self._find_residuals(track, track.steps[first:stop])
+
+    def _find_gradient(self, track, holder, gram):
+        """That of the set's columns (n_targets, n_set) at a step or starting point."""
+        columns, n = track.working_set.columns, holder.n_exact
+        gradient = -np.ascontiguousarray(holder.correlations[columns].T)
+        if n < len(columns) and self.rounded is not None:
+            products = make_design(gram[n:]).dot(holder.coef.T).T
+            gradient[:, n:] = products - track.sample.xty[columns[n:]].T
+        return gradient
 
     def _inner_tol(self, track, penalty):
         """The violation to stop at.
@@ -497,27 +582,25 @@ class PathSolver:
             for track, i in jobs:
                 self._check_on_gram(track, i)
             return
-        for track, group in groupby(jobs, key=lambda job: job[0]):
-            holders = [track if i is None else track.steps[i] for _, i in group]
-            self._find_residuals(
-                track, [holder for holder in holders if holder.residual is None]
-            )
+        holders = [(track, track if i is None else track.steps[i]) for track, i in jobs]
+        self._find_residuals(
+            [(track, holder) for track, holder in holders if holder.residual is None]
+        )
         self._correlate(jobs)
 
-    def _find_residuals(self, track, holders):
-        """Fill the residuals of steps of a track, or of its starting point."""
-        if not holders:
-            return
+    def _find_residuals(self, holders):
+        """Fill the residuals of pairs of a track and its step or starting point."""
         width = self.n_targets
-        coefs = np.concatenate([holder.coef for holder in holders]).T
-        fitted = np.zeros((self.design.n_rows, coefs.shape[1]))
-        if len(coefs) > 0:
-            fitted = track.working_set.packed.dot(np.ascontiguousarray(coefs))
-        for k, holder in enumerate(holders):
-            block = slice(k * width, (k + 1) * width)
-            holder.residual = track.sample.find_residual(
-                fitted[:, block], track.working_set.columns, coefs[:, block]
-            )
+        for track, group in groupby(holders, key=lambda pair: pair[0]):
+            steps = [holder for _, holder in group]
+            coefs = np.concatenate([holder.coef for holder in steps]).T
+            working_set = track.working_set
+            fitted = working_set.fit_rows(coefs)
+            for k, holder in enumerate(steps):
+                block = slice(k * width, (k + 1) * width)
+                holder.residual = track.sample.find_residual(
+                    fitted[:, block], working_set.columns, coefs[:, block]
+                )
 
     def _correlate(self, jobs):
         """Fill the correlations and gaps of (track, step) pairs by one product."""
@@ -528,13 +611,15 @@ class PathSolver:
             rows[:, k * width : (k + 1) * width] = track.sample.apply_weights(
                 holder.residual
             )
-        products = self.design.t_dot(rows)
+        products = self._multiply(jobs, rows)
         for k, (track, i) in enumerate(jobs):
             block = slice(k * width, (k + 1) * width)
             holder = track if i is None else track.steps[i]
             holder.correlations = track.sample.correlate(
                 rows[:, block], products[:, block]
             )
+            if self.rounded is not None:
+                self._correlate_set(track, holder, rows[:, block])
             holder.gap = self._gap(
                 track,
                 i or 0,
@@ -544,6 +629,43 @@ class PathSolver:
                 float((rows[:, block] * track.sample.y).sum()),
             )
             holder.residual = None
+
+    def _correlate_set(self, track, holder, rows):
+        """Replace what was rounded for the columns of the working set."""
+        working_set = track.working_set
+        columns = working_set.columns
+        holder.n_exact = len(columns)
+        if holder.gradient is not None and self.settings.tol >= MIN_TOL_ON_GRAM:
+            holder.correlations[columns] = -holder.gradient.T
+        else:
+            products = working_set.t_dot(rows)
+            if track.sample.x_mean is not None:
+                means = track.sample.x_mean[columns, None]
+                products -= means * rows.sum(axis=0)
+            holder.correlations[columns] = products
+        holder.gradient = None
+
+    def _multiply(self, jobs, rows):
+        """X.T @ rows; rounded for columns that do not matter to the jobs.
+
+        rows : (n_rows, n_jobs * n_targets), weighted residuals of the jobs.
+        """
+        if self.rounded is None:
+            return self.design.t_dot(rows)
+        products, errors = self.rounded.t_dot(rows)
+        width = self.n_targets
+        may_matter = np.zeros(self.design.n_columns, dtype=bool)
+        for k, (track, i) in enumerate(jobs):
+            block = slice(k * width, (k + 1) * width)
+            correlations = track.sample.correlate(rows[:, block], products[:, block])
+            error = self.rounded.norms * np.sqrt((errors[block] ** 2).sum())
+            threshold = track.penalties[i or 0].l1 * self.settings.factors
+            matters = row_norms(correlations) + error >= threshold
+            matters[track.working_set.columns] = False
+            may_matter |= matters
+        columns = np.flatnonzero(may_matter)
+        products[columns] = self.design.take_columns(columns).t_dot(rows)
+        return products
 
     def _check_on_gram(self, track, i):
         step = track.steps[i]
@@ -622,7 +744,7 @@ class PathSolver:
         violations = excess[excess > 0.0]
         if len(violations) == 0:
             return False
-        diagonal = track.working_set.gram(track.sample).diagonal()
+        diagonal = track.working_set.gram().diagonal()
         curvature = float(diagonal.mean()) if len(diagonal) > 0 else 0.0
         if curvature <= 0.0:
             return True
@@ -636,8 +758,15 @@ class _AllColumns:
 
     def __init__(self, design, descent):
         self.columns = np.arange(design.n_columns)
-        self.packed = design
+        self.design = design
         self.descent = descent
+
+    def fit_rows(self, coefs, rows=None):
+        """X[rows] @ coefs; see `WorkingSet.fit_rows`."""
+        table = self.design
+        if rows is not None:
+            table = table.take_rows(as_slice(rows))
+        return table.dot(np.ascontiguousarray(coefs))
 
 
 class _Descent:
@@ -647,6 +776,10 @@ class _Descent:
         self.gram = gram
         self.factors = settings.factors[columns]
         n = len(columns)
+        self.rounded = None
+        if n >= MIN_ROUNDED:
+            rounded = np.empty((n, n), dtype=np.float32)
+            self.rounded = rounded if round_gram(gram, rounded) else None
         self.lower, self.upper = np.full(n, -np.inf), np.full(n, np.inf)
         if settings.box is not None:
             self.lower, self.upper = (bound[columns] for bound in settings.box)
@@ -670,6 +803,7 @@ class _Descent:
             self.upper,
             tol,
             max_iter,
+            self.rounded,
         )
 
 

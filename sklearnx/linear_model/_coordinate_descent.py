@@ -15,6 +15,7 @@ from sklearnx._glm.paths import PathSolver, Settings, Track, make_penalties, spr
 from sklearnx._glm.samples import make_samples
 from sklearnx._glm.working_set import use_known_gram
 from sklearnx.linear_model._coordinate_descent_data import (
+    NO_PENALTY,
     NON_FINITE,
     contiguous,
     iteration_limit,
@@ -77,7 +78,7 @@ class ElasticNetFit(CategoricalColumnsMixin):
             Track(sample, make_penalties([self.alpha], self.l1_ratio, total))
             for sample in samples
         ]
-        known = None if gram is None else use_known_gram(design, samples, gram)
+        known = None if gram is None else use_known_gram(design, samples[0], gram)
         coefs = self._starting_coefs(len(blocks), Y.shape[1], n_features)
         PathSolver(design, tracks, settings, known, coefs).solve()
         warn_of_non_convergence(tracks, self.tol, stacklevel=5)
@@ -267,12 +268,7 @@ class ElasticNet(
             The fitted estimator.
         """
         if self.alpha == 0:
-            warnings.warn(
-                "With alpha=0, this algorithm does not converge "
-                "well. You are advised to use the LinearRegression "
-                "estimator",
-                stacklevel=3,
-            )
+            warnings.warn(NO_PENALTY, stacklevel=3)
         vars(self).pop("_table_encoder", None)
         if check_input or self.categorical_features is not None:
             X, y = validate_table(

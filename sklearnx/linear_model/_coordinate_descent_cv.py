@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from numbers import Integral, Number, Real
 
 import numpy as np
@@ -18,10 +20,12 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearnx._compat import Interval, StrOptions, fit_context, raise_for_params
 from sklearnx._glm.design import make_design
 from sklearnx._glm.path_cv import choose, solve_folds
-from sklearnx._glm.paths import Settings
+from sklearnx._glm.paths import PathSolver, Settings, Track, make_penalties, spread
+from sklearnx._glm.rounded_columns import round_wide
 from sklearnx._glm.samples import make_samples
-from sklearnx.linear_model._coordinate_descent import ElasticNet, Lasso
 from sklearnx.linear_model._coordinate_descent_data import (
+    NO_PENALTY,
+    NON_FINITE,
     contiguous,
     iteration_limit,
     normalise_weights,
@@ -33,10 +37,6 @@ from sklearnx.linear_model._coordinate_descent_data import (
     warn_of_non_convergence,
 )
 from sklearnx.linear_model._coordinate_descent_docs import document
-from sklearnx.linear_model._coordinate_descent_multi_task import (
-    MultiTaskElasticNet,
-    MultiTaskLasso,
-)
 from sklearnx.linear_model._coordinate_descent_paths import (
     enet_path,
     lasso_path,
@@ -77,7 +77,7 @@ _L1_RATIO = {"l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like"]}
 
 
 class _ElasticNetCVFit(LinearRegressorPrediction, CategoricalColumnsMixin):
-    """Fit of the cross-validated estimators; `_model_class` fits the final model."""
+    """Fit of the cross-validated estimators."""
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, **params):
@@ -87,8 +87,8 @@ class _ElasticNetCVFit(LinearRegressorPrediction, CategoricalColumnsMixin):
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Training data, of float64 or float32; other numbers are converted. It is
-            not changed. A wide table in C order, of up to 1 GiB, is copied once to have
-            its columns side by side.
+            not changed. A wide table is copied once, rounded to float32, if the copy
+            takes at most 512 MiB.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target; several for the multi-task estimators.
         sample_weight : float or array-like of shape (n_samples,), default=None
@@ -118,6 +118,9 @@ class _ElasticNetCVFit(LinearRegressorPrediction, CategoricalColumnsMixin):
             refuse_table(self, X)
         settings = self._make_settings(design, len(folds))
         grids = self._make_grids(design, whole, l1_ratios, settings)
+        rounded = None
+        if not settings.is_whole:
+            rounded = round_wide(design, whole.x_mean)
         solved_folds = []
         for l1_ratio, alphas in zip(l1_ratios, grids, strict=True):
             solved = solve_folds(
@@ -129,6 +132,7 @@ class _ElasticNetCVFit(LinearRegressorPrediction, CategoricalColumnsMixin):
                 alphas,
                 l1_ratio,
                 settings,
+                rounded,
             )
             solved_folds.append(solved)
         tracks = [track for solved in solved_folds for track in solved.tracks]
@@ -141,8 +145,17 @@ class _ElasticNetCVFit(LinearRegressorPrediction, CategoricalColumnsMixin):
             self.l1_ratio_ = l1_ratios[best]
         is_grid = isinstance(self.alphas, Integral) and len(l1_ratios) > 1
         self.alphas_ = np.asarray(grids) if is_grid else np.asarray(grids[0])
+        if self.alpha_ == 0:
+            warnings.warn(NO_PENALTY, stacklevel=2)
         start = solved_folds[best].find_median(i, design.n_columns)
-        self._fit_all_rows(X, y, sample_weight, l1_ratios[best], self.alpha_, start)
+        known = solved_folds[best].whole_set
+        track = Track(
+            whole, make_penalties([self.alpha_], l1_ratios[best], whole.total)
+        )
+        settings = replace(settings, sharpness=Settings.sharpness)
+        PathSolver(design, [track], settings, known, [start], rounded=rounded).solve()
+        warn_of_non_convergence([track], self.tol, stacklevel=4)
+        self._take_over(track, X.dtype)
         return self
 
     def _validate(self, X, y, sample_weight):
@@ -210,20 +223,21 @@ class _ElasticNetCVFit(LinearRegressorPrediction, CategoricalColumnsMixin):
             for l1_ratio in l1_ratios
         ]
 
-    def _fit_all_rows(self, X, y, sample_weight, l1_ratio, alpha, start):
-        """Fit all rows from coefficients (n_targets, n_columns)."""
-        model = self._model_class()
-        own = self.get_params()
-        model.set_params(
-            **{name: own[name] for name in model.get_params() if name in own}
-        )
-        model.alpha, model.l1_ratio = alpha, l1_ratio
-        if isinstance(own.get("precompute"), str):
-            model.precompute = False
-        model.warm_start, model.coef_ = True, start
-        model.fit(X, y, sample_weight=sample_weight)
-        self.coef_, self.intercept_ = model.coef_, model.intercept_
-        self.dual_gap_, self.n_iter_ = model.dual_gap_, model.n_iter_
+    def _take_over(self, track, dtype):
+        """Set the attributes of the fit to all rows."""
+        coef = spread(track, 0, track.working_set.design.n_columns)
+        intercept = track.sample.intercept(coef)
+        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
+            raise ValueError(NON_FINITE)
+        coef, intercept = coef.astype(dtype), intercept.astype(dtype)
+        is_single = not self._is_multitask()
+        self.coef_ = coef[0] if is_single else coef
+        self.intercept_ = 0.0
+        if self.fit_intercept:
+            self.intercept_ = intercept[0] if is_single else intercept
+        step = track.steps[0]
+        self.dual_gap_ = dtype.type(step.gap / track.sample.total)
+        self.n_iter_ = int(step.n_iter)
 
 
 @document
@@ -278,7 +292,6 @@ class LassoCV(_ElasticNetCVFit, sklearn.linear_model.LassoCV):
     """
 
     path = staticmethod(lasso_path)
-    _model_class = Lasso
     _parameter_constraints: dict = _CONSTRAINTS
 
     def __init__(
@@ -376,7 +389,6 @@ class ElasticNetCV(_ElasticNetCVFit, sklearn.linear_model.ElasticNetCV):
     """
 
     path = staticmethod(enet_path)
-    _model_class = ElasticNet
     _parameter_constraints: dict = {**_CONSTRAINTS, **_L1_RATIO}
 
     def __init__(
@@ -472,7 +484,6 @@ class MultiTaskElasticNetCV(
     """
 
     path = staticmethod(enet_path)
-    _model_class = MultiTaskElasticNet
     _parameter_constraints: dict = {**_JOINT_CONSTRAINTS, **_L1_RATIO}
 
     def __init__(
@@ -557,7 +568,6 @@ class MultiTaskLassoCV(_ElasticNetCVFit, sklearn.linear_model.MultiTaskLassoCV):
     """
 
     path = staticmethod(lasso_path)
-    _model_class = MultiTaskLasso
     _parameter_constraints: dict = _JOINT_CONSTRAINTS
 
     def __init__(

@@ -26,6 +26,10 @@ NO_L1 = (
     "efficiently fitted using one of the solvers implemented in "
     "sklearnx.linear_model.Ridge/RidgeCV instead."
 )
+NO_PENALTY = (
+    "With alpha=0, this algorithm does not converge well. You are advised to use the "
+    "LinearRegression estimator"
+)
 NON_FINITE = (
     "Coordinate descent iterations resulted in non-finite parameter values. The input "
     "data may contain large values and need to be preprocessed."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sklearnx.linear_model._docstrings import fill_from
+from sklearnx._docstrings import fill_from
 from sklearnx.linear_model._frames import CATEGORICAL_DOC
 
 _TEXTS = {

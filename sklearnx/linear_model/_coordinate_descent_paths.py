@@ -294,7 +294,7 @@ def _solve_path(
     else:
         alphas = np.sort(np.asarray(alphas))[::-1]
     track = Track(sample, make_penalties(alphas, l1_ratio, sample.total))
-    known = None if gram is None else use_known_gram(design, [sample], gram)
+    known = None if gram is None else use_known_gram(design, sample, gram)
     coefs = None
     if coef_init is not None:
         coefs = [np.asarray(coef_init, dtype=np.float64).reshape(-1, n_features)]

@@ -16,9 +16,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearnx._boosting.encoding import MISSING, UNKNOWN, TableEncoder
 from sklearnx._boosting.frames import FLOATS, get_label, read_frame
 from sklearnx._compat import StrOptions, check_sample_weight, check_y
+from sklearnx._docstrings import fill_from
 from sklearnx._glm.categorical_design import CategoricalDesign
 from sklearnx._glm.design import make_design
-from sklearnx.linear_model._docstrings import fill_from
 
 # Parameters of an estimator that takes categorical columns.
 CATEGORICAL_CONSTRAINTS: dict = {

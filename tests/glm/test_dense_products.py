@@ -123,3 +123,33 @@ def test_not_finite_values_reach_their_row_only():
     out = np.empty(300)
     dense_products.dot(X, np.ones(20), out)
     assert_array_equal(np.flatnonzero(~np.isfinite(out)), [7, 9])
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "n_rows, n_places, start", [(1, 1, 0), (300, 40, 23), (700, 9, 0)]
+)
+def test_columns_by_their_places(n_rows, n_places, start, dtype, is_weighted):
+    rng = np.random.default_rng(0)
+    X = np.asfortranarray(rng.normal(5.0, 1.0, size=(n_rows, 60)).astype(dtype))
+    places = rng.permutation(60)[:n_places]
+    wide = X[:, places].astype(np.float64)
+    weights = np.ones(n_rows)
+    weights[rng.random(n_rows) < 0.2] = 0.0
+    weights[128:256] = 0.0  # a block that is passed over
+    centre = rng.normal(5.0, 0.1, n_places)
+    full = (wide - centre).T @ ((weights if is_weighted else 1.0) * (wide - centre).T).T
+    for n_threads in (1, 2, 3):
+        room = np.full((n_places, n_places + 3), np.nan)
+        gram = room[:, :n_places]
+        gram[:start, :start] = full[:start, :start]
+        given = weights if is_weighted else None
+        dense_products.extend_gram(X, places, start, given, centre, gram, n_threads)
+        assert_allclose(gram, full, rtol=1e-10, atol=1e-9)
+        assert_array_equal(gram[start:], gram[:, start:].T)
+        if n_threads == 1:
+            first = gram.copy()
+        assert_array_equal(gram, first)
+    coef = rng.normal(size=(n_places, 5))
+    check(lambda *a: dense_products.dot_places(X, *a), (places, coef), wide @ coef)

@@ -5,7 +5,11 @@ import pytest
 
 from sklearnx._cython.linear.block_descent import minimize_blocks_on_gram
 from sklearnx._cython.linear.column_descent import sweep_columns
-from sklearnx._cython.linear.gram_descent import max_violation, minimize_on_gram
+from sklearnx._cython.linear.gram_descent import (
+    max_violation,
+    minimize_on_gram,
+    round_gram,
+)
 from sklearnx._glm.penalties import ElasticNet, MinimaxConcave, SmoothlyClipped
 
 
@@ -228,3 +232,37 @@ def test_columns_equal_gram(dtype, is_sparse, is_weighted):
         l1, 0.5, 1e-12, 10_000,
     )  # fmt: skip
     np.testing.assert_allclose(coef[0], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [0.0, 30.0])
+@pytest.mark.parametrize("scale", [1e-10, 1.0, 1e10])
+def test_rounded_sweeps_reach_the_same_optimum(factor, scale):
+    """To tolerances far below the rounding of float, collinear columns as well."""
+    gram, q = make_quadratic(450, 500, factor)
+    gram, q = scale * gram, scale * q
+    l1 = 0.003 * np.max(np.abs(q))
+    tol = 1e-10 * l1
+    rounded = np.empty(gram.shape, dtype=np.float32)
+    assert round_gram(gram, rounded)
+    infinite = np.full(500, np.inf)
+    coef, gradient = np.zeros(500), -q.copy()
+    pieces = ElasticNet(l1).pieces
+    arguments = np.ones(500), pieces, -infinite, infinite
+    n_iter = minimize_on_gram(gram, gradient, coef, *arguments, tol, 100_000, rounded)
+    assert 0 < n_iter < 100_000
+    np.testing.assert_allclose(gradient, gram @ coef - q, atol=1e-10 * np.abs(q).max())
+    assert max_violation(gram, gradient, coef, *arguments) <= tol
+    expected, _, _ = minimize(gram, q, ElasticNet(l1), tol=tol)
+
+    def objective(w):
+        return 0.5 * w @ gram @ w - q @ w + l1 * np.abs(w).sum()
+
+    assert objective(coef) <= objective(expected) + 1e-12 * abs(objective(expected))
+
+
+def test_a_matrix_beyond_float_is_not_rounded():
+    gram = np.diag([1.0, 1e300, 0.0])
+    assert not round_gram(gram, np.empty((3, 3), dtype=np.float32))
+    gram = np.diag([1.0, 1e-30, 0.0])
+    assert not round_gram(gram, np.empty((3, 3), dtype=np.float32))
+    assert round_gram(np.diag([1.0, 0.0, 1e20]), np.empty((3, 3), dtype=np.float32))

@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from sklearnx._glm.design import make_design
+from sklearnx._glm.fold_sets import FoldSet
 from sklearnx._glm.samples import make_samples
 from sklearnx._glm.working_set import WorkingSet, use_known_gram
 
@@ -50,44 +51,82 @@ def test_grams_of_folds_after_growing_and_shrinking(kind, is_weighted, fit_inter
     weights = np.random.default_rng(1).uniform(0.5, 2, 60) if is_weighted else None
     held_out = [np.arange(20), np.array([3, 7, 25, 59])]
     samples = make_fold_samples(design, Y, weights, held_out, fit_intercept)
-    working_set = WorkingSet(design, samples, np.array([4, 2]))
+    first = np.array([4, 2])
+    working_sets = [WorkingSet(design, sample, first) for sample in samples]
+
+    def change(kept, joining):
+        for working_set in working_sets:
+            working_set.change(np.array(kept), np.array(joining))
 
     def check():
-        columns = working_set.columns
-        for sample in samples:
+        coefs = np.random.default_rng(3).standard_normal((25, 2))
+        for sample, working_set in zip(samples, working_sets, strict=True):
+            columns = working_set.columns
             expected = compute_gram(X, sample.weights, fit_intercept)
             np.testing.assert_allclose(
-                working_set.gram(sample),
+                working_set.gram(),
                 expected[np.ix_(columns, columns)],
                 rtol=1e-10,
                 atol=1e-9,
             )
-        packed = working_set.packed.to_array()
-        np.testing.assert_array_equal(packed, X[:, columns])
-        np.testing.assert_array_equal(
-            np.flatnonzero(working_set.contains()), np.sort(columns)
-        )
+            expected = X[:, columns] @ coefs[columns]
+            fitted = working_set.fit_rows(coefs[columns])
+            used = slice(None) if sample.weights is None else sample.weights > 0
+            np.testing.assert_allclose(fitted[used], expected[used], atol=1e-12)
+            fitted = working_set.fit_rows(coefs[columns], np.arange(3, 9))
+            np.testing.assert_allclose(fitted, expected[3:9], atol=1e-12)
+            np.testing.assert_array_equal(
+                np.flatnonzero(working_set.contains()), np.sort(columns)
+            )
 
     check()
-    working_set.change(np.arange(2), np.array([10, 11, 0]))
+    change([0, 1], [10, 11, 0])
     check()
-    working_set.change(np.array([0, 3]), np.array([1]))
-    assert working_set.columns.tolist() == [4, 11, 1]
+    change([0, 3], [1])
+    assert working_sets[1].columns.tolist() == [4, 11, 1]
     check()
-    working_set.change(np.arange(3), np.array([20, 21, 22, 23]))
-    working_set.change(np.arange(7), np.array([5]))
+    change([0, 1, 2], [20, 21, 22, 23])
+    change(range(7), [5])
     check()
+
+
+@pytest.mark.parametrize("kind", ["C", "csr"])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_folds_take_their_gram_from_that_of_all(kind, fit_intercept):
+    design, X, Y = make_table(kind)
+    weights = np.random.default_rng(1).uniform(0.5, 2, 60)
+    held_out = [np.arange(20), np.array([3, 7, 25, 59])]
+    samples = make_fold_samples(design, Y, weights, held_out, fit_intercept)
+    whole = WorkingSet(design, samples[0], np.arange(25))
+    for sample in samples[1:]:
+        fold = FoldSet(whole, sample)
+        expected = compute_gram(X, sample.weights, fit_intercept)
+        np.testing.assert_allclose(fold.gram(), expected, rtol=1e-10, atol=1e-9)
+        coefs = np.random.default_rng(3).standard_normal((25, 2))
+        np.testing.assert_allclose(fold.fit_rows(coefs), X @ coefs)
+
+
+def test_rows_held_out_that_dwarf_the_others():
+    """Subtracted from sums with them, nothing would be left of the fold's."""
+    X = np.random.default_rng(0).standard_normal((50, 4))
+    X[:3] *= 1e9
+    X[3:, 2] = 1.0  # constant in the fold
+    design = make_design(X)
+    samples = make_fold_samples(design, X[:, :1], None, [np.arange(3)], True)
+    fold = FoldSet(WorkingSet(design, samples[0], np.arange(4)), samples[1])
+    expected = compute_gram(X, samples[1].weights, True)
+    np.testing.assert_allclose(fold.gram(), expected, rtol=1e-6, atol=1e-5)
 
 
 def test_all_columns_are_not_copied():
     design, _, Y = make_table("C")
-    samples = make_samples(design, Y, [None])
-    working_set = WorkingSet(design, samples, np.arange(25))
+    sample = make_samples(design, Y, [None])[0]
+    working_set = WorkingSet(design, sample, np.arange(25))
     assert working_set.is_whole
-    assert working_set.packed is design
-    gram = working_set.gram(samples[0])
-    known = use_known_gram(design, samples, gram)
-    np.testing.assert_array_equal(known.gram(samples[0]), gram)
+    design.take_columns = None
+    gram = working_set.gram()
+    known = use_known_gram(design, sample, gram)
+    np.testing.assert_array_equal(known.gram(), gram)
 
 
 def test_constant_columns_have_no_variance():
@@ -96,9 +135,10 @@ def test_constant_columns_have_no_variance():
     X[:, 1] = 1e6 / 3
     design = make_design(X)
     samples = make_fold_samples(design, X[:, :1], None, [np.arange(10)], True)
-    working_set = WorkingSet(design, samples, np.arange(3))
-    for sample in samples:
-        gram = working_set.gram(sample)
+    columns = np.arange(3)
+    whole = WorkingSet(design, samples[0], columns)
+    for working_set in (whole, FoldSet(whole, samples[1])):
+        gram = working_set.gram()
         assert not gram[1].any()
         assert not gram[:, 1].any()
         assert gram[0, 0] > 1.0

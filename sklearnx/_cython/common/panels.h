@@ -23,14 +23,30 @@
 
 enum { PANEL_WIDTH = 8, PANEL_DEPTH = 128 };
 
+// Where the eight factors of a step lie: at strides, or in eight lines of their own.
+template <typename T>
+struct skx_strided_factors_t {
+    const T *B;
+    int64_t step, side;
+
+    double at(int b, int k) const {
+        return (double)B[k * step + b * side];
+    }
+};
+template <typename T>
+struct skx_factor_lines_t {
+    const T *lines[PANEL_WIDTH];
+
+    double at(int b, int k) const { return (double)lines[b][k]; }
+};
+
 #if SKX_HAS_X86_CODE
 #define SKX_FMA_512 __attribute__((target("avx512f")))
 #define SKX_FMA_256 __attribute__((target("avx2,fma")))
 
-template <int N_PANELS, typename T>
+template <int N_PANELS, typename F>
 SKX_FMA_512 static void skx_add_tile_512(
-    const double *const *A, const T *B, int64_t step, int64_t side, int depth, double *tile,
-    int64_t stride) {
+    const double *const *A, const F &factors, int depth, double *tile, int64_t stride) {
     __m512d sums[8][N_PANELS];
     for (int b = 0; b < 8; ++b) {
         for (int a = 0; a < N_PANELS; ++a) sums[b][a] = _mm512_setzero_pd();
@@ -40,7 +56,7 @@ SKX_FMA_512 static void skx_add_tile_512(
         for (int a = 0; a < N_PANELS; ++a) row[a] = _mm512_loadu_pd(A[a] + 8 * k);
 #pragma GCC unroll 8
         for (int b = 0; b < 8; ++b) {
-            const __m512d factor = _mm512_set1_pd((double)B[k * step + b * side]);
+            const __m512d factor = _mm512_set1_pd(factors.at(b, k));
             for (int a = 0; a < N_PANELS; ++a) {
                 sums[b][a] = _mm512_fmadd_pd(factor, row[a], sums[b][a]);
             }
@@ -55,10 +71,9 @@ SKX_FMA_512 static void skx_add_tile_512(
 }
 
 // 16 registers hold a quarter of the tile: 4 by 8 sums, a row and a factor.
-template <int N_PANELS, typename T>
+template <int N_PANELS, typename F>
 SKX_FMA_256 static void skx_add_tile_256(
-    const double *const *A, const T *B, int64_t step, int64_t side, int depth, double *tile,
-    int64_t stride) {
+    const double *const *A, const F &factors, int depth, double *tile, int64_t stride) {
     for (int a = 0; a < N_PANELS; ++a) {
         for (int half = 0; half < 8; half += 4) {
             __m256d sums[4][2];
@@ -72,7 +87,7 @@ SKX_FMA_256 static void skx_add_tile_256(
 #pragma GCC unroll 4
                 for (int b = 0; b < 4; ++b) {
                     const __m256d factor =
-                        _mm256_set1_pd((double)B[k * step + (half + b) * side]);
+                        _mm256_set1_pd(factors.at(half + b, k));
                     sums[b][0] = _mm256_fmadd_pd(factor, low, sums[b][0]);
                     sums[b][1] = _mm256_fmadd_pd(factor, high, sums[b][1]);
                 }
@@ -89,16 +104,15 @@ SKX_FMA_256 static void skx_add_tile_256(
 }
 #endif
 
-template <int N_PANELS, typename T>
+template <int N_PANELS, typename F>
 static void skx_add_tile_plain(
-    const double *const *A, const T *B, int64_t step, int64_t side, int depth, double *tile,
-    int64_t stride) {
+    const double *const *A, const F &factors, int depth, double *tile, int64_t stride) {
     for (int a = 0; a < N_PANELS; ++a) {
         for (int half = 0; half < 8; half += 2) {
             double sums[2][8] = {{0}, {0}};
             for (int k = 0; k < depth; ++k) {
                 for (int b = 0; b < 2; ++b) {
-                    const double factor = (double)B[k * step + (half + b) * side];
+                    const double factor = factors.at(half + b, k);
                     for (int i = 0; i < 8; ++i) {
                         sums[b][i] = sums[b][i] + factor * A[a][8 * k + i];
                     }
@@ -113,21 +127,20 @@ static void skx_add_tile_plain(
 }
 
 // The functions for one panel A and for two, chosen once by what the processor can do.
-template <typename T>
+template <typename F>
 struct skx_tiles_t {
     typedef void (*function_t)(
-        const double *const *A, const T *B, int64_t step, int64_t side, int depth,
-        double *tile, int64_t stride);
+        const double *const *A, const F &factors, int depth, double *tile, int64_t stride);
     function_t of_one, of_two;
 
-    skx_tiles_t() : of_one(skx_add_tile_plain<1, T>), of_two(skx_add_tile_plain<2, T>) {
+    skx_tiles_t() : of_one(skx_add_tile_plain<1, F>), of_two(skx_add_tile_plain<2, F>) {
 #if SKX_HAS_X86_CODE
         if (__builtin_cpu_supports("avx512f")) {
-            of_one = skx_add_tile_512<1, T>;
-            of_two = skx_add_tile_512<2, T>;
+            of_one = skx_add_tile_512<1, F>;
+            of_two = skx_add_tile_512<2, F>;
         } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-            of_one = skx_add_tile_256<1, T>;
-            of_two = skx_add_tile_256<2, T>;
+            of_one = skx_add_tile_256<1, F>;
+            of_two = skx_add_tile_256<2, F>;
         }
 #endif
     }
@@ -135,20 +148,27 @@ struct skx_tiles_t {
 
 // Add the products of eight factors a row with all panels A, `panel_stride` doubles apart,
 // to `out`, eight rows of `stride` doubles.
+template <typename F>
+static inline void skx_add_products_of(
+    const double *A, int64_t panel_stride, int64_t n_panels, const F &factors, int depth,
+    double *out, int64_t stride) {
+    static const skx_tiles_t<F> tiles;
+    int64_t i = 0;
+    for (; i + 2 <= n_panels; i += 2) {
+        const double *pair[2] = {A + i * panel_stride, A + (i + 1) * panel_stride};
+        tiles.of_two(pair, factors, depth, out + 8 * i, stride);
+    }
+    if (i < n_panels) {
+        const double *one[1] = {A + i * panel_stride};
+        tiles.of_one(one, factors, depth, out + 8 * i, stride);
+    }
+}
 template <typename T>
 static inline void skx_add_panel_products(
     const double *A, int64_t panel_stride, int64_t n_panels, const T *B, int64_t step,
     int64_t side, int depth, double *out, int64_t stride) {
-    static const skx_tiles_t<T> tiles;
-    int64_t i = 0;
-    for (; i + 2 <= n_panels; i += 2) {
-        const double *pair[2] = {A + i * panel_stride, A + (i + 1) * panel_stride};
-        tiles.of_two(pair, B, step, side, depth, out + 8 * i, stride);
-    }
-    if (i < n_panels) {
-        const double *one[1] = {A + i * panel_stride};
-        tiles.of_one(one, B, step, side, depth, out + 8 * i, stride);
-    }
+    const skx_strided_factors_t<T> factors = {B, step, side};
+    skx_add_products_of(A, panel_stride, n_panels, factors, depth, out, stride);
 }
 
 // A table, or a part of one, at any strides (in values).

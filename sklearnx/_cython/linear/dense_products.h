@@ -145,6 +145,15 @@ SKX_CLONES static inline void skx_add_all_lines(
     skx_add_lines(lines, stride, n_lines, factors, n, out);
 }
 
+SKX_CLONES static inline void skx_add_four_columns(
+    const double *const *columns, const double *factors, int64_t n, double *out) {
+    skx_add_four(columns, factors, n, out);
+}
+SKX_CLONES static inline void skx_add_four_columns(
+    const float *const *columns, const double *factors, int64_t n, double *out) {
+    skx_add_four(columns, factors, n, out);
+}
+
 // out = table @ coef.
 template <typename T>
 static void skx_dense_dot(
@@ -590,4 +599,139 @@ static bool skx_dense_gram(
         }
     }
     return true;
+}
+
+// Columns of a table by their places ------------------------------------------------------
+
+// skx_pack_columns of the columns at some places, up to a panel, filled up with zeros.
+template <typename T>
+SKX_INLINE void skx_pack_places(
+    const skx_table_t<T> &table, int64_t row, int depth, const int64_t *places, int64_t n,
+    const double *factors, const double *centre, double *panel) {
+    for (int64_t i = 0; i < PANEL_WIDTH; ++i) {
+        if (i >= n) {
+            for (int k = 0; k < depth; ++k) panel[PANEL_WIDTH * k + i] = 0.0;
+            continue;
+        }
+        const double mean = centre ? centre[i] : 0.0;
+        const T *values = table.at(row, places[i]);
+        for (int k = 0; k < depth; ++k) {
+            const double value = (double)values[k * table.row_stride] - mean;
+            panel[PANEL_WIDTH * k + i] = factors ? factors[k] * value : value;
+        }
+    }
+}
+
+// Columns from `start` on of the matrix that skx_dense_gram would write of the columns at
+// some places, and the rows that mirror them. IN: places, centre (p,). IN/OUT: gram
+// (p, stride). Weights are those of the panels of the new columns; rows that have none, as
+// those held out, are passed over where they fill a block. A task has two panels of the
+// other columns, and all rows.
+template <typename T>
+static bool skx_extend_gram(
+    const skx_table_t<T> &table, const int64_t *places, int64_t p, int64_t start,
+    const double *weights, const double *centre, double *gram, int64_t stride,
+    skx_parallel_t parallel_for, int n_threads, int (*goes_on)()) {
+    const int64_t n_new = p - start, width = skx_fill_up(n_new);
+    const skx_parts_t depths(table.n_rows, PANEL_DEPTH), columns(p, 2 * PANEL_WIDTH);
+    std::vector<int64_t> blocks;
+    for (int64_t i = 0; i < depths.n_parts; ++i) {
+        bool has_weight = !weights;
+        for (int64_t k = 0; !has_weight && k < depths.length(i); ++k) {
+            has_weight = weights[depths.start(i) + k] != 0.0;
+        }
+        if (has_weight) blocks.push_back(i);
+    }
+    std::vector<double> A(width * table.n_rows), sums(blocks.size() * width, 0.0);
+    auto pack = [&](int64_t b) {
+        const int64_t row = depths.start(blocks[b]);
+        const int depth = (int)depths.length(blocks[b]);
+        for (int64_t j = 0; j < width; j += PANEL_WIDTH) {
+            double *panel = A.data() + row * width + j * depth;
+            skx_pack_places(
+                table, row, depth, places + start + j, n_new - j,
+                weights ? weights + row : NULL, centre ? centre + start + j : NULL, panel);
+            for (int k = 0; k < depth; ++k) {
+                for (int i = 0; i < PANEL_WIDTH; ++i) {
+                    sums[b * width + j + i] += panel[PANEL_WIDTH * k + i];
+                }
+            }
+        }
+    };
+    skx_run_tasks(parallel_for, (int64_t)blocks.size(), n_threads, pack);
+    for (size_t b = 1; b < blocks.size(); ++b) {
+        for (int64_t j = 0; j < width; ++j) sums[j] += sums[b * width + j];
+    }
+    auto multiply = [&](int64_t part) {
+        const int64_t first = columns.start(part), n = columns.length(part);
+        std::vector<double> tile(skx_fill_up(n) * width, 0.0);
+        for (const int64_t b : blocks) {
+            const int64_t row = depths.start(b);
+            for (int64_t j = 0; j < n; j += PANEL_WIDTH) {
+                skx_factor_lines_t<T> factors;
+                for (int64_t i = 0; i < PANEL_WIDTH; ++i) {
+                    const int64_t place = places[first + std::min(j + i, n - 1)];
+                    factors.lines[i] = table.at(row, place);
+                }
+                const int depth = (int)depths.length(b);
+                skx_add_products_of(
+                    A.data() + row * width, PANEL_WIDTH * depth, width / PANEL_WIDTH,
+                    factors, depth, tile.data() + j * width, width);
+            }
+        }
+        for (int64_t j = first; j < first + n; ++j) {
+            // What the mean of column j is multiplied by is zero but for rounding.
+            const double mean = centre ? centre[j] : 0.0;
+            double *row = tile.data() + (j - first) * width;
+            for (int64_t i = std::max((int64_t)0, j - start); i < n_new; ++i) {
+                row[i] -= mean * sums[i];
+                gram[j * stride + start + i] = row[i];
+            }
+        }
+        for (int64_t i = std::max((int64_t)0, first - start); i < n_new; ++i) {
+            double *mirror = gram + (start + i) * stride;
+            const int64_t end = std::min(first + n, start + i);
+            for (int64_t j = first; j < end; ++j) {
+                mirror[j] = tile[(j - first) * width + i];
+            }
+        }
+    };
+    const int64_t work = 2 * PANEL_WIDTH * width * std::max((int64_t)1, table.n_rows);
+    return skx_run_tasks_while(
+        parallel_for, columns.n_parts,
+        std::max((int64_t)4 * n_threads, GRAM_WORK_AT_ONCE / work), n_threads, multiply,
+        goes_on);
+}
+
+// out (n_rows, n_outputs) = table[:, places] @ coef, coef (n, n_outputs), of a table with
+// neighbouring rows: a few columns at a time are read once, and again from the cache.
+template <typename T>
+static void skx_dot_places(
+    const skx_table_t<T> &table, const int64_t *places, int64_t n, const double *coef,
+    int64_t n_outputs, double *out, skx_parallel_t parallel_for, int n_threads) {
+    const skx_parts_t parts(table.n_rows, 256);
+    const std::vector<double> by_output = skx_split_outputs(coef, n, n_outputs);
+    auto task = [&](int64_t part) {
+        const int64_t row = parts.start(part), n_now = parts.length(part);
+        std::vector<double> sums(n_outputs * n_now, 0.0);
+        for (int64_t i = 0; i < n; i += 4) {
+            const T *four[4];
+            double factors[4] = {0};
+            for (int64_t c = 0; c < 4; ++c) {
+                four[c] = table.at(row, places[std::min(i + c, n - 1)]);
+            }
+            for (int64_t k = 0; k < n_outputs; ++k) {
+                for (int64_t c = 0; c < std::min((int64_t)4, n - i); ++c) {
+                    factors[c] = by_output[k * n + i + c];
+                }
+                skx_add_four_columns(four, factors, n_now, sums.data() + k * n_now);
+            }
+        }
+        for (int64_t k = 0; k < n_outputs; ++k) {
+            for (int64_t r = 0; r < n_now; ++r) {
+                out[(row + r) * n_outputs + k] = sums[k * n_now + r];
+            }
+        }
+    };
+    skx_run_tasks(parallel_for, parts.n_parts, n_threads, task);
 }

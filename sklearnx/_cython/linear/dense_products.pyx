@@ -42,6 +42,16 @@ cdef extern from "dense_products.h" nogil:
         const skx_table_t[T]& table, const double* weights, const double* centre,
         double* out, skx_parallel_t run, int n_threads, int (*goes_on)() noexcept,
     ) except +
+    bint skx_extend_gram[T](
+        const skx_table_t[T]& table, const int64_t* places, int64_t p, int64_t start,
+        const double* weights, const double* centre, double* gram, int64_t stride,
+        skx_parallel_t run, int n_threads, int (*goes_on)() noexcept,
+    ) except +
+    void skx_dot_places[T](
+        const skx_table_t[T]& table, const int64_t* places, int64_t n,
+        const double* coef, int64_t n_outputs, double* out, skx_parallel_t run,
+        int n_threads,
+    ) except +
     void skx_take_columns[T](
         const skx_table_t[T]& table, const int64_t* columns, int64_t n_taken, T* out,
         skx_parallel_t run, int n_threads,
@@ -188,6 +198,58 @@ def gram(
         )
     if not has_ended:
         raise_pending_error()
+
+
+def extend_gram(
+    const cython.floating[:, :] X, const int64_t[::1] places, int64_t start,
+    const double[::1] weights, const double[::1] centre, double[:, :] gram,
+    int n_threads=1,
+):
+    """Write the columns from `start` on of what `gram` writes of X[:, places].
+
+    And the rows that mirror them. IN: X in F order, places (n,), weights as those of
+    `gram`, centre (n,) or None. IN/OUT: gram (n, n), with contiguous rows.
+    """
+    cdef:
+        const double* weights_address = address_of(weights)
+        const double* centre_address = address_of(centre)
+        bint has_ended
+    if X.shape[0] == 0 or places.shape[0] <= start:
+        gram[start:] = 0.0
+        gram[:, start:] = 0.0
+        return
+    with nogil:
+        has_ended = skx_extend_gram(
+            skx_describe(
+                &X[0, 0], X.shape[0], X.shape[1], X.strides[0], X.strides[1]
+            ),
+            &places[0], places.shape[0], start, weights_address, centre_address,
+            &gram[0, 0], gram.strides[0] // <int64_t> sizeof(double),
+            <skx_parallel_t> parallel_for, n_threads, handle_signals,
+        )
+    if not has_ended:
+        raise_pending_error()
+
+
+def dot_places(
+    const cython.floating[:, :] X, const int64_t[::1] places,
+    const double[:, ::1] coef, double[:, ::1] out, int n_threads=1,
+):
+    """Write X[:, places] @ coef.
+
+    IN: X in F order, places (n,), coef (n, n_outputs). OUT: out (n_rows, n_outputs).
+    """
+    if X.shape[0] == 0 or places.shape[0] == 0 or coef.shape[1] == 0:
+        out[:] = 0.0
+        return
+    with nogil:
+        skx_dot_places(
+            skx_describe(
+                &X[0, 0], X.shape[0], X.shape[1], X.strides[0], X.strides[1]
+            ),
+            &places[0], places.shape[0], &coef[0, 0], coef.shape[1], &out[0, 0],
+            <skx_parallel_t> parallel_for, n_threads,
+        )
 
 
 def take_columns(

@@ -22,7 +22,8 @@ SKX_INLINE double skx_dot(const double *x, const double *y, int64_t n) {
            ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
+template <typename T>
 SKX_INLINE void skx_axpy(
-    double a, const double *SKX_RESTRICT x, double *SKX_RESTRICT y, int64_t n) {
-    for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
+    double a, const T *SKX_RESTRICT x, double *SKX_RESTRICT y, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) y[i] += a * (double)x[i];
 }
