@@ -1,0 +1,133 @@
+"""Lloyd's algorithm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearnx._cluster.rows import ClusterSums
+
+
+@dataclass
+class Clustering:
+    """What one run ends with.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_rows,), dtype int32
+    inertia : float
+    centers : ndarray of shape (n_clusters, n_columns)
+        Of the dtype of the rows.
+    n_iter : int
+    """
+
+    labels: np.ndarray
+    inertia: float
+    centers: np.ndarray
+    n_iter: int
+
+
+def run_lloyd(rows, centers, sample_weight=None, *, max_iter=300, tol=0.0, report=None):
+    """Alternate between nearest centres and means until nothing changes.
+
+    Parameters
+    ----------
+    rows : accessor
+        As `make_rows` returns it.
+
+    centers : ndarray of shape (n_clusters, n_columns)
+        The start, of the dtype of the rows.
+
+    sample_weight : ndarray of shape (n_rows,), dtype float64, default=None
+        Not negative. None for ones.
+
+    max_iter : int, default=300
+
+    tol : float, default=0.0
+        Also stop when the centres move by squared distances of this sum.
+
+    report : callable, default=None
+        Called with lines of text on the progress.
+
+    Returns
+    -------
+    clustering : Clustering
+    """
+    assignment = rows.start_assignment(len(centers))
+    sums = ClusterSums(rows, len(centers), sample_weight)
+    is_strict = False
+    for iteration in range(max_iter):
+        n_changed = assignment.update(centers)
+        sums.update(assignment.labels)
+        old_centers = centers
+        centers = _find_means(rows, sums, sample_weight, centers, assignment.labels)
+        if report is not None:
+            inertia = rows.find_inertia(centers, assignment.labels, sample_weight)
+            report(f"Iteration {iteration}, inertia {inertia}.")
+        if n_changed == 0:
+            if report is not None:
+                report(f"Converged at iteration {iteration}: strict convergence.")
+            is_strict = True
+            break
+        steps = np.subtract(centers, old_centers, dtype=np.float64)
+        shift = float(np.square(steps, out=steps).sum())
+        if shift <= tol:
+            if report is not None:
+                report(
+                    f"Converged at iteration {iteration}: center shift {shift} within "
+                    f"tolerance {tol}."
+                )
+            break
+    if not is_strict:
+        # So that labels are those of the last centres.
+        assignment.update(centers)
+    inertia = rows.find_inertia(centers, assignment.labels, sample_weight)
+    return Clustering(assignment.labels, inertia, centers, iteration + 1)
+
+
+def _find_means(rows, sums, sample_weight, old_centers, labels):
+    """The means of all clusters, after rows have been found for those without any."""
+    if sums.counts.min() > 0:
+        means = sums.values[0] + sums.values[1]
+        means /= (sums.weights[0] + sums.weights[1])[:, np.newaxis]
+        return means.astype(rows.dtype, copy=False)
+    totals = sums.values.sum(axis=0)
+    weights = sums.weights.sum(axis=0)
+    _relocate_empty_clusters(rows, sample_weight, old_centers, labels, totals, weights)
+    # A cluster that stays without rows goes to where the largest one is.
+    is_empty = weights <= 0.0
+    largest = int(np.argmax(weights))
+    weights[is_empty] = 1.0
+    means = totals / weights[:, np.newaxis]
+    means[is_empty] = means[largest]
+    return means.astype(rows.dtype, copy=False)
+
+
+def _relocate_empty_clusters(rows, sample_weight, old_centers, labels, totals, weights):
+    """Give each cluster without rows one of those farthest from their centres.
+
+    IN/OUT: totals (n_clusters, n_columns) and weights (n_clusters,), sums over rows.
+    """
+    empty = np.flatnonzero(weights == 0.0)
+    distances = rows.measure_assigned(old_centers, labels).astype(rows.dtype)
+    if sample_weight is not None:
+        distances[sample_weight == 0.0] = 0.0
+    # More clusters than different rows, and none of them to be improved.
+    if distances.max() == 0.0:
+        return
+    farthest = np.argpartition(distances, -len(empty))[: -len(empty) - 1 : -1]
+    for cluster, row in zip(empty, farthest):
+        weight = 1.0 if sample_weight is None else sample_weight[row]
+        values = rows.to_dense([row])[0] * np.float64(weight)
+        totals[labels[row]] -= values
+        totals[cluster] = values
+        weights[cluster] = weight
+        weights[labels[row]] -= weight
+
+
+def is_same_clustering(labels, other_labels, n_clusters):
+    """Whether other labels are the same up to their names."""
+    names = np.full(n_clusters, -1, dtype=other_labels.dtype)
+    names[labels] = other_labels
+    return bool((names[labels] == other_labels).all())
