@@ -12,6 +12,7 @@ from typing import Any
 import sklearn
 from sklearn.base import _fit_context as fit_context
 from sklearn.metrics import make_scorer
+from sklearn.metrics.pairwise import _VALID_METRICS as PAIRWISE_METRICS
 from sklearn.utils import _safe_indexing as select_rows
 from sklearn.utils._metadata_requests import _raise_for_params as raise_for_params
 from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
@@ -49,6 +50,7 @@ except ImportError:  # until scikit-learn 1.8
 
 
 __all__ = [
+    "PAIRWISE_METRICS",
     "SKLEARN_VERSION",
     "CallbackSupportMixin",
     "HasMethods",
