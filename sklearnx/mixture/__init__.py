@@ -1,3 +1,5 @@
 """Mixture models, with scikit-learn's names and kernels of our own."""
 
-__all__: list[str] = []
+from sklearnx.mixture._gaussian_mixture import GaussianMixture
+
+__all__ = ["GaussianMixture"]
