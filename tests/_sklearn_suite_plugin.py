@@ -27,11 +27,12 @@ def load_object(dotted_name):
 def replace_everywhere(original, replacement):
     """Rebind every name in scikit-learn's modules that is bound to `original`.
 
-    Not in the module that defines it, whose methods may name it in ``super(...)``.
+    Not in the module that defines a class, whose methods may name it in ``super(...)``.
     """
+    home = original.__module__ if isinstance(original, type) else None
     for module_name, module in list(sys.modules.items()):
         is_sklearn = module_name.partition(".")[0] == "sklearn"
-        if not is_sklearn or module_name == original.__module__:
+        if not is_sklearn or module_name == home:
             continue
         for name, value in list(vars(module).items()):
             if value is original:

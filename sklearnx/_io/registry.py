@@ -17,6 +17,7 @@ from sklearnx._boosting.encoding import TableEncoder
 from sklearnx._boosting.model import BoostedTrees
 from sklearnx._boosting.multi_output import MultiOutputLoss
 from sklearnx._boosting.target_statistics import TargetStatistics
+from sklearnx._cluster.bisection import BisectingTree
 from sklearnx._cython.boosting.collecting import NODE_DTYPE, STATS_DTYPE
 from sklearnx._cython.boosting.linear_leaves import (
     LINEAR_LEAF_DTYPE,
@@ -41,6 +42,7 @@ PARTS = {
     part.__name__: part
     for part in (
         BinMapper,
+        BisectingTree,
         BoostedTrees,
         CatBoostColumn,
         CatBoostColumns,
@@ -100,8 +102,10 @@ SKLEARN_PARTS = {
 }
 _SUBMODULES = {"sklearn.feature_extraction.text", "sklearn.feature_extraction.image"}
 _OUR_MODULES = {
+    "sklearnx.cluster",
     "sklearnx.ensemble",
     "sklearnx.linear_model",
+    "sklearnx.mixture",
     "sklearnx.preprocessing",
 }
 

@@ -31,12 +31,20 @@ class EstimatorCase:
     draws_rows : callable
         ``draws_rows(settings)`` tells whether fit draws rows at random with these
         settings, so that a weight of 2 cannot be exactly the row twice.
+    min_weight : int
+        The least weight that is so many rows: 1 where a row of weight 0, which has no
+        part in any sum, is still a place.
     splits_rows : bool
         Whether fit cuts rows into folds: a row given twice falls into other folds
         than a row of weight 2.
     is_linear : bool
         Whether the model is linear: it is asked about data that are, and sums over rows
         in the order of their storage.
+    is_clusterer : bool
+        Whether fit asks for no target and finds groups: it is asked about data that
+        have some.
+    many_rows : int or None
+        What `n_many_rows` is, where fits of the usual number take long.
     n_targets : int
         Columns of y; with more than one, y is of two dimensions.
     is_other_when_sparse : bool
@@ -60,8 +68,11 @@ class EstimatorCase:
     variants: dict = field(default_factory=dict)
     checked: tuple = ()
     draws_rows: Callable = lambda settings: False
+    min_weight: int = 0
     splits_rows: bool = False
     is_linear: bool = False
+    is_clusterer: bool = False
+    many_rows: int | None = None
     n_targets: int = 1
     is_other_when_sparse: bool = False
     is_tried_in_processes: bool = True
@@ -92,13 +103,28 @@ class EstimatorCase:
         return hasattr(self.estimator_class, "predict")
 
     @property
+    def knows_new_rows(self):
+        """Whether a fitted one says anything of other rows than those of fit."""
+        methods = ("predict", "transform")
+        return any(hasattr(self.estimator_class, name) for name in methods)
+
+    @property
+    def has_score(self):
+        return hasattr(self.estimator_class, "score")
+
+    @property
+    def sums_as_stored(self):
+        """Whether the last bits depend on how the same table is stored."""
+        return self.is_linear or self.is_clusterer
+
+    @property
     def has_many_targets(self):
         return self.n_targets > 1
 
     @property
     def n_many_rows(self):
         """Enough that the work is cut into several pieces."""
-        return 60_000 if self.is_linear else 20_000
+        return self.many_rows or (60_000 if self.is_linear else 20_000)
 
     def make_estimator(self, **settings) -> BaseEstimator:
         """An instance with the small settings, then `settings`."""

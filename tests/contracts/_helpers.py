@@ -33,9 +33,11 @@ LINEAR_EFFECTS = np.array(
 def make_data(case, n_samples=300, random_state=0):
     """Five columns and a target that depends on them, of three classes or positive.
 
-    The last column is noise.
+    The last column is noise. Of a clusterer the rows are in three groups.
     """
     rng = np.random.default_rng(random_state)
+    if case.is_clusterer:
+        return make_groups(n_samples, rng)
     X = rng.normal(size=(n_samples, len(COLUMN_NAMES)))
     if case.is_linear:
         return X, make_linear_target(case, X, rng)
@@ -50,6 +52,13 @@ def make_data(case, n_samples=300, random_state=0):
     return X, y
 
 
+def make_groups(n_samples, rng):
+    """Three normal clouds in all columns but the last, and which a row is of."""
+    y = rng.integers(0, 3, n_samples)
+    X = 0.3 * rng.normal(size=(n_samples, len(COLUMN_NAMES)))
+    return X + np.sign(LINEAR_EFFECTS.T)[y], y
+
+
 def make_linear_target(case, X, rng):
     """Classes whose scores are linear, or a positive target that nearly is."""
     scores = X @ LINEAR_EFFECTS
@@ -61,12 +70,21 @@ def make_linear_target(case, X, rng):
 
 
 def compute_outputs(estimator, X):
-    """What each of the estimator's methods returns for X, by method."""
-    return {
+    """What each of the estimator's methods returns for X, by method.
+
+    Of those that know nothing of new rows, the labels of the rows of fit.
+    """
+    outputs = {
         method: np.asarray(getattr(estimator, method)(X))
         for method in OUTPUT_METHODS
         if hasattr(estimator, method)
     }
+    return outputs or {"labels_": find_labels(estimator)}
+
+
+def find_labels(estimator):
+    """The labels of a fitted clusterer, or of that at the end of a pipeline."""
+    return (estimator[-1] if hasattr(estimator, "steps") else estimator).labels_
 
 
 def fit_and_compute(estimator, X, y):
@@ -92,7 +110,7 @@ def assert_same_model(case, outputs, expected):
     To the last bit if the model sums over rows in a fixed order of values, not of
     storage.
     """
-    if not case.is_linear:
+    if not case.sums_as_stored:
         assert_same_bits(outputs, expected)
         return
     assert outputs.keys() == expected.keys()

@@ -13,6 +13,7 @@ from sklearnx.ensemble import (
 )
 from sklearnx.preprocessing import OrderedTargetEncoder
 from tests.contracts._case import EstimatorCase
+from tests.contracts._cluster_cases import CLUSTER_CASES
 from tests.contracts._linear_cases import LINEAR_CASES
 
 _BOOSTING_VARIANTS = {
@@ -156,6 +157,7 @@ CASES = [
         ),
     ),
     *LINEAR_CASES,
+    *CLUSTER_CASES,
 ]
 
 
@@ -168,6 +170,11 @@ def over_cases(keep=lambda case: True):
 def over_predictors(keep=lambda case: True):
     """Parametrize a test over the estimators that predict and that `keep` keeps."""
     return over_cases(lambda case: case.is_predictor and keep(case))
+
+
+def over_supervised(keep=lambda case: True):
+    """Parametrize a test over those that predict a target and that `keep` keeps."""
+    return over_predictors(lambda case: not case.is_clusterer and keep(case))
 
 
 def over_variants(keep=lambda case: True, keep_settings=lambda case, settings: True):

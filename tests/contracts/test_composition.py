@@ -1,5 +1,7 @@
 """The estimators work inside scikit-learn's tools."""
 
+import inspect
+
 import numpy as np
 import pytest
 import sklearn
@@ -32,7 +34,7 @@ from tests.contracts._helpers import (
     fit_and_compute,
     make_data,
 )
-from tests.contracts.estimators import over_cases, over_predictors
+from tests.contracts.estimators import over_cases, over_predictors, over_supervised
 
 
 def has_one_target(case):
@@ -61,7 +63,7 @@ def test_set_output(case, library):
     assert len(pipeline.predict(frame)) == len(y)
 
 
-@over_predictors()
+@over_predictors(keep=lambda case: case.has_score)
 def test_grid_search(case):
     X, y = make_data(case)
     scores = []
@@ -79,7 +81,7 @@ def test_grid_search(case):
     assert len(set(scores[0])) > 1
 
 
-@over_predictors()
+@over_predictors(keep=lambda case: case.has_score)
 def test_halving_random_search(case):
     X, y = make_data(case)
     search = HalvingRandomSearchCV(
@@ -87,8 +89,8 @@ def test_halving_random_search(case):
         case.search_grid,
         n_candidates=3,
         cv=2,
-        # Those that cut rows into folds need more than the smallest.
-        min_resources=100 if case.splits_rows else "smallest",
+        # Those that cut rows into folds, and groups, need more than the smallest.
+        min_resources=100 if case.splits_rows or case.is_clusterer else "smallest",
         random_state=0,
         error_score="raise",
     )
@@ -110,7 +112,7 @@ def test_calibration(case):
         (VotingClassifier, VotingRegressor),
     ],
 )
-@over_predictors(keep=has_one_target)
+@over_supervised(keep=has_one_target)
 def test_ensembles(case, classifier_class, regressor_class):
     X, y = make_data(case)
     is_class = is_classifier(case.estimator_class())
@@ -121,7 +123,7 @@ def test_ensembles(case, classifier_class, regressor_class):
     assert ensemble.fit(X, y).score(X, y) > 0.5
 
 
-@over_predictors(keep=has_one_target)
+@over_supervised(keep=has_one_target)
 def test_bagging(case):
     X, y = make_data(case)
     is_class = is_classifier(case.estimator_class())
@@ -130,7 +132,7 @@ def test_bagging(case):
     assert bagging.fit(X, y).score(X, y) > 0.5
 
 
-@over_predictors(keep=has_one_target)
+@over_supervised(keep=has_one_target)
 def test_multioutput(case):
     X, y = make_data(case)
     is_class = is_classifier(case.estimator_class())
@@ -141,7 +143,7 @@ def test_multioutput(case):
     assert predicted[:, 0].tolist() == alone.tolist()
 
 
-@over_predictors()
+@over_supervised()
 def test_permutation_importance(case):
     X, y = make_data(case)
     estimator = case.make_estimator().fit(X, y)
@@ -175,8 +177,18 @@ def test_partial_dependence_recursion_is_brute(case, features):
     assert_allclose(curves["recursion"], curves["brute"], atol=1e-9)
 
 
-# A scorer would have to ask for weights as well.
-@over_predictors(keep=lambda case: "scoring" not in case.small_settings)
+def can_be_weighted(case):
+    # A scorer would have to ask for weights as well.
+    methods = ("fit", "score") if case.has_score else ("predict",)
+    takes_weights = all(
+        "sample_weight"
+        in inspect.signature(getattr(case.estimator_class, method)).parameters
+        for method in methods
+    )
+    return takes_weights and "scoring" not in case.small_settings
+
+
+@over_predictors(keep=can_be_weighted)
 def test_metadata_routing(case):
     X, y = make_data(case)
     weight = np.random.default_rng(0).integers(0, 4, size=len(y))

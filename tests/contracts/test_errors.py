@@ -8,7 +8,12 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import has_fit_parameter
 
-from tests.contracts._helpers import COLUMN_NAMES, compute_outputs, make_data
+from tests.contracts._helpers import (
+    COLUMN_NAMES,
+    assert_same_bits,
+    compute_outputs,
+    make_data,
+)
 from tests.contracts.estimators import CASES, over_cases, over_predictors
 
 
@@ -43,14 +48,14 @@ def test_unknown_data_keyword_is_named(case):
         case.make_estimator().fit(X, y, eval_set_=[(X, y)])
 
 
-@over_cases()
+@over_cases(keep=lambda case: case.knows_new_rows)
 def test_not_fitted(case):
     X, _ = make_data(case)
     with pytest.raises(NotFittedError, match=case.name):
         compute_outputs(case.make_estimator(), X)
 
 
-@over_cases()
+@over_cases(keep=lambda case: case.knows_new_rows)
 def test_wrong_number_of_columns(case):
     X, y = make_data(case)
     estimator = case.make_estimator().fit(X, y)
@@ -97,19 +102,40 @@ def test_text_in_place_of_numbers_is_named(case):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
         (lambda X, y: (X[:, 0], y), "Expected 2D array, got 1D array"),
         (lambda X, y: (X[:0], y[:0]), "0 sample"),
         (lambda X, y: (X[:, :0], y), "0 feature"),
-        (lambda X, y: (X, np.where(y == y[0], np.nan, y)), "y contains NaN"),
-        (lambda X, y: (X, None), r"\by\b"),
     ],
-    ids=["lengths", "1d", "no rows", "no columns", "NaN in y", "no y"],
+    ids=["1d", "no rows", "no columns"],
 )
 @over_cases()
 def test_wrong_data(case, change, message):
     with pytest.raises(ValueError, match=message):
         case.make_estimator().fit(*change(*make_data(case)))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
+        (lambda X, y: (X, np.where(y == y[0], np.nan, y)), "y contains NaN"),
+        (lambda X, y: (X, None), r"\by\b"),
+    ],
+    ids=["lengths", "NaN", "no y"],
+)
+@over_cases(keep=lambda case: not case.is_clusterer)
+def test_wrong_target(case, change, message):
+    with pytest.raises(ValueError, match=message):
+        case.make_estimator().fit(*change(*make_data(case)))
+
+
+@over_cases(keep=lambda case: case.is_clusterer)
+def test_target_is_ignored(case):
+    X, y = make_data(case)
+    expected = compute_outputs(case.make_estimator().fit(X), X)
+    for target in (y, y[:-1], np.full(len(y), np.nan)):
+        outputs = compute_outputs(case.make_estimator().fit(X, target), X)
+        assert_same_bits(outputs, expected)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_frame_is_array(case, library):
     ids=["order", "missing", "unseen"],
 )
 @over_libraries
-@over_cases()
+@over_cases(keep=lambda case: case.knows_new_rows)
 def test_names_are_checked(case, library, names, message):
     X, y = make_data(case)
     columns = make_columns(X)
@@ -64,7 +64,7 @@ def test_names_are_checked(case, library, names, message):
 
 
 @over_libraries
-@over_cases()
+@over_cases(keep=lambda case: case.knows_new_rows)
 def test_names_on_one_side_warn(case, library):
     X, y = make_data(case)
     frame = make_frame(library, make_columns(X))

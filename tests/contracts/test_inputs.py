@@ -94,7 +94,7 @@ def test_second_fit_forgets_the_first(case, settings):
     assert vars(estimator).keys() == vars(once).keys()
 
 
-@over_cases()
+@over_cases(keep=lambda case: case.knows_new_rows)
 def test_a_row_alone_is_the_row_among_others(case):
     X, y = make_data(case)
     estimator = case.make_estimator().fit(X, y)

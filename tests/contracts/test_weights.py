@@ -14,7 +14,8 @@ RTOL = 1e-7
 
 
 def is_exact(case, settings=None):
-    is_drawn = case.splits_rows or case.draws_rows(settings or {})
+    settings = {**case.small_settings, **(settings or {})}
+    is_drawn = case.splits_rows or case.draws_rows(settings)
     return has_fit_parameter(case, "sample_weight") and not is_drawn
 
 
@@ -22,8 +23,8 @@ def has_fit_parameter(case, name):
     return name in inspect.signature(case.estimator_class.fit).parameters
 
 
-def draw_weights(y, random_state=0):
-    return np.random.default_rng(random_state).integers(0, 4, size=len(y))
+def draw_weights(y, random_state=0, least=0):
+    return np.random.default_rng(random_state).integers(least, 4, size=len(y))
 
 
 def assert_close(outputs, expected):
@@ -36,7 +37,7 @@ def assert_close(outputs, expected):
 @over_variants(keep_settings=is_exact)
 def test_weight_is_repetition(case, settings, n_samples):
     X, y = make_data(case, n_samples)
-    weight = draw_weights(y)
+    weight = draw_weights(y, least=case.min_weight)
     weighted = case.make_estimator(**settings).fit(X, y, sample_weight=weight)
     repeated = case.make_estimator(**settings).fit(
         X.repeat(weight, axis=0), y.repeat(weight, axis=0)

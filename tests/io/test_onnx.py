@@ -117,7 +117,11 @@ def to_array(X):
 # ---- estimators alone ----------------------------------------------------------------
 
 
-@over_variants(keep=lambda case: case.is_predictor and not case.is_linear)
+def is_boosting(case):
+    return case.is_predictor and not (case.is_linear or case.is_clusterer)
+
+
+@over_variants(keep=is_boosting)
 def test_variants(case, settings):
     rng = np.random.default_rng(0)
     array = np.column_stack([rng.integers(0, 9, 600), rng.normal(size=(600, 3))])

@@ -25,10 +25,19 @@ def test_hist_gradient_boosting():
     run_suite(HIST_GRADIENT_BOOSTING, "-k", keyword)
 
 
-@pytest.mark.skipif(
+of_1_9 = pytest.mark.skipif(
     SKLEARN_VERSION < (1, 9),
     reason="ours has the parameters and messages of 1.9, earlier tests ask for others",
 )
+
+
+@of_1_9
+@pytest.mark.parametrize("name", ["bisect_k_means", "dbscan"])
+def test_clusterers(name):
+    run_suite(f"sklearn.cluster.{name}")
+
+
+@of_1_9
 @pytest.mark.parametrize("name", ["base", "huber", "sparse_coordinate_descent"])
 def test_linear_models(name):
     run_suite(f"sklearn.linear_model.{name}")
