@@ -285,7 +285,7 @@ class HDBSCAN(HierarchyOfRows, _SklearnHDBSCAN):
         ValueError
             If there is one row only, or fewer than `min_samples`; if the algorithm does
             not take the metric; if precomputed distances are not symmetric, are
-            missing, or leave rows apart.
+            missing, or leave rows apart; if distances overflow.
         """
         if isinstance(self.copy, str):
             warn(
@@ -337,6 +337,10 @@ class HDBSCAN(HierarchyOfRows, _SklearnHDBSCAN):
                 ),
                 UserWarning,
                 stacklevel=2,
+            )
+        elif isinstance(self.metric, str) and np.isinf(edges.weights).any():
+            raise ValueError(
+                "Distances between rows of X overflow: scale the features."
             )
         self._merges = link_edges(edges)
         self._set_clusters()

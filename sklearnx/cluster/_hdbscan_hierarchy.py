@@ -53,8 +53,8 @@ class HierarchyOfRows:
         """Labels of new rows in the clusters found by `fit`, which stay as they are.
 
         Each row, by itself, goes to where the row of `fit` is that is nearest by mutual
-        reachability, if it is near enough to belong to a cluster there. A row of `fit`
-        gets the label that it has.
+        reachability, if it is near enough to belong to a cluster there. A row that is
+        equal to one of `fit` gets its label, the first one's of several.
 
         Parameters
         ----------

@@ -133,6 +133,12 @@ def draw_start(rows, init, n_clusters, sample_weight, random_state):
         return choose_centers(rows, n_clusters, sample_weight, random_state)[0]
     weights = np.ones(rows.n_rows) if sample_weight is None else sample_weight
     weights = weights.astype(rows.dtype)
+    n_weighted = np.count_nonzero(weights)
+    if n_weighted < n_clusters:
+        raise ValueError(
+            f"n_clusters={n_clusters} should be <= {n_weighted}, the number of rows of "
+            "positive sample_weight, for init='random'."
+        )
     seeds = random_state.choice(
         rows.n_rows, size=n_clusters, replace=False, p=weights / weights.sum()
     )

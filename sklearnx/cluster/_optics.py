@@ -600,6 +600,12 @@ class OPTICS(_SklearnOPTICS):
         -------
         self : OPTICS
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If `min_samples` or `min_cluster_size` is larger than the number of rows,
+            `eps` is larger than `max_eps`, or distances overflow.
         """
         is_boolean = self.metric in PAIRWISE_BOOLEAN_FUNCTIONS
         if is_boolean and np.dtype(getattr(X, "dtype", object)).kind != "b":
@@ -625,6 +631,11 @@ class OPTICS(_SklearnOPTICS):
         )
         self.ordering_, self.core_distances_, self.reachability_ = graph[:3]
         self.predecessor_ = graph[3]
+        is_named = isinstance(self.metric, str) and self.metric != "precomputed"
+        if is_named and self.max_eps == np.inf and np.isinf(graph[1]).any():
+            raise ValueError(
+                "Distances between rows of X overflow: scale the features."
+            )
         self._extract()
         return self
 

@@ -201,6 +201,22 @@ def test_ends_of_the_range(name, scale):
         assert adjusted_rand_score(y, labels) == 1
 
 
+@over("KMeans", "MiniBatch", "Bisecting", "HDBSCAN", "OPTICS", "Agglomerative")
+def test_overflow_is_refused(name):
+    X, _ = make_groups()
+    with pytest.raises(ValueError, match="overflow"):
+        make_estimator(name).fit(HUGE * X)
+
+
+def test_random_starts_need_rows_with_weights():
+    X, _ = make_groups()
+    weights = np.zeros(len(X))
+    weights[:2] = 1.0
+    model = cluster.KMeans(3, init="random", random_state=0)
+    with pytest.raises(ValueError, match=r"n_clusters=3 .* 2, the number of rows"):
+        model.fit(X, sample_weight=weights)
+
+
 @over_clusterers
 def test_far_from_zero(name):
     X, y = make_groups()
@@ -280,6 +296,7 @@ def test_equal_weights_at_the_ends(name, value):
 LONG = {
     "KMeans": {"n_clusters": 400, "n_init": 1, "max_iter": 10**6, "tol": 0.0},
     "DBSCAN": {"eps": 3.0},
+    "HDBSCAN": {},
     "AgglomerativeClustering": {},
     "GaussianMixture": {"n_components": 30, "tol": 0.0, "max_iter": 10**6},
 }

@@ -1,6 +1,6 @@
 """What new points would be joined to by single linkage (see attach.h)."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t
 
 from sklearnx._cython.cluster.kd_tree cimport describe_kd_tree, skx_kd_tree_t
 from sklearnx._cython.common.threads cimport parallel_for, task_t

@@ -5,7 +5,6 @@ Clusters are numbered from 0, the root, here; children come after their parents.
 
 import numpy as np
 
-from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcpy
 from libcpp.vector cimport vector

@@ -1,4 +1,4 @@
-"""Rounds of greedy k-means++ seeding, and the packing of tables (see seeding_kernels.h).
+"""Rounds of greedy k-means++ seeding, and how tables are packed (seeding_kernels.h).
 
 Rows are IN, of float32 or float64, dense (C order) or in CSR format with int32 indices.
 The bits of a result do not depend on `n_threads`.

@@ -29,7 +29,8 @@ cdef extern from *:
     static void skx_visit_all(
         int64_t n, const int32_t *rows, const double *core, const int32_t *a,
         const int32_t *b, const double *weights, int64_t n_near,
-        const int64_t *near_start, const int32_t *near, int32_t first, int32_t *from, int32_t *to,
+        const int64_t *near_start, const int32_t *near, int32_t first, int32_t *from,
+        int32_t *to,
         double *out_weights) {
         skx_visitor_t visitor(n, rows, core, a, b, weights, n_near, near_start, near);
         visitor.visit(first, from, to, out_weights);
