@@ -116,9 +116,7 @@ class DenseRows(_Rows):
         self._packed = None
 
     def _assign(self, centers, labels, distances):
-        assignment.assign_nearest(
-            self.X, None, centers, labels, distances, self.n_threads
-        )
+        assignment.assign_nearest(self.X, centers, labels, distances, self.n_threads)
 
     def _measure_assigned(self, centers, labels, out):
         assignment.measure_assigned(self.X, centers, labels, out, self.n_threads)

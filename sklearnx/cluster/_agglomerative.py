@@ -17,9 +17,11 @@ from sklearnx._compat import (
     StrOptions,
     fit_context,
 )
+from sklearnx.cluster._agglomeration_docs import document
 from sklearnx.cluster._linkage_trees import linkage_tree, ward_tree
 
 
+@document("row", "n_samples")
 class AgglomerativeClustering(_SklearnAgglomerativeClustering):
     """Clustering by merging what is nearest, again and again.
 
@@ -28,8 +30,7 @@ class AgglomerativeClustering(_SklearnAgglomerativeClustering):
 
     Parameters
     ----------
-    n_clusters : int or None, default=2
-        Number of clusters. None if `distance_threshold` is given.
+    {n_clusters}
 
     metric : str or callable, default="euclidean"
         Metric of the rows: "euclidean", "l1", "l2", "manhattan", "cosine" or
@@ -39,8 +40,7 @@ class AgglomerativeClustering(_SklearnAgglomerativeClustering):
         function gets the rows and returns the matrix of all distances; with
         `connectivity`, it gets two rows.
 
-    memory : str or object with the joblib.Memory interface, default=None
-        Where trees are kept for later calls: the path of a folder. None keeps none.
+    {memory}
 
     connectivity : array-like, sparse matrix, or callable, default=None
         Matrix of shape (n_samples, n_samples) whose entries that are not 0 say which
@@ -48,49 +48,15 @@ class AgglomerativeClustering(_SklearnAgglomerativeClustering):
         such as `sklearn.neighbors.kneighbors_graph`. Only connected clusters are
         merged. None connects all.
 
-    compute_full_tree : "auto" or bool, default="auto"
-        Whether the tree is built beyond `n_clusters`; without `connectivity` it always
-        is, and with `distance_threshold` it must be. "auto" does so for less than 100
-        clusters or 2 % of the rows.
+    {compute_full_tree}
 
-    linkage : {"ward", "complete", "average", "single"}, default="ward"
-        The distance of two clusters. Of the distances of a row of one and a row of the
-        other: "complete" takes the largest, "average" the average, "single" the least.
-        "ward" merges what raises the sum of squares within clusters least.
+    {linkage}
 
-    distance_threshold : float, default=None
-        Clusters of at least this distance are not merged. Not with `n_clusters`.
-
-    compute_distances : bool, default=False
-        Whether there is an attribute `distances_` without `distance_threshold`.
+    {distances}
 
     Attributes
     ----------
-    n_clusters_ : int
-        Number of clusters.
-
-    labels_ : ndarray of shape (n_samples,), dtype intp
-        The cluster of each row, from 0.
-
-    n_leaves_ : int
-        Number of leaves of the tree, ``n_samples``.
-
-    n_connected_components_ : int
-        Number of components of `connectivity`, 1 without.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (n_features_in_,), dtype object
-        Names of the columns. Only where all names of `X` are strings.
-
-    children_ : ndarray of shape (n_merges, 2), dtype intp
-        The two nodes that each merge unites to node ``n_samples + i``. Nodes below
-        ``n_samples`` are rows. Merges are in the order of their distances.
-
-    distances_ : ndarray of shape (n_merges,), dtype float64
-        The distances of what is merged. Only with `distance_threshold` or
-        `compute_distances`.
+    {attributes}
 
     See Also
     --------

@@ -8,12 +8,14 @@ from sklearn.cluster import FeatureAgglomeration as _SklearnFeatureAgglomeration
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearnx._compat import fit_context
+from sklearnx.cluster._agglomeration_docs import document
 from sklearnx.cluster._agglomerative import AgglomerativeClustering
 
 # Values pooled at a time.
 _MAX_HELD = 1 << 20
 
 
+@document("column", "n_features")
 class FeatureAgglomeration(AgglomerativeClustering, _SklearnFeatureAgglomeration):
     """Clustering of columns, each cluster of which becomes one column.
 
@@ -22,8 +24,7 @@ class FeatureAgglomeration(AgglomerativeClustering, _SklearnFeatureAgglomeration
 
     Parameters
     ----------
-    n_clusters : int or None, default=2
-        Number of clusters. None if `distance_threshold` is given.
+    {n_clusters}
 
     metric : str or callable, default="euclidean"
         Metric of the columns: "euclidean", "l1", "l2", "manhattan", "cosine" or
@@ -33,61 +34,26 @@ class FeatureAgglomeration(AgglomerativeClustering, _SklearnFeatureAgglomeration
         function gets the columns, as rows, and returns the matrix of all distances;
         with `connectivity`, it gets two columns.
 
-    memory : str or object with the joblib.Memory interface, default=None
-        Where trees are kept for later calls: the path of a folder. None keeps none.
+    {memory}
 
     connectivity : array-like, sparse matrix, or callable, default=None
         Matrix of shape (n_features, n_features) whose entries that are not 0 say which
         columns are connected, in either direction, or a function that makes it of the
         columns, as rows. Only connected clusters are merged. None connects all.
 
-    compute_full_tree : "auto" or bool, default="auto"
-        Whether the tree is built beyond `n_clusters`; without `connectivity` it always
-        is, and with `distance_threshold` it must be. "auto" does so for less than 100
-        clusters or 2 % of the columns.
+    {compute_full_tree}
 
-    linkage : {"ward", "complete", "average", "single"}, default="ward"
-        The distance of two clusters. Of the distances of a column of one and a column
-        of the other: "complete" takes the largest, "average" the average, "single" the
-        least. "ward" merges what raises the sum of squares within clusters least.
+    {linkage}
 
     pooling_func : callable, default=np.mean
         How columns are pooled: gets an array of shape (n_samples, n_columns) and
         ``axis=1``, and returns an array of shape (n_samples,).
 
-    distance_threshold : float, default=None
-        Clusters of at least this distance are not merged. Not with `n_clusters`.
-
-    compute_distances : bool, default=False
-        Whether there is an attribute `distances_` without `distance_threshold`.
+    {distances}
 
     Attributes
     ----------
-    n_clusters_ : int
-        Number of clusters.
-
-    labels_ : ndarray of shape (n_features,), dtype intp
-        The cluster of each column, from 0.
-
-    n_leaves_ : int
-        Number of leaves of the tree, ``n_features``.
-
-    n_connected_components_ : int
-        Number of components of `connectivity`, 1 without.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (n_features_in_,), dtype object
-        Names of the columns. Only where all names of `X` are strings.
-
-    children_ : ndarray of shape (n_merges, 2), dtype intp
-        The two nodes that each merge unites to node ``n_features + i``. Nodes below
-        ``n_features`` are columns. Merges are in the order of their distances.
-
-    distances_ : ndarray of shape (n_merges,), dtype float64
-        The distances of what is merged. Only with `distance_threshold` or
-        `compute_distances`.
+    {attributes}
 
     See Also
     --------

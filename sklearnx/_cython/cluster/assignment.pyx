@@ -8,6 +8,7 @@ Neither the number of threads nor the processor changes a bit.
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
+from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
 from sklearnx._cython.common.threads cimport parallel_for, task_t
 
 cdef extern from "assignment.h" nogil:
@@ -43,22 +44,8 @@ cdef extern from "assignment.h" nogil:
     ) except +
 
 
-cdef extern from "Python.h":
-    # Without the check of errors that Cython would make: the GIL is given back first.
-    int check_signals "PyErr_CheckSignals"() noexcept
-
-
-cdef int handle_signals() noexcept with gil:
-    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
-    return check_signals() == 0
-
-
-cdef int raise_pending_error() except -1:
-    return -1
-
-
 def assign_nearest(
-    const cython.floating[:, ::1] X, x_squared_norms,
+    const cython.floating[:, ::1] X,
     const cython.floating[:, ::1] centers, int32_t[::1] labels_out,
     double[::1] squared_distances_out, int n_threads=1,
 ):
@@ -68,8 +55,6 @@ def assign_nearest(
     ----------
     X : array of shape (n_rows, n_columns)
         IN.
-    x_squared_norms : object
-        Not needed.
     centers : array of shape (n_centers, n_columns)
         IN.
     labels_out : int32 array of shape (n_rows,)

@@ -6,6 +6,8 @@ without the node itself.
 
 from libc.stdint cimport int32_t, int64_t
 
+from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
+
 cdef extern from "connected_merges.h" nogil:
     ctypedef struct skx_graph_t:
         int64_t n_nodes
@@ -26,21 +28,9 @@ cdef extern from "connected_merges.h" nogil:
         ) except +
         int64_t advance(int64_t n_steps, int32_t* pairs, double* weights) except +
 
-cdef extern from "Python.h":
-    # Without the check of errors that Cython would make: the GIL is given back first.
-    int check_signals "PyErr_CheckSignals"() noexcept
 
 cdef enum:
     STEPS_BETWEEN_SIGNALS = 1024
-
-
-cdef int handle_signals() noexcept with gil:
-    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
-    return check_signals() == 0
-
-
-cdef int raise_pending_error() except -1:
-    return -1
 
 
 cdef skx_graph_t _describe(

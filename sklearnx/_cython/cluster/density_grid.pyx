@@ -3,6 +3,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t
 
+from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
 from sklearnx._cython.common.threads cimport parallel_for, task_t
 
 cdef extern from "density_stages.h" nogil:
@@ -18,20 +19,6 @@ cdef extern from "density_stages.h" nogil:
         int64_t* labels, uint8_t* is_core, skx_parallel_t run, int n_threads,
         int (*goes_on)() noexcept,
     ) except +
-
-
-cdef extern from "Python.h":
-    # Without the check of errors that Cython would make: the GIL is given back first.
-    int check_signals "PyErr_CheckSignals"() noexcept
-
-
-cdef int handle_signals() noexcept with gil:
-    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
-    return check_signals() == 0
-
-
-cdef int raise_pending_error() except -1:
-    return -1
 
 
 def cluster_on_grid(

@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from sklearnx._cython.cluster.kd_tree cimport describe_kd_tree, skx_kd_tree_t
+from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
 from sklearnx._cython.common.threads cimport parallel_for, task_t
 
 cdef extern from *:
@@ -47,19 +48,6 @@ cdef extern from *:
         double radius, int64_t* nearest, skx_parallel_t run, int n_threads,
         int (*goes_on)() noexcept,
     ) except + nogil
-
-cdef extern from "Python.h":
-    # Without the check of errors that Cython would make: the GIL is given back first.
-    int check_signals "PyErr_CheckSignals"() noexcept
-
-
-cdef int handle_signals() noexcept with gil:
-    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
-    return check_signals() == 0
-
-
-cdef int raise_pending_error() except -1:
-    return -1
 
 
 def cluster_on_tree(

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 
+from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
 from sklearnx._cython.common.threads cimport parallel_for, task_t
 
 cdef extern from "distance_chain.h" nogil:
@@ -25,21 +26,9 @@ cdef extern from "distance_chain.h" nogil:
         ) except +
         void advance(int64_t n_steps, int32_t* pairs, double* out) except +
 
-cdef extern from "Python.h":
-    # Without the check of errors that Cython would make: the GIL is given back first.
-    int check_signals "PyErr_CheckSignals"() noexcept
 
 cdef enum:
     WORK_BETWEEN_SIGNALS = 1 << 22  # in distances looked at
-
-
-cdef int handle_signals() noexcept with gil:
-    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
-    return check_signals() == 0
-
-
-cdef int raise_pending_error() except -1:
-    return -1
 
 
 def fill_distances(

@@ -7,6 +7,7 @@ See mixture_pass.h, mixture_kinds.h and mixture_factors.h. Bits do not depend on
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
+from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
 from sklearnx._cython.common.threads cimport parallel_for, task_t
 
 cdef extern from "mixture_pass.h" nogil:
@@ -47,20 +48,6 @@ cdef extern from "mixture_factors.h" nogil:
         double* matrices, int64_t n_matrices, int64_t n, skx_parallel_t run,
         int n_threads,
     ) except +
-
-
-cdef extern from "Python.h":
-    # Without the check of errors that Cython would make: the GIL is given back first.
-    int check_signals "PyErr_CheckSignals"() noexcept
-
-
-cdef int handle_signals() noexcept with gil:
-    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
-    return check_signals() == 0
-
-
-cdef int raise_pending_error() except -1:
-    return -1
 
 
 cdef inline const double* address_of(const double[::1] values) noexcept:

@@ -7,6 +7,8 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t
 from libcpp.vector cimport vector
 
+from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
+
 cdef extern from "nearest_outside.h" nogil:
     cdef cppclass skx_squared_gaps_t:
         pass
@@ -23,21 +25,9 @@ cdef extern from "nearest_outside.h" nogil:
     void skx_advance_largest(
         skx_outside_t[skx_largest_gap_t]*, int64_t, int32_t*, double*) except +
 
-cdef extern from "Python.h":
-    # Without the check of errors that Cython would make: the GIL is given back first.
-    int check_signals "PyErr_CheckSignals"() noexcept
 
 cdef enum:
     STEPS_BETWEEN_SIGNALS = 256
-
-
-cdef int handle_signals() noexcept with gil:
-    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
-    return check_signals() == 0
-
-
-cdef int raise_pending_error() except -1:
-    return -1
 
 
 def span_points(

@@ -122,4 +122,3 @@ def grow_tree(
             outside[i] = outside[i + 1]
         outside[n - 1] = row
     return row
-

@@ -11,6 +11,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 
 import numpy as np
 
+from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
 from sklearnx._cython.common.threads cimport parallel_for, task_t
 
 cdef extern from "silhouette_kernels.h" nogil:
@@ -46,20 +47,6 @@ cdef extern from "silhouette_kernels.h" nogil:
         const skx_rows_t[T]& X, const double* norms, const skx_clusterings_t& all,
         const double* means, double* sums, skx_parallel_t run, int n_threads,
     ) except +
-
-
-cdef extern from "Python.h":
-    # Without the check of errors that Cython would make: the GIL is given back first.
-    int check_signals "PyErr_CheckSignals"() noexcept
-
-
-cdef int handle_signals() noexcept with gil:
-    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
-    return check_signals() == 0
-
-
-cdef int raise_pending_error() except -1:
-    return -1
 
 
 cdef class Clusterings:

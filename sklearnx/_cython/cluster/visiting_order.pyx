@@ -7,6 +7,7 @@ from libc.string cimport memcpy
 from libcpp.vector cimport vector
 
 from sklearnx._cython.cluster.kd_tree cimport describe_kd_tree, skx_kd_tree_t
+from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
 from sklearnx._cython.common.threads cimport parallel_for, task_t
 
 cdef extern from *:
@@ -51,19 +52,6 @@ cdef extern from *:
         const int64_t* near_start, const int32_t* near, int32_t first, int32_t* start,
         int32_t* stop, double* out_weights,
     ) except + nogil
-
-cdef extern from "Python.h":
-    # Without the check of errors that Cython would make: the GIL is given back first.
-    int check_signals "PyErr_CheckSignals"() noexcept
-
-
-cdef int handle_signals() noexcept with gil:
-    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
-    return check_signals() == 0
-
-
-cdef int raise_pending_error() except -1:
-    return -1
 
 
 def list_near(

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t
 
+from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
 from sklearnx._cython.common.threads cimport parallel_for, task_t
 
 cdef extern from "ward_chain.h" nogil:
@@ -13,21 +14,9 @@ cdef extern from "ward_chain.h" nogil:
         ) except +
         int64_t advance(int64_t n_steps, int32_t* pairs, double* out) except +
 
-cdef extern from "Python.h":
-    # Without the check of errors that Cython would make: the GIL is given back first.
-    int check_signals "PyErr_CheckSignals"() noexcept
 
 cdef enum:
     STEPS_BETWEEN_SIGNALS = 256
-
-
-cdef int handle_signals() noexcept with gil:
-    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
-    return check_signals() == 0
-
-
-cdef int raise_pending_error() except -1:
-    return -1
 
 
 def find_ward_merges(

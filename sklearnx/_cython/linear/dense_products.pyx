@@ -8,6 +8,7 @@ other rows.
 cimport cython
 from libc.stdint cimport int64_t
 
+from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
 from sklearnx._cython.common.threads cimport parallel_for, task_t
 
 cdef extern from "dense_products.h" nogil:
@@ -59,20 +60,6 @@ cdef extern from "dense_products.h" nogil:
     void skx_find_largest(
         const double* values, int64_t n_rows, int64_t n_columns, int64_t* out
     ) noexcept
-
-
-cdef extern from "Python.h":
-    # Without the check of errors that Cython would make: the GIL is given back first.
-    int check_signals "PyErr_CheckSignals"() noexcept
-
-
-cdef int handle_signals() noexcept with gil:
-    """Whether to go on; if not, an error is pending, such as KeyboardInterrupt."""
-    return check_signals() == 0
-
-
-cdef int raise_pending_error() except -1:
-    return -1
 
 
 cdef inline const double* address_of(const double[::1] values) noexcept:
