@@ -49,7 +49,7 @@ _TEXTS = {
         n_features_in_ : int
             Number of columns seen in `fit`.
 
-        feature_names_in_ : ndarray of shape (n_features_in_,), dtype object
+        feature_names_in_ : ndarray of shape (`n_features_in_`,), dtype object
             Names of the columns. Only where all names of `X` are strings.
 
         children_ : ndarray of shape (n_merges, 2), dtype intp

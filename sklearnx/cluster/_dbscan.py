@@ -179,7 +179,7 @@ class DBSCAN(_SklearnDBSCAN):
     n_features_in_ : int
         Number of features seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,), dtype object
+    feature_names_in_ : ndarray of shape (`n_features_in_`,), dtype object
         Names of the features. Only where all names of `X` are strings.
 
     See Also

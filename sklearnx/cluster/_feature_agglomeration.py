@@ -139,7 +139,7 @@ class FeatureAgglomeration(AgglomerativeClustering, _SklearnFeatureAgglomeration
 
         Returns
         -------
-        pooled : ndarray of shape (n_samples, n_clusters_)
+        pooled : ndarray of shape (n_samples, `n_clusters_`)
             A column for each cluster; float64 if `pooling_func` is ``np.mean``.
         """
         check_is_fitted(self)
@@ -171,7 +171,7 @@ class FeatureAgglomeration(AgglomerativeClustering, _SklearnFeatureAgglomeration
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_clusters_) or (n_clusters_,)
+        X : array-like of shape (n_samples, `n_clusters_`) or (`n_clusters_`,)
             A column for each cluster.
 
         Returns

@@ -150,7 +150,7 @@ class HDBSCAN(HierarchyOfRows, _SklearnHDBSCAN):
     n_features_in_ : int
         Number of features seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,), dtype object
+    feature_names_in_ : ndarray of shape (`n_features_in_`,), dtype object
         Names of the features. Only where all names of `X` are strings.
 
     See Also
@@ -159,9 +159,11 @@ class HDBSCAN(HierarchyOfRows, _SklearnHDBSCAN):
     OPTICS : The order of rows by reachability.
     plot_condensed_tree : Draws the hierarchy.
 
-    Notes ----- For the metrics named above the minimum spanning tree is found by
-    Boruvka's algorithm on a k-d tree [5]_ [6]_, in about n log n where columns are few;
-    for others by Prim's algorithm on rows of distances, which are computed twice.
+    Notes
+    -----
+    For the metrics named above the minimum spanning tree is found by Boruvka's
+    algorithm on a k-d tree [5]_ [6]_, in about n log n where columns are few; for
+    others by Prim's algorithm on rows of distances, which are computed twice.
 
     With ``ties="scan"`` edges of one weight are taken in the order of a scan of all
     pairs, exactly so up to 20,000 rows or where no two distances are equal; on more

@@ -253,7 +253,7 @@ class MeanShift(_SklearnMeanShift):
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,), dtype object
+    feature_names_in_ : ndarray of shape (`n_features_in_`,), dtype object
         Names of the columns. Only where all names of `X` are strings.
 
     See Also

@@ -132,13 +132,13 @@ default='kmeans'
     lower_bound_ : float
         Its lower bound: the mean log likelihood of a row before the last iteration.
 
-    lower_bounds_ : list of float, of length n_iter_
+    lower_bounds_ : list of float, of length `n_iter_`
         Its lower bound before each iteration.
 
     n_features_in_ : int
         Number of features seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,), dtype object
+    feature_names_in_ : ndarray of shape (`n_features_in_`,), dtype object
         Names of the features. Only where all names of `X` are strings.
 
     See Also
