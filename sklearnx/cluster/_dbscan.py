@@ -287,6 +287,10 @@ class DBSCAN(_SklearnDBSCAN):
         if sample_weight is not None:
             weights = check_sample_weight(sample_weight, X, dtype=np.float64)
             weights = np.ascontiguousarray(weights)
+            if not weights.any():  # scikit-learn's check lets them pass before 1.9
+                raise ValueError(
+                    "Sample weights must contain at least one non-zero number."
+                )
         labels, is_core = self._cluster(X, weights)
         self.labels_ = labels.astype(np.intp, copy=False)
         self.core_sample_indices_ = np.flatnonzero(is_core)

@@ -20,6 +20,7 @@ from sklearnx.cluster import (
     linkage_tree,
     ward_tree,
 )
+from tests._versions import needs_sklearn_1_9
 
 TABLES = ["normal", "integers", "decimals", "float32", "duplicates", "constant"]
 
@@ -136,7 +137,7 @@ def largest_gaps(X):
 @pytest.mark.parametrize("kind", TABLES)
 @pytest.mark.parametrize(
     "linkage, metric",
-    [("ward", "euclidean"), ("ward", "l2")]
+    [("ward", "euclidean"), pytest.param("ward", "l2", marks=needs_sklearn_1_9)]
     + [
         (linkage, metric)
         for linkage in ("single", "complete", "average")

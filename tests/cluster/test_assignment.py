@@ -9,6 +9,7 @@ from sklearn.cluster import kmeans_plusplus
 
 from sklearnx._cluster.rows import ClusterSums, make_rows
 from sklearnx._cluster.seeding import choose_centers
+from tests._versions import needs_sklearn_1_9
 
 SHAPES = [
     (1, 1, 1),
@@ -197,6 +198,7 @@ def test_moments(dtype):
 @pytest.mark.parametrize("is_weighted", [True, False])
 @pytest.mark.parametrize("n_local_trials", [None, 1, 20])
 @pytest.mark.parametrize("kind", ["normal", "offset", "sparse"])
+@needs_sklearn_1_9
 def test_seeding_draws_what_scikit_learn_draws(
     as_rows, is_weighted, n_local_trials, kind
 ):

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from sklearnx._cluster.bisection import BisectingTree, grow_tree
 from sklearnx.cluster import BisectingKMeans
+from tests._versions import needs_sklearn_1_9
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +200,7 @@ def test_errors(params, X, message):
         BisectingKMeans(**params).fit(X)
 
 
+@needs_sklearn_1_9
 def test_callable_init(blobs):
     def init(X, n_clusters, random_state):
         assert n_clusters == 2

@@ -36,6 +36,7 @@ from sklearnx.cluster import (
     kmeans_plusplus,
 )
 from sklearnx.mixture import GaussianMixture
+from tests._versions import needs_sklearn_1_9
 
 CENTERS = np.array([[0, 0, 0, 0], [6, 0, 3, 0], [0, 6, -3, 0], [6, 6, 0, 0]])
 K_MEANS = [
@@ -183,6 +184,7 @@ def test_behind_a_scaler(estimator, data):
 
 
 @pytest.mark.parametrize("theirs", THEIRS, ids=name_of)
+@needs_sklearn_1_9
 def test_theirs_behind_ours(theirs, data):
     X, y = data
     chain = make_pipeline(KMeans(6, random_state=0, n_init=3), clone(theirs))

@@ -14,6 +14,7 @@ from sklearnx._cython.cluster.minibatch import (
     take_rows,
 )
 from sklearnx.cluster import MiniBatchKMeans
+from tests._versions import needs_sklearn_1_9
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +164,7 @@ def assert_same(ours, theirs, rtol=1e-7):
     ],
 )
 @pytest.mark.parametrize("is_sparse", [False, True])
+@needs_sklearn_1_9
 def test_same_draws_and_results_as_scikit_learn(blobs, params, is_sparse):
     X = make_sparse() if is_sparse else blobs
     if is_sparse and callable(params.get("init")):
@@ -194,6 +196,7 @@ def test_partial_fit_is_scikit_learns(blobs, is_sparse):
     np.testing.assert_allclose(ours.score(X), theirs.score(X), rtol=1e-9)
 
 
+@needs_sklearn_1_9
 def test_partial_fit_goes_on_after_fit(blobs):
     ours = MiniBatchKMeans(4, random_state=0).fit(blobs)
     theirs = sklearn_cluster.MiniBatchKMeans(4, random_state=0).fit(blobs)

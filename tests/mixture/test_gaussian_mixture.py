@@ -20,6 +20,7 @@ from sklearnx._cluster.covariances import factor_matrices
 from sklearnx._cluster.gaussian_mixture import MixtureProblem, make_type
 from sklearnx._cython.cluster.mixture import DIAGONAL, FULL, TIED, run_pass
 from sklearnx.mixture import GaussianMixture
+from tests._versions import needs_sklearn_1_9
 
 TYPES = ["full", "tied", "diag", "spherical"]
 FITTED = [
@@ -258,6 +259,7 @@ def test_is_sklearns():
 
 @pytest.mark.parametrize("init", ["kmeans", "k-means++", "random", "random_from_data"])
 @pytest.mark.parametrize("covariance_type", TYPES)
+@needs_sklearn_1_9
 def test_same_as_sklearn_from_the_same_seed(covariance_type, init):
     for n_components, n_features, limits in (
         (1, 1, (100, 0)),
@@ -293,6 +295,7 @@ def test_same_draws_as_sklearn(covariance_type):
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)
+@needs_sklearn_1_9
 def test_given_parameters(covariance_type):
     X = make_blobs(3, 2)
     known = SklearnGaussianMixture(3, covariance_type=covariance_type, random_state=0)
@@ -413,6 +416,7 @@ def test_nothing_cancels_far_from_zero(covariance_type):
     assert_allclose(one.fit(X + 2.0**20).covariances_, expected, rtol=1e-9, atol=1e-12)
 
 
+@needs_sklearn_1_9
 def test_many_columns():
     # More than are factored by our own loops.
     X = np.random.default_rng(0).normal(size=(400, 170))
