@@ -6,7 +6,9 @@ import inspect
 import warnings
 from dataclasses import dataclass, field
 
-OURS, SKLEARN = "sklearnx", "scikit-learn"
+from benchmarks._entries import OURS
+
+SKLEARN = "scikit-learn"
 # Library -> distribution, and the modules that may hold an estimator.
 LIBRARIES = {
     OURS: ("sklearnx", ("sklearnx.cluster", "sklearnx.mixture")),
@@ -65,6 +67,11 @@ class Entry:
     parameters: dict = field(default_factory=dict)
     bar: float | None = None
     max_repeats: int | None = None
+
+    @property
+    def name(self):
+        """What tells it from the other entries of a case: each library has one."""
+        return self.library
 
     @property
     def is_warmed(self):

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import threadpoolctl
 
-OURS = "sklearnx"
+from benchmarks._entries import OURS
+
 # Library -> distribution, module of its linear models.
 LIBRARIES = {
     OURS: ("sklearnx", "sklearnx.linear_model"),

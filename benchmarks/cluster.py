@@ -13,44 +13,19 @@ import statistics
 from pathlib import Path
 
 from benchmarks._cluster_cases import CASES
-from benchmarks._cluster_libraries import DISTRIBUTIONS, OURS
+from benchmarks._cluster_libraries import DISTRIBUTIONS
 from benchmarks._cluster_scaling import SCALED, measure_memory, measure_scaling
 from benchmarks._cluster_sets import TABLE, measure_sets
 from benchmarks._data import has_table
+from benchmarks._entries import OURS, find_entries, fit_in_turns
 from benchmarks._linear_libraries import limit_threads
 from benchmarks._table import find_versions, format_table, format_versions
-from benchmarks._timing import compute_ratio, measure, order_turn
+from benchmarks._timing import compute_ratio
 
 N_REPEATS, N_QUICK_REPEATS = 5, 1
 MEMORY, SETS = "memory", "sets"
 SCALINGS = {f"scaling_{name.lower()}": name for name in SCALED}
 PARTS = [*(case.name for case in CASES), MEMORY, *SCALINGS, SETS]
-
-
-def find_entries(case, peers):
-    """The entries of a case that are installed and asked for, by library."""
-    return {
-        entry.library: entry
-        for entry in case.entries
-        if (entry.library == OURS or is_wanted(entry.library, peers))
-        and entry.is_installed()
-    }
-
-
-def is_wanted(library, peers):
-    return peers is None or any(library.startswith(name) for name in peers)
-
-
-def fit_in_turns(entries, data, n_threads, n_repeats):
-    """Models of the last turn and seconds of all, by library."""
-    models, seconds = {}, {name: [] for name in entries}
-    for turn in range(n_repeats):
-        for name in order_turn(entries, turn):
-            entry = entries[name]
-            if entry.max_repeats is None or turn < entry.max_repeats:
-                models[name], duration = measure(entry.fit_model, data, n_threads)
-                seconds[name].append(duration)
-    return models, seconds
 
 
 def measure_case(case, peers, n_threads, n_repeats, is_quick):

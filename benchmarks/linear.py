@@ -13,44 +13,19 @@ import statistics
 from pathlib import Path
 
 from benchmarks._data import has_table
+from benchmarks._entries import OURS, find_entries, fit_in_turns
 from benchmarks._linear_cases import CASES
-from benchmarks._linear_libraries import DISTRIBUTIONS, OURS, limit_threads
+from benchmarks._linear_libraries import DISTRIBUTIONS, limit_threads
 from benchmarks._linear_predicting import measure_predictions
 from benchmarks._linear_small import SMALL_CASES
 from benchmarks._table import find_versions, format_table, format_versions
-from benchmarks._timing import compute_ratio, measure, order_turn
+from benchmarks._timing import compute_ratio
 
 N_REPEATS, N_QUICK_REPEATS = 7, 2
 # Of the peer's objective.
 TOLERANCE = 1e-8
 PREDICTING = "predict"
 ALL_CASES = [*CASES, *SMALL_CASES]
-
-
-def find_entries(case, peers):
-    """The entries of a case that are installed and asked for, by name."""
-    return {
-        entry.name: entry
-        for entry in case.entries
-        if (entry.library == OURS or is_wanted(entry.library, peers))
-        and entry.is_installed()
-    }
-
-
-def is_wanted(library, peers):
-    return peers is None or any(library.startswith(name) for name in peers)
-
-
-def fit_in_turns(entries, data, n_threads, n_repeats):
-    """Models of the last turn and seconds of all, by name."""
-    models, seconds = {}, {name: [] for name in entries}
-    for turn in range(n_repeats):
-        for name in order_turn(entries, turn):
-            entry = entries[name]
-            if entry.max_repeats is None or turn < entry.max_repeats:
-                models[name], duration = measure(entry.fit_model, data, n_threads)
-                seconds[name].append(duration)
-    return models, seconds
 
 
 def compute_excess(case, data, own, peer):
