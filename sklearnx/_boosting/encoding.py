@@ -7,7 +7,6 @@ nor their names reach the model.
 
 from __future__ import annotations
 
-from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -26,6 +25,7 @@ from sklearnx._boosting.frames import (
     read_columns,
     read_frame,
 )
+from sklearnx._cached_property import cached_property
 from sklearnx._compat import check_n_features, check_names
 from sklearnx._cython.boosting.levels import count_levels, replace_codes
 

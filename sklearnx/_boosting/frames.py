@@ -14,10 +14,11 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from decimal import Decimal
-from functools import cached_property
 from numbers import Real
 
 import numpy as np
+
+from sklearnx._cached_property import cached_property
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 _STRINGS = (str, bytes)

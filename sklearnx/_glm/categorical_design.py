@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations
 from math import prod
 
 import numpy as np
 from scipy import sparse
 
+from sklearnx._cached_property import cached_property
 from sklearnx._cython.linear.categories import (
     add_from_cells,
     sum_dense_in_cells,

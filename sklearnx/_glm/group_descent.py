@@ -12,10 +12,10 @@ follows from the means.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from sklearnx._cached_property import cached_property
 from sklearnx._cython.linear.group_descent import minimize_groups_on_gram
 from sklearnx._linalg import check_finite, one_blas_thread
 

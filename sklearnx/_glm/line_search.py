@@ -7,10 +7,9 @@ table.
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
+from sklearnx._cached_property import cached_property
 from sklearnx._glm.objective import inner
 
 SUFFICIENT_DECREASE = 1e-4

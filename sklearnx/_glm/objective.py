@@ -11,10 +11,10 @@ multinomial family.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
+from sklearnx._cached_property import cached_property
 from sklearnx._cython.common.small_matrices import inner as sum_products
 from sklearnx._glm.design import make_design
 
