@@ -6,6 +6,7 @@ shown, and whether it will do.
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
+from sklearn.utils.extmath import row_norms
 
 N_ROWS_AT_A_TIME = 10_000
 INERTIA_TOLERANCE, BOUND_TOLERANCE = 1e-6, 1e-6
@@ -15,12 +16,12 @@ MIN_ARI = 0.999
 def compute_inertia(X, centers):
     """Sum of squared distances to the nearest centre, in double."""
     centers = np.asarray(centers, dtype=np.float64)
-    squares = np.einsum("ij,ij->i", centers, centers)
+    halves = row_norms(centers, squared=True) / 2
     total = 0.0
-    for start in range(0, len(X), N_ROWS_AT_A_TIME):
-        rows = np.asarray(X[start : start + N_ROWS_AT_A_TIME], dtype=np.float64)
-        nearest = np.argmin(squares - 2 * rows @ centers.T, axis=1)
-        total += float(np.sum((rows - centers[nearest]) ** 2))
+    for start in range(0, X.shape[0], N_ROWS_AT_A_TIME):
+        rows = X[start : start + N_ROWS_AT_A_TIME].astype(np.float64)
+        least = np.min(halves - rows @ centers.T, axis=1)
+        total += float(row_norms(rows, squared=True).sum() + 2 * least.sum())
     return total
 
 

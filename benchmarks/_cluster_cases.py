@@ -62,12 +62,17 @@ def make_case(name, title, make_data, estimator, parameters, compare, **options)
         Library -> bar.
     of_others : dict
         Library -> parameters that it has instead.
+    variants : dict
+        Name -> parameters that scikit-learn has instead in another entry, same bar.
     """
     bar, max_repeats = options.pop("bar", None), options.pop("max_repeats", None)
     entries = [
         Entry(OURS, estimator, parameters),
         Entry(SKLEARN, estimator, parameters, bar, max_repeats),
     ]
+    for variant, changed in options.pop("variants", {}).items():
+        own = {**parameters, **changed}
+        entries.append(Entry(SKLEARN, estimator, own, bar, max_repeats, variant))
     of_others = options.pop("of_others", {})
     for library, other_bar in options.pop("others", {}).items():
         own = {**parameters, **of_others.get(library, {})}
@@ -104,6 +109,7 @@ def _read_iris(is_quick):
 
 
 FROM_CENTERS = {"init": _take_centers, "n_init": 1}
+ELKAN = {"elkan": {"algorithm": "elkan"}}
 _not_above = partial(agreement.compare_inertia, is_same=False)
 _near = partial(agreement.compare_inertia, tolerance=0.01, is_same=False)
 
@@ -117,9 +123,24 @@ def _make_digits(n_clusters):
         {"n_clusters": n_clusters, **FROM_CENTERS},
         agreement.compare_inertia,
         bar=0.6,
+        variants=ELKAN,
         others={"intelex": None},
         compare_others=_not_above,
         table="mnist_10k",
+    )
+
+
+def _make_text(n_clusters):
+    return make_case(
+        f"text_{n_clusters}",
+        f"KMeans, newsgroups20 TF-IDF, k={n_clusters}, 30 iterations",
+        partial(cluster_data.read_newsgroups, n_clusters),
+        "KMeans",
+        {"n_clusters": n_clusters, "max_iter": 30, "tol": 0.0, **FROM_CENTERS},
+        agreement.compare_inertia,
+        variants=ELKAN,
+        max_repeats=2,
+        table="newsgroups20",
     )
 
 
@@ -186,6 +207,8 @@ CASES = [
     ),
     _make_digits(10),
     _make_digits(500),
+    _make_text(20),
+    _make_text(100),
     make_case(
         "minibatch",
         "MiniBatchKMeans, 200,000 x 20, k=50",

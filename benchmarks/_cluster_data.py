@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy import sparse
 
+from benchmarks import _linear_data as linear_data
 from benchmarks._data import read_table
 
 # Rows of a table that a quick run takes.
@@ -17,18 +19,18 @@ class Data:
 
     Attributes
     ----------
-    X : ndarray
+    X : ndarray or CSR matrix
     centers : ndarray or None
         The centres to start at, where all shall start at the same.
     """
 
-    X: np.ndarray
+    X: np.ndarray | sparse.csr_matrix
     centers: np.ndarray | None = None
 
 
 def draw_rows(X, n_rows, seed=1):
     """Distinct rows, as the first centres."""
-    chosen = np.random.default_rng(seed).choice(len(X), n_rows, replace=False)
+    chosen = np.random.default_rng(seed).choice(X.shape[0], n_rows, replace=False)
     return X[np.sort(chosen)].copy()
 
 
@@ -80,3 +82,10 @@ def read_digits(n_clusters, is_quick):
     if is_quick:
         X = X[:N_QUICK_ROWS]
     return Data(X, draw_rows(X, n_clusters))
+
+
+@cache
+def read_newsgroups(n_clusters, is_quick):
+    """TF-IDF of the words of 20 newsgroups as CSR; the first centres are dense."""
+    X = linear_data.read_newsgroups(is_quick).X
+    return Data(X, draw_rows(X, n_clusters).toarray())

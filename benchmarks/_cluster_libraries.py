@@ -60,6 +60,8 @@ class Entry:
         Our time over that of this entry, at most.
     max_repeats : int or None
         Turns at most, for what takes long.
+    variant : str
+        What tells it from another entry of the library in a case.
     """
 
     library: str
@@ -67,11 +69,12 @@ class Entry:
     parameters: dict = field(default_factory=dict)
     bar: float | None = None
     max_repeats: int | None = None
+    variant: str = ""
 
     @property
     def name(self):
-        """What tells it from the other entries of a case: each library has one."""
-        return self.library
+        """What tells it from the other entries of a case."""
+        return f"{self.library} {self.variant}".rstrip()
 
     @property
     def is_warmed(self):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearnx._cluster.assignments import start_assignment
 from sklearnx._cluster.rows import ClusterSums
 
 
@@ -28,7 +29,16 @@ class Clustering:
     n_iter: int
 
 
-def run_lloyd(rows, centers, sample_weight=None, *, max_iter=300, tol=0.0, report=None):
+def run_lloyd(
+    rows,
+    centers,
+    sample_weight=None,
+    *,
+    algorithm="auto",
+    max_iter=300,
+    tol=0.0,
+    report=None,
+):
     """Alternate between nearest centres and means until nothing changes.
 
     Parameters
@@ -42,6 +52,9 @@ def run_lloyd(rows, centers, sample_weight=None, *, max_iter=300, tol=0.0, repor
     sample_weight : ndarray of shape (n_rows,), dtype float64, default=None
         Not negative. None for ones.
 
+    algorithm : {"auto", "lloyd", "elkan"}, default="auto"
+        As of `start_assignment`; all give the same clustering.
+
     max_iter : int, default=300
 
     tol : float, default=0.0
@@ -54,7 +67,7 @@ def run_lloyd(rows, centers, sample_weight=None, *, max_iter=300, tol=0.0, repor
     -------
     clustering : Clustering
     """
-    assignment = rows.start_assignment(len(centers))
+    assignment = start_assignment(rows, len(centers), algorithm)
     sums = ClusterSums(rows, len(centers), sample_weight)
     is_strict = False
     for iteration in range(max_iter):

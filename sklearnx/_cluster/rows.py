@@ -15,10 +15,11 @@ from sklearnx._cython.cluster import (
     assignment,
     center_bounds,
     cluster_sums,
+    group_bounds,
     seeding,
 )
 
-# Dense tables are kept in float32, packed for the tiles, up to this size (in bytes).
+# Dense tables are kept in float32 too up to this size (in bytes).
 MAX_PACKED = 1 << 30
 
 
@@ -38,6 +39,14 @@ def make_rows(X, n_threads=1):
     return DenseRows(X, n_threads)
 
 
+def _find_scale(square):
+    """A power of two that makes numbers of this mean square about 1."""
+    root = np.sqrt(square)
+    if not 0.0 < root < np.inf:
+        return 1.0
+    return 2.0 ** -min(max(np.frexp(root)[1], -1000), 1000)
+
+
 class _Rows:
     """What dense and sparse rows have in common.
 
@@ -47,6 +56,10 @@ class _Rows:
     dtype : dtype
         float32 or float64.
     n_threads : int
+    has_bounds_of_rows : bool
+        Whether there is `assign_bounded`.
+    fits_in_float32 : bool
+        Whether `assign_grouped` finds room for what it needs.
     """
 
     def _describe(self, X, n_threads):
@@ -95,10 +108,6 @@ class _Rows:
         sums.update(labels)
         return sums.values.sum(axis=0), sums.weights.sum(axis=0)
 
-    def start_assignment(self, n_clusters):
-        """Labels that follow centres as they move; see `Assignment`."""
-        return Assignment(self, n_clusters)
-
     def find_inertia(self, centers, labels, sample_weight=None):
         """Weighted sum of squared distances of all rows to their centres."""
         distances = self.measure_assigned(centers, labels)
@@ -110,10 +119,13 @@ class _Rows:
 class DenseRows(_Rows):
     """Rows of an array in C order."""
 
+    has_bounds_of_rows = True
+
     def __init__(self, X, n_threads=1):
         self._describe(X, n_threads)
         self.X = X
-        self._packed = None
+        self._frame = None
+        self._copy = None
 
     def _assign(self, centers, labels, distances):
         assignment.assign_nearest(self.X, centers, labels, distances, self.n_threads)
@@ -151,8 +163,33 @@ class DenseRows(_Rows):
         cluster_sums.find_moments(self.X, mean, variance, self.n_threads)
         return mean, variance
 
+    def find_frame(self):
+        """A shift and a scale, a power of two, that make the rows about 1.
+
+        Returns
+        -------
+        shift : ndarray of shape (n_columns,)
+        scale : float
+        """
+        if self._frame is None:
+            shift, variance = self.find_moments()
+            self._frame = shift, _find_scale(variance.sum())
+        return self._frame
+
+    @property
+    def fits_in_float32(self):
+        """Whether the table may be kept in float32 too."""
+        return 64 * -(-self.n_rows // 16) * self.n_columns <= MAX_PACKED
+
+    def _keep(self, make):
+        """What `make` writes of all rows in float32; only the last result is kept."""
+        if self._copy is None or self._copy[0] is not make:
+            self._copy = None
+            self._copy = make, make(self)
+        return self._copy[1]
+
     def pack(self):
-        """The rows in float32 in the order that tiles read, made at the first call.
+        """The rows in float32 in the order that tiles read.
 
         Returns
         -------
@@ -161,28 +198,36 @@ class DenseRows(_Rows):
         blocks : ndarray of float32, or None where they would be too large
         squares : ndarray of shape (n_rows,), dtype float32, or None
         """
-        if self._packed is None:
-            shift, variance = self.find_moments()
-            spread = np.sqrt(variance.sum())
-            scale = 1.0
-            if 0.0 < spread < np.inf:
-                scale = 2.0 ** -min(max(np.frexp(spread)[1], -1000), 1000)
-            n_blocks = -(-self.n_rows // 16)
-            blocks = squares = None
-            if 64 * n_blocks * self.n_columns <= MAX_PACKED:
-                blocks = np.empty(16 * n_blocks * self.n_columns, dtype=np.float32)
-                squares = np.empty(self.n_rows, dtype=np.float32)
-                seeding.pack_table(
-                    self.X, shift, scale, blocks, squares, self.n_threads
-                )
-            self._packed = shift, scale, blocks, squares
-        return self._packed
+        if not self.fits_in_float32:
+            return *self.find_frame(), None, None
+        return *self.find_frame(), *self._keep(_make_blocks)
 
-    def start_assignment(self, n_clusters):
-        """Labels that follow centres as they move; see `Assignment`."""
-        if n_clusters == 1:
-            return Assignment(self, n_clusters)
-        return BoundedAssignment(self, n_clusters)
+    def assign_bounded(self, old_centers, centers, labels, upper, lower):
+        """Bring labels up to date, with two bounds of each row."""
+        return center_bounds.assign_bounded(
+            self.X,
+            *self.pack(),
+            old_centers,
+            centers,
+            labels,
+            upper,
+            lower,
+            self.n_threads,
+        )
+
+    def assign_grouped(self, old_centers, centers, labels, upper, lower):
+        """Bring labels up to date, with bounds of groups of centres."""
+        return group_bounds.assign_grouped(
+            self.X,
+            *self.find_frame(),
+            *self._keep(_make_rounded),
+            old_centers,
+            centers,
+            labels,
+            upper,
+            lower,
+            self.n_threads,
+        )
 
     def make_limits(self):
         """What `seed_next` keeps up of each row besides the distance."""
@@ -206,8 +251,28 @@ class DenseRows(_Rows):
         )
 
 
+def _make_blocks(rows):
+    n_values = 16 * -(-rows.n_rows // 16) * rows.n_columns
+    blocks = np.empty(n_values, dtype=np.float32)
+    squares = np.empty(rows.n_rows, dtype=np.float32)
+    seeding.pack_table(rows.X, *rows.find_frame(), blocks, squares, rows.n_threads)
+    return blocks, squares
+
+
+def _make_rounded(rows):
+    values = np.empty(rows.X.shape, dtype=np.float32)
+    squares = np.empty(rows.n_rows, dtype=np.float32)
+    group_bounds.round_table(
+        rows.X, *rows.find_frame(), values, squares, rows.n_threads
+    )
+    return values, squares
+
+
 class SparseRows(_Rows):
     """Rows in CSR format, with int32 indices."""
+
+    has_bounds_of_rows = False
+    fits_in_float32 = True
 
     def __init__(self, X, n_threads=1):
         self._describe(X, n_threads)
@@ -216,6 +281,32 @@ class SparseRows(_Rows):
             X.data,
             np.asarray(X.indices, dtype=np.int32),
             np.asarray(X.indptr, dtype=np.int32),
+        )
+        self._scaled_squares = None
+
+    def _scale_squares(self):
+        """A power of two, and the squared norms of the rows times it, in float32."""
+        if self._scaled_squares is None:
+            squares = self.measure_assigned(
+                np.zeros((1, self.n_columns)), np.zeros(self.n_rows, dtype=np.int32)
+            )
+            scale = _find_scale(squares.mean())
+            with np.errstate(over="ignore"):
+                scaled = (squares * scale * scale).astype(np.float32)
+            self._scaled_squares = scale, scaled
+        return self._scaled_squares
+
+    def assign_grouped(self, old_centers, centers, labels, upper, lower):
+        """Bring labels up to date, with bounds of groups of centres."""
+        return group_bounds.assign_grouped_sparse(
+            *self._arrays,
+            *self._scale_squares(),
+            old_centers,
+            centers,
+            labels,
+            upper,
+            lower,
+            self.n_threads,
         )
 
     def _assign(self, centers, labels, distances):
@@ -272,53 +363,6 @@ class SparseRows(_Rows):
             first_row,
             self.n_threads,
         )
-
-
-class Assignment:
-    """The nearest centres of all rows, found anew at each update.
-
-    Attributes
-    ----------
-    labels : ndarray of shape (n_rows,), dtype int32
-        All -1 before the first update.
-    """
-
-    def __init__(self, rows, n_clusters):
-        self._rows = rows
-        self.labels = np.full(rows.n_rows, -1, dtype=np.int32)
-
-    def update(self, centers):
-        """Find the nearest of these centres; return how many labels have changed."""
-        labels, _ = self._rows.assign(centers)
-        n_changed = np.count_nonzero(labels != self.labels)
-        self.labels[:] = labels
-        return n_changed
-
-
-class BoundedAssignment:
-    """The same of dense rows and at least two centres, most rows left out by bounds."""
-
-    def __init__(self, rows, n_clusters):
-        self._rows = rows
-        self._centers = None
-        self.labels = np.full(rows.n_rows, -1, dtype=np.int32)
-        self._upper = np.empty(rows.n_rows, dtype=np.float32)
-        self._lower = np.empty(rows.n_rows, dtype=np.float32)
-
-    def update(self, centers):
-        """Find the nearest of these centres; return how many labels have changed."""
-        n_changed = center_bounds.assign_bounded(
-            self._rows.X,
-            *self._rows.pack(),
-            self._centers,
-            centers,
-            self.labels,
-            self._upper,
-            self._lower,
-            self._rows.n_threads,
-        )
-        self._centers = centers
-        return n_changed
 
 
 class ClusterSums:

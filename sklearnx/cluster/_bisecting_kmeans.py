@@ -75,8 +75,7 @@ class BisectingKMeans(CenterPrediction, _SklearnBisectingKMeans):
         Has no effect: the data are never written to.
 
     algorithm : {"lloyd", "elkan"}, default="lloyd"
-        Has no effect on the result, nor on the time: with two centres there are no
-        bounds to gain by.
+        Has no effect: with two centres there is one bound on the other.
 
     bisecting_strategy : {"biggest_inertia", "largest_cluster"}, \
             default="biggest_inertia"

@@ -163,12 +163,17 @@ class KMeans(CenterPrediction, _SklearnKMeans):
     {random_state}
 
     copy_x : bool, default=True
-        Has no effect: `X` is neither changed nor copied, save in float32 into blocks
-        if it is dense and not huge.
+        Has no effect: `X` is neither changed nor copied, save in float32 if it is
+        dense and not huge.
 
-    algorithm : {'lloyd', 'elkan'}, default='lloyd'
-        Both names stand for the same computation, which takes no more memory for
-        'elkan'. Bounds leave out most rows of later steps either way.
+    algorithm : {'auto', 'lloyd', 'elkan'}, default='auto'
+        How distances are left out that cannot change a label; all give the same
+        result, to the last bit. 'lloyd' keeps two bounds for each row of a dense array
+        [2]_ and none for those of a sparse matrix. 'elkan' keeps a bound for each row
+        and each eight centres [4]_, `n_samples * n_clusters / 2` bytes; where they and
+        a copy of `X` in float32 would be larger than 1 GiB each, it is 'lloyd'. 'auto'
+        is 'elkan' for sparse matrices and for dense arrays with many columns and many
+        clusters.
 
     Attributes
     ----------
@@ -199,8 +204,8 @@ class KMeans(CenterPrediction, _SklearnKMeans):
     -----
     Rows are compared with centres in float32, in tiles of registers, and where rounding
     could decide in float64: labels are always those of the smallest sums of squared
-    differences in float64. From the second step on only those rows are compared whose
-    bounds [2]_ allow another centre to be nearer. The sums behind the means are kept up
+    differences in float64. From the second step on a row is compared only with centres
+    that its bounds allow to be nearer. The sums behind the means are kept up
     as rows move from cluster to cluster, twice as precise as float64. The results do
     not depend on the number of threads, to the last bit.
 
@@ -215,6 +220,11 @@ class KMeans(CenterPrediction, _SklearnKMeans):
        Data Mining, 2010. Algorithm 1.
     .. [3] S. P. Lloyd. "Least squares quantization in PCM". IEEE Transactions on
        Information Theory 28.2 (1982), pages 129-137. Section VI, method I.
+    .. [4] Y. Ding, Y. Zhao, X. Shen, M. Musuvathi and T. Mytkowicz. "Yinyang k-means: a
+       drop-in replacement of the classic k-means with consistent speedup".
+       International Conference on Machine Learning, 2015. Section 3. Groups of one
+       centre are those of C. Elkan, "Using the triangle inequality to accelerate
+       k-means", 2003.
 
     Examples
     --------
@@ -240,7 +250,7 @@ class KMeans(CenterPrediction, _SklearnKMeans):
         "verbose": ["verbose"],
         "random_state": ["random_state"],
         "copy_x": ["boolean"],
-        "algorithm": [StrOptions({"lloyd", "elkan"})],
+        "algorithm": [StrOptions({"auto", "lloyd", "elkan"})],
     }
 
     def __init__(
@@ -254,7 +264,7 @@ class KMeans(CenterPrediction, _SklearnKMeans):
         verbose=0,
         random_state=None,
         copy_x=True,
-        algorithm="lloyd",
+        algorithm="auto",
     ):
         self.n_clusters = n_clusters
         self.init = init
@@ -355,6 +365,7 @@ class KMeans(CenterPrediction, _SklearnKMeans):
                 rows,
                 centers,
                 weights,
+                algorithm=self.algorithm,
                 max_iter=self.max_iter,
                 tol=self.tol * spread,
                 report=print if self.verbose else None,
@@ -384,7 +395,7 @@ def k_means(
     tol=1e-4,
     random_state=None,
     copy_x=True,
-    algorithm="lloyd",
+    algorithm="auto",
     return_n_iter=False,
 ):
     """k-means clustering in one call; see `KMeans` for the parameters.
@@ -422,8 +433,8 @@ def k_means(
     copy_x : bool, default=True
         Has no effect: `X` is not changed.
 
-    algorithm : {'lloyd', 'elkan'}, default='lloyd'
-        Both give the same labels.
+    algorithm : {'auto', 'lloyd', 'elkan'}, default='auto'
+        Which bounds leave out distances; all give the same labels.
 
     return_n_iter : bool, default=False
         Whether to return the number of steps too.

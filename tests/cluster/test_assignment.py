@@ -134,28 +134,6 @@ def test_threads_change_no_bit(n_threads):
     np.testing.assert_array_equal(*chosen)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("spread", [0.01, 1.0])
-@pytest.mark.parametrize("n_columns", [2, 20, 150])
-@pytest.mark.parametrize("is_packed", [True, False])
-def test_bounds_leave_out_no_row(n_columns, spread, dtype, is_packed, monkeypatch):
-    if not is_packed:
-        monkeypatch.setattr("sklearnx._cluster.rows.MAX_PACKED", 0)
-    rng = np.random.default_rng(1)
-    X = rng.normal(size=(3001, n_columns)).astype(dtype)
-    rows = make_rows(X, 2)
-    centers = X[:37].copy()
-    assignment = rows.start_assignment(len(centers))
-    before = np.full(len(X), -1)
-    for step in (1.0, 0.1, 1e-3, 1e-6, 0.0, 1.0):
-        noise = rng.normal(scale=spread * step, size=centers.shape)
-        centers = (centers + noise).astype(dtype)
-        n_changed = assignment.update(centers)
-        np.testing.assert_array_equal(assignment.labels, rows.assign(centers)[0])
-        assert n_changed == np.sum(assignment.labels != before)
-        before = assignment.labels.copy()
-
-
 @pytest.mark.parametrize("as_rows", [np.asarray, sparse.csr_matrix])
 @pytest.mark.parametrize("is_weighted", [True, False])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -8,6 +8,7 @@
 
 #include "best_scores.h"
 #include "exact_distances.h"
+#include "sparse_scores.h"
 
 enum { SKX_ROWS_AT_ONCE = 960 };  // of a task; a multiple of the rows of a tile
 
@@ -33,10 +34,7 @@ static inline skx_frame_t skx_find_frame(
             largest = std::max(largest, fabs(centers[j * n_columns + k] - shift[k]));
         }
     }
-    int exponent = 0;
-    if (largest > 0.0 && largest <= DBL_MAX) frexp(largest, &exponent);
-    exponent = std::min(std::max(exponent, -1000), 1000);
-    return {shift.data(), ldexp(1.0, -exponent)};
+    return {shift.data(), skx_scale_to_one(largest)};
 }
 
 // IN: X (n_rows, n_columns), centers (n_centers, n_columns). OUT: labels (n_rows,);
@@ -54,7 +52,8 @@ static inline bool skx_assign_dense(
     skx_frame_t frame = {NULL, 1.0};
     if (!is_small) {
         frame = skx_find_frame(centers, n_centers, n_columns, shift);
-        skx_prepare_scorer(centers, n_centers, n_columns, frame, &scorer);
+        skx_prepare_scorer(
+            centers, n_centers, n_columns, frame, run, n_threads, &scorer);
     }
     auto assign = [&](int64_t part) {
         const int64_t first = parts.start(part), n = parts.length(part);
@@ -98,96 +97,6 @@ static inline bool skx_assign_dense(
         assign, goes_on);
 }
 
-// Sparse rows are scored in double: row by row, all centres side by side.
-struct skx_sparse_scorer_t {
-    int64_t n_columns, n_centers, width;  // width: n_centers filled up to eights
-    std::vector<double> factors;          // (n_columns, width)
-    std::vector<double> bias;             // (width,), -|c|**2 / 2
-    std::vector<double> squared_norms;    // (n_centers,)
-};
-
-template <typename T>
-static inline void skx_prepare_sparse_scorer(
-    const T *centers, int64_t n_centers, int64_t n_columns, skx_sparse_scorer_t *scorer) {
-    const int64_t width = (n_centers + 7) / 8 * 8;
-    scorer->n_columns = n_columns;
-    scorer->n_centers = n_centers;
-    scorer->width = width;
-    scorer->factors.assign(n_columns * width, 0.0);
-    scorer->bias.assign(width, -DBL_MAX);
-    scorer->squared_norms.assign(n_centers, 0.0);
-    for (int64_t j = 0; j < n_centers; ++j) {
-        double sum = 0.0;
-        for (int64_t k = 0; k < n_columns; ++k) {
-            const double value = (double)centers[j * n_columns + k];
-            scorer->factors[k * width + j] = value;
-            sum += value * value;
-        }
-        scorer->squared_norms[j] = sum;
-        scorer->bias[j] = -0.5 * sum;
-    }
-}
-
-// One row's scores. OUT: scores (width,). Returns its squared norm.
-template <typename T>
-SKX_INLINE double skx_score_sparse_row(
-    const T *data, const int32_t *indices, int64_t n, const skx_sparse_scorer_t &scorer,
-    double *SKX_RESTRICT scores) {
-    const int64_t width = scorer.width;
-    double squares = 0.0;
-    for (int64_t j = 0; j < width; ++j) scores[j] = scorer.bias[j];
-    for (int64_t i = 0; i < n; ++i) {
-        const double value = (double)data[i];
-        const double *SKX_RESTRICT line = scorer.factors.data() + indices[i] * width;
-        for (int64_t j = 0; j < width; ++j) scores[j] += value * line[j];
-        squares += value * value;
-    }
-    return squares;
-}
-
-// |x - c|**2 with as little cancellation as the zeros allow.
-template <typename T>
-SKX_INLINE double skx_sparse_distance(
-    const T *data, const int32_t *indices, int64_t n, const T *center,
-    double squared_norm) {
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; ++i) {
-        const double coordinate = (double)center[indices[i]];
-        const double difference = (double)data[i] - coordinate;
-        sum += difference * difference - coordinate * coordinate;
-    }
-    sum += squared_norm;
-    return sum > 0.0 ? sum : 0.0;
-}
-
-#define SKX_DEFINE_SPARSE_SCORES(T)                                                  \
-    SKX_CLONES static double skx_score_sparse(                                       \
-        const T *data, const int32_t *indices, int64_t n,                            \
-        const skx_sparse_scorer_t &scorer, double *scores) {                         \
-        return skx_score_sparse_row(data, indices, n, scorer, scores);               \
-    }
-SKX_DEFINE_SPARSE_SCORES(double)
-SKX_DEFINE_SPARSE_SCORES(float)
-#undef SKX_DEFINE_SPARSE_SCORES
-
-// The place of the largest of some scores, the first of equal ones, and the second best.
-static inline int32_t skx_find_two_best(
-    const double *scores, int64_t n, double *first, double *second) {
-    int32_t label = 0;
-    *first = scores[0];
-    *second = -DBL_MAX;
-    for (int64_t j = 1; j < n; ++j) {
-        if (scores[j] > *first) {
-            *second = *first;
-            *first = scores[j];
-            label = (int32_t)j;
-        } else if (scores[j] > *second) {
-            *second = scores[j];
-        }
-    }
-    return label;
-}
-
 // As `skx_assign_dense`, of rows in CSR format.
 template <typename T>
 static inline bool skx_assign_sparse(
@@ -195,21 +104,19 @@ static inline bool skx_assign_sparse(
     const T *centers, int64_t n_centers, int64_t n_columns, int32_t *labels,
     double *squared_distances, skx_parallel_t run, int n_threads, int (*goes_on)()) {
     const skx_parts_t parts(n_rows, SKX_ROWS_AT_ONCE);
-    skx_sparse_scorer_t scorer;
-    skx_prepare_sparse_scorer(centers, n_centers, n_columns, &scorer);
+    const double scale = skx_find_scale(centers, n_centers * n_columns);
+    skx_sparse_scorer_t<T, float> scorer;
+    skx_prepare_sparse_scorer(
+        centers, n_centers, n_columns, scale, run, n_threads, &scorer);
     auto assign = [&](int64_t part) {
         const int64_t first = parts.start(part), n = parts.length(part);
-        std::vector<double> scores(scorer.width);
+        std::vector<float> scores(2 * scorer.width);
         for (int64_t i = first; i < first + n; ++i) {
-            const int64_t start = indptr[i], length = indptr[i + 1] - start;
-            double best, second;
-            skx_score_sparse(data + start, indices + start, length, scorer, scores.data());
-            const int32_t j = skx_find_two_best(scores.data(), n_centers, &best, &second);
-            labels[i] = j;
+            const skx_sparse_row_t<T> row = {
+                data + indptr[i], indices + indptr[i], indptr[i + 1] - indptr[i]};
+            labels[i] = scorer.find_nearest(row, scores.data());
             if (squared_distances) {
-                squared_distances[i] = skx_sparse_distance(
-                    data + start, indices + start, length, centers + j * n_columns,
-                    scorer.squared_norms[j]);
+                squared_distances[i] = scorer.find_distance(row, labels[i]);
             }
         }
     };
@@ -238,20 +145,15 @@ static inline void skx_measure_sparse(
     const T *data, const int32_t *indices, const int32_t *indptr, int64_t n_rows,
     const T *centers, int64_t n_centers, int64_t n_columns, const int32_t *labels,
     double *out, skx_parallel_t run, int n_threads) {
-    std::vector<double> norms(n_centers, 0.0);
-    for (int64_t j = 0; j < n_centers; ++j) {
-        for (int64_t k = 0; k < n_columns; ++k) {
-            const double value = (double)centers[j * n_columns + k];
-            norms[j] += value * value;
-        }
-    }
+    const std::vector<double> norms =
+        skx_find_squared_norms(centers, n_centers, n_columns, run, n_threads);
     const skx_parts_t parts(n_rows, SKX_ROWS_AT_ONCE);
     auto measure = [&](int64_t part) {
         for (int64_t i = parts.start(part); i < parts.start(part) + parts.length(part); ++i) {
-            const int64_t start = indptr[i], j = labels[i];
-            out[i] = skx_sparse_distance(
-                data + start, indices + start, indptr[i + 1] - start,
-                centers + j * n_columns, norms[j]);
+            const skx_sparse_row_t<T> row = {
+                data + indptr[i], indices + indptr[i], indptr[i + 1] - indptr[i]};
+            const int64_t j = labels[i];
+            out[i] = skx_sparse_distance(row, centers + j * n_columns, norms[j]);
         }
     };
     skx_run_tasks(run, parts.n_parts, n_threads, measure);
@@ -292,16 +194,16 @@ static inline void skx_measure_all_sparse(
     const T *data, const int32_t *indices, const int32_t *indptr, int64_t n_rows,
     const T *centers, int64_t n_centers, int64_t n_columns, double *out,
     skx_parallel_t run, int n_threads) {
-    skx_sparse_scorer_t scorer;
-    skx_prepare_sparse_scorer(centers, n_centers, n_columns, &scorer);
+    const std::vector<double> norms =
+        skx_find_squared_norms(centers, n_centers, n_columns, run, n_threads);
     const skx_parts_t parts(n_rows, 240);
     auto measure = [&](int64_t part) {
         for (int64_t i = parts.start(part); i < parts.start(part) + parts.length(part); ++i) {
-            const int64_t start = indptr[i];
+            const skx_sparse_row_t<T> row = {
+                data + indptr[i], indices + indptr[i], indptr[i + 1] - indptr[i]};
             for (int64_t j = 0; j < n_centers; ++j) {
-                out[i * n_centers + j] = skx_sparse_distance(
-                    data + start, indices + start, indptr[i + 1] - start,
-                    centers + j * n_columns, scorer.squared_norms[j]);
+                out[i * n_centers + j] =
+                    skx_sparse_distance(row, centers + j * n_columns, norms[j]);
             }
         }
     };

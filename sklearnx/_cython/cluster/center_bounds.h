@@ -38,16 +38,25 @@ struct skx_moves_t {
 template <typename T>
 static inline void skx_find_moves(
     const T *old_centers, const T *centers, int64_t n_centers, int64_t n_columns,
-    double scale, skx_moves_t *moves) {
+    double scale, skx_parallel_t run, int n_threads, skx_moves_t *moves) {
     moves->steps.resize(n_centers);
     moves->others.resize(n_centers);
+    moves->half_gaps.assign(n_centers, 0.0f);
+    const skx_parts_t parts(n_centers, SKX_PANEL);
+    auto measure = [&](int64_t part) {
+        const int64_t start = parts.start(part);
+        for (int64_t j = start; j < start + parts.length(part); ++j) {
+            const double square = skx_find_distance(
+                old_centers + j * n_columns, centers + j * n_columns, n_columns, INFINITY);
+            moves->steps[j] = square > 0.0 ? skx_round_up(sqrt(square) * scale) : 0.0f;
+        }
+    };
+    const bool is_small = n_centers * n_columns < SKX_SMALL_CENTERS;
+    skx_run_tasks(run, parts.n_parts, is_small ? 1 : n_threads, measure);
     float first = 0.0f, second = 0.0f;
     int64_t farthest = 0;
     for (int64_t j = 0; j < n_centers; ++j) {
-        const double square = skx_find_distance(
-            old_centers + j * n_columns, centers + j * n_columns, n_columns, INFINITY);
-        const float step = square > 0.0 ? skx_round_up(sqrt(square) * scale) : 0.0f;
-        moves->steps[j] = step;
+        const float step = moves->steps[j];
         if (step > first) {
             second = first;
             first = step;
@@ -191,14 +200,14 @@ static inline bool skx_assign_bounded(
     const skx_parts_t parts(n_rows, SKX_ROWS_AT_ONCE);
     skx_scorer_t scorer;
     skx_moves_t moves;
-    skx_prepare_scorer(centers, n_centers, n_columns, table.frame, &scorer);
+    skx_prepare_scorer(
+        centers, n_centers, n_columns, table.frame, run, n_threads, &scorer);
     if (old_centers) {
-        skx_find_moves(old_centers, centers, n_centers, n_columns, scale, &moves);
+        skx_find_moves(
+            old_centers, centers, n_centers, n_columns, scale, run, n_threads, &moves);
         if (n_rows >= 8 * n_centers) {
             skx_find_half_gaps(
                 scorer, centers, table.frame, moves.half_gaps, run, n_threads);
-        } else {
-            moves.half_gaps.assign(n_centers, 0.0f);
         }
     }
     std::vector<int64_t> changes(parts.n_parts, 0);

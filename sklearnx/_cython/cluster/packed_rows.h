@@ -134,3 +134,54 @@ static inline void skx_pack_table(
     };
     skx_run_tasks(run, parts.n_parts, n_threads, pack);
 }
+
+// Write a whole table in float32 row by row. OUT: values (n_rows, n_columns); squares
+// (n_rows,), their squared norms. A row of too large numbers becomes zeros with an infinite
+// norm.
+#define SKX_DEFINE_ROUNDING(T)                                                       \
+    SKX_CLONES static double skx_round_row(                                          \
+        const T *SKX_RESTRICT X, int64_t n_columns, const skx_frame_t &frame,        \
+        float *SKX_RESTRICT values) {                                                \
+        const double *SKX_RESTRICT shift = frame.shift;                              \
+        const double scale = frame.scale;                                            \
+        double sums[8] = {0};                                                        \
+        int64_t k = 0;                                                               \
+        for (; k + 8 <= n_columns; k += 8) {                                         \
+            for (int lane = 0; lane < 8; ++lane) {                                   \
+                const float value =                                                  \
+                    (float)(((double)X[k + lane] - shift[k + lane]) * scale);        \
+                values[k + lane] = value;                                            \
+                sums[lane] += (double)value * value;                                 \
+            }                                                                        \
+        }                                                                            \
+        for (int lane = 0; k < n_columns; ++k, ++lane) {                             \
+            values[k] = (float)(((double)X[k] - shift[k]) * scale);                  \
+            sums[lane] += (double)values[k] * values[k];                             \
+        }                                                                            \
+        return ((sums[0] + sums[1]) + (sums[2] + sums[3])) +                         \
+               ((sums[4] + sums[5]) + (sums[6] + sums[7]));                          \
+    }
+SKX_DEFINE_ROUNDING(double)
+SKX_DEFINE_ROUNDING(float)
+#undef SKX_DEFINE_ROUNDING
+
+template <typename T>
+static inline void skx_round_table(
+    const T *X, int64_t n_rows, int64_t n_columns, const double *shift, double scale,
+    float *values, float *squares, skx_parallel_t run, int n_threads) {
+    const skx_frame_t frame = {shift, scale};
+    const skx_parts_t parts(n_rows, 960);
+    auto round = [&](int64_t part) {
+        const int64_t first = parts.start(part), n = parts.length(part);
+        for (int64_t i = first; i < first + n; ++i) {
+            float *row = values + i * n_columns;
+            double square = skx_round_row(X + i * n_columns, n_columns, frame, row);
+            if (!(square < SKX_MAX_NORM * SKX_MAX_NORM)) {
+                std::fill(row, row + n_columns, 0.0f);
+                square = INFINITY;
+            }
+            squares[i] = (float)square;
+        }
+    };
+    skx_run_tasks(run, parts.n_parts, n_threads, round);
+}

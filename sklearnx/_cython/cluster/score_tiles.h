@@ -167,6 +167,13 @@ struct skx_frame_t {
     double scale;         // a power of two
 };
 
+// A power of two that makes numbers up to `largest` about 1.
+static inline double skx_scale_to_one(double largest) {
+    int exponent = 0;
+    if (largest > 0.0 && largest <= DBL_MAX) frexp(largest, &exponent);
+    return ldexp(1.0, -std::min(std::max(exponent, -1000), 1000));
+}
+
 // Centres ready to be scored against. A last panel of few centres is computed in part.
 struct skx_scorer_t {
     int64_t n_columns, n_centers, n_panels;
@@ -204,31 +211,46 @@ SKX_CLONES static double skx_pack_center(
 // Rows and centres whose numbers in the frame reach this are left to exact distances.
 #define SKX_MAX_NORM 1e15
 
+// Numbers of centres below which one thread prepares them.
+#define SKX_SMALL_CENTERS 50000
+
+// What rounding does to sums of n_terms products with centres of at most this norm.
+static inline double skx_find_tolerance(int64_t n_terms, double max_norm) {
+    if (!(max_norm < SKX_MAX_NORM)) return INFINITY;
+    const int64_t chunk = std::min(n_terms, (int64_t)SKX_CHUNK);
+    const int64_t n_chunks = (n_terms + SKX_CHUNK - 1) / SKX_CHUNK;
+    return 1.05 * SKX_FLOAT_UNIT * (double)(chunk + n_chunks + 8);
+}
+
+// One panel for each task: centres may be many.
 template <typename T>
 static inline void skx_prepare_scorer(
     const T *centers, int64_t n_centers, int64_t n_columns, const skx_frame_t &frame,
-    skx_scorer_t *scorer) {
+    skx_parallel_t run, int n_threads, skx_scorer_t *scorer) {
     scorer->n_columns = n_columns;
     scorer->n_centers = n_centers;
     scorer->n_panels = (n_centers + 7) / 8;
     scorer->panels.assign(scorer->n_panels * 8 * n_columns, 0.0f);
     scorer->bias.assign(scorer->n_panels * 8, -FLT_MAX);
-    std::vector<double> moved(n_columns);
-    double largest = 0.0;
-    for (int64_t j = 0; j < n_centers; ++j) {
-        const T *center = centers + j * n_columns;
-        for (int64_t k = 0; k < n_columns; ++k) {
-            double value = ((double)center[k] - frame.shift[k]) * frame.scale;
-            moved[k] = value;
+    std::vector<double> squares(n_centers);
+    auto pack = [&](int64_t p) {
+        std::vector<double> moved(n_columns);
+        for (int64_t j = 8 * p; j < std::min(8 * p + 8, n_centers); ++j) {
+            const T *center = centers + j * n_columns;
+            for (int64_t k = 0; k < n_columns; ++k) {
+                moved[k] = ((double)center[k] - frame.shift[k]) * frame.scale;
+            }
+            float *panel = scorer->panels.data() + p * 8 * n_columns + j % 8;
+            squares[j] = skx_pack_center(moved.data(), n_columns, panel);
+            scorer->bias[j] = (float)(-0.5 * squares[j]);
         }
-        float *panel = scorer->panels.data() + j / 8 * 8 * n_columns + j % 8;
-        const double squares = skx_pack_center(moved.data(), n_columns, panel);
-        scorer->bias[j] = (float)(-0.5 * squares);
-        largest = squares > largest || squares != squares ? squares : largest;
+    };
+    const bool is_small = n_centers * n_columns < SKX_SMALL_CENTERS;
+    skx_run_tasks(run, scorer->n_panels, is_small ? 1 : n_threads, pack);
+    double largest = 0.0;
+    for (double square : squares) {
+        largest = square > largest || square != square ? square : largest;
     }
     scorer->max_norm = sqrt(largest);
-    const int64_t chunk = std::min(n_columns, (int64_t)SKX_CHUNK);
-    const int64_t n_chunks = (n_columns + SKX_CHUNK - 1) / SKX_CHUNK;
-    scorer->tolerance = 1.05 * SKX_FLOAT_UNIT * (double)(chunk + n_chunks + 8);
-    if (!(scorer->max_norm < SKX_MAX_NORM)) scorer->tolerance = INFINITY;
+    scorer->tolerance = skx_find_tolerance(n_columns, scorer->max_norm);
 }

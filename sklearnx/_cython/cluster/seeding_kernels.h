@@ -152,16 +152,19 @@ struct skx_dense_candidates_t {
     skx_scorer_t scorer;
     std::vector<skx_scorer_t> alone;  // of each candidate
 
-    void load(const std::vector<int64_t> &numbers) {
+    void load(
+        const std::vector<int64_t> &numbers, skx_parallel_t run, int n_threads) {
         const int64_t n = (int64_t)numbers.size(), n_columns = table.n_columns;
         for (int64_t i : numbers) {
             rows.insert(rows.end(), table.row(i), table.row(i) + n_columns);
         }
-        skx_prepare_scorer(rows.data(), n, n_columns, table.frame, &scorer);
+        skx_prepare_scorer(
+            rows.data(), n, n_columns, table.frame, run, n_threads, &scorer);
         alone.resize(n);
         for (int64_t c = 0; c < n; ++c) {
             skx_prepare_scorer(
-                rows.data() + c * n_columns, 1, n_columns, table.frame, &alone[c]);
+                rows.data() + c * n_columns, 1, n_columns, table.frame, run, n_threads,
+                &alone[c]);
         }
     }
 
@@ -247,22 +250,24 @@ struct skx_sparse_candidates_t {
     int64_t n_columns;
     const skx_seeding_t *seeding;
     std::vector<T> rows;
-    skx_sparse_scorer_t scorer;
+    skx_sparse_scorer_t<T, double> scorer;
 
-    void load(const std::vector<int64_t> &numbers) {
+    void load(
+        const std::vector<int64_t> &numbers, skx_parallel_t run, int n_threads) {
         rows.assign(numbers.size() * n_columns, (T)0);
         for (size_t c = 0; c < numbers.size(); ++c) {
             for (int64_t at = indptr[numbers[c]]; at < indptr[numbers[c] + 1]; ++at) {
                 rows[c * n_columns + indices[at]] += data[at];
             }
         }
-        skx_prepare_sparse_scorer(rows.data(), (int64_t)numbers.size(), n_columns, &scorer);
+        skx_prepare_sparse_scorer(
+            rows.data(), (int64_t)numbers.size(), n_columns, 1.0, run, n_threads, &scorer);
     }
 
     void bound(int64_t first, int64_t n, double *gains, double *slacks) const {
-        std::vector<double> scores(scorer.width);
+        std::vector<double> scores(2 * scorer.width);
         for (int64_t i = first; i < first + n; ++i) {
-            const double squares = score(i, scores.data());
+            const double squares = scorer.score(row(i), scores.data());
             const double weight = skx_row_weight(seeding->weights, i);
             for (int64_t c = 0; c < scorer.n_centers; ++c) {
                 const double distance = std::max(0.0, squares - 2.0 * scores[c]);
@@ -273,22 +278,16 @@ struct skx_sparse_candidates_t {
         for (int64_t c = 0; c < scorer.n_centers; ++c) slacks[c] = 0.0;
     }
 
-    double score(int64_t i, double *scores) const {
-        const int64_t start = indptr[i];
-        return skx_score_sparse(
-            data + start, indices + start, indptr[i + 1] - start, scorer, scores);
+    skx_sparse_row_t<T> row(int64_t i) const {
+        return {data + indptr[i], indices + indptr[i], indptr[i + 1] - indptr[i]};
     }
 
     bool is_sure(double, double) const { return true; }
 
     double take(int64_t first, int64_t n, int64_t candidate, bool is_trial) const {
-        const T *center = rows.data() + candidate * n_columns;
         double gain = 0.0;
         for (int64_t i = first; i < first + n; ++i) {
-            const int64_t start = indptr[i];
-            const double distance = skx_sparse_distance(
-                data + start, indices + start, indptr[i + 1] - start, center,
-                scorer.squared_norms[candidate]);
+            const double distance = scorer.find_distance(row(i), candidate);
             if (!(distance < seeding->closest[i])) continue;
             const double weight = skx_row_weight(seeding->weights, i);
             if (weight > 0.0) gain += (seeding->closest[i] - distance) * weight;
@@ -367,7 +366,7 @@ static inline int64_t skx_seed(
             numbers.push_back(skx_draw_row(seeding, shares[c] * potential));
         }
     }
-    candidates.load(numbers);
+    candidates.load(numbers, run, n_threads);
     const int64_t chosen = skx_choose_candidate(
         candidates, (int64_t)numbers.size(), parts, run, n_threads);
     auto take = [&](int64_t part) {
