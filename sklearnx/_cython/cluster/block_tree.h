@@ -30,6 +30,13 @@ struct skx_boxes_t {
     std::vector<double> bounds;  // [group][dimension][lower 8, upper 8]
 };
 
+// The rows 0, ..., n - 1.
+static inline std::vector<int32_t> skx_all_rows(int64_t n) {
+    std::vector<int32_t> rows(n);
+    for (int64_t i = 0; i < n; ++i) rows[i] = (int32_t)i;
+    return rows;
+}
+
 template <typename T>
 struct skx_block_tree_t {
     int64_t n_dims = 0, n_leaves = 0;
@@ -121,13 +128,13 @@ struct skx_block_tree_t {
         }
     }
 
-    // IN: rows (n, n_dims), n > 0; ids (n,), the items' names, or NULL for 0, 1, ...
-    // May throw std::bad_alloc.
-    void build(const T *rows, int64_t n, int64_t width, const int32_t *ids) {
+    // IN: rows (any number, n_dims); those of them to take, at least one; ids, the items'
+    // names by row, or NULL for the rows' numbers. May throw std::bad_alloc.
+    void build(
+        const T *rows, int64_t width, std::vector<int32_t> order, const int32_t *ids) {
+        const int64_t n = (int64_t)order.size();
         n_dims = width;
         n_leaves = (n + SKX_BLOCK - 1) / SKX_BLOCK;
-        std::vector<int32_t> order(n);
-        for (int64_t i = 0; i < n; ++i) order[i] = (int32_t)i;
         {
             std::vector<std::pair<T, int32_t>> keys(n);
             split(rows, order.data(), keys.data(), n);

@@ -48,7 +48,7 @@ struct skx_shift_tree_t {
 
     // IN: rows (n, n_dims). May throw std::bad_alloc.
     void build(const T *rows, int64_t n, int64_t n_dims) {
-        blocks.build(rows, n, n_dims, NULL);
+        blocks.build(rows, n_dims, skx_all_rows(n), NULL);
         for (int level = 0; level < blocks.n_levels; ++level) {
             const int64_t n_nodes = blocks.levels[level].n_nodes;
             const int64_t padded = (n_nodes + SKX_FAN - 1) / SKX_FAN * SKX_FAN;

@@ -36,6 +36,7 @@ static inline void skx_join_reach(skx_reach_t *nearest, const skx_reach_t &other
 
 template <typename Gaps>
 struct skx_outside_t {
+    const double *rows;  // (n, n_dims)
     skx_block_tree_t<double> blocks;
     skx_reaches_t levels[SKX_MAX_LEVELS];
     std::vector<double> distances;    // [leaf][32], -1 for points inside and no points
@@ -45,28 +46,26 @@ struct skx_outside_t {
     int32_t current;
     int64_t n_outside, n_built;
 
-    // IN: rows (n, n_dims). May throw std::bad_alloc.
-    void start(const double *rows, int64_t n, int64_t n_dims) {
-        const std::vector<double> reaches(n, INFINITY);
+    // IN: all_rows (n, n_dims), which have to stay. May throw std::bad_alloc.
+    void start(const double *all_rows, int64_t n, int64_t n_dims) {
+        rows = all_rows;
         point.resize(n_dims);
         locations.resize(n);
         n_outside = n;
-        build(rows, n_dims, NULL, reaches.data());
+        build(skx_all_rows(n), {});
         take_inside(0);
     }
 
-    // IN: rows (n_outside, n_dims), their ids (n_outside,) or NULL for 0, 1, ..., and
-    // reaches by id.
-    void build(
-        const double *rows, int64_t n_dims, const int32_t *ids, const double *reaches) {
+    // Of the rows outside, with their reaches by row, or none where all are infinite.
+    void build(std::vector<int32_t> outside, const std::vector<double> &reaches) {
         n_built = n_outside;
-        blocks.build(rows, n_built, n_dims, ids);
+        blocks.build(rows, (int64_t)point.size(), std::move(outside), NULL);
         distances.assign(blocks.n_leaves * SKX_BLOCK, -1.0);
         for (int64_t place = 0; place < blocks.n_leaves * SKX_BLOCK; ++place) {
             const int32_t item = blocks.items[place];
             if (item < 0) continue;
             locations[item] = (int32_t)place;
-            distances[place] = reaches[item];
+            distances[place] = reaches.empty() ? INFINITY : reaches[item];
         }
         for (int level = 0; level < blocks.n_levels; ++level) {
             const int64_t n_nodes = blocks.levels[level].n_nodes;
@@ -79,16 +78,15 @@ struct skx_outside_t {
 
     // Leaves out the points inside.
     void rebuild() {
-        std::vector<int32_t> ids;
-        ids.reserve(n_outside);
-        std::vector<double> rows(n_outside * blocks.n_dims), reaches(locations.size());
+        std::vector<int32_t> outside;
+        outside.reserve(n_outside);
+        std::vector<double> reaches(locations.size());
         for (int64_t place = 0; place < blocks.n_leaves * SKX_BLOCK; ++place) {
             if (distances[place] < 0.0) continue;
-            blocks.get_point(place, rows.data() + ids.size() * blocks.n_dims);
             reaches[blocks.items[place]] = distances[place];
-            ids.push_back(blocks.items[place]);
+            outside.push_back(blocks.items[place]);
         }
-        build(rows.data(), blocks.n_dims, ids.data(), reaches.data());
+        build(std::move(outside), reaches);
     }
 
     void fit(int level, int64_t node) {

@@ -96,7 +96,7 @@ struct skx_ward_tree_t {
     void build(
         const double *rows, int64_t n, int64_t n_dims, const int32_t *ids,
         const double *sizes) {
-        blocks.build(rows, n, n_dims, ids);
+        blocks.build(rows, n_dims, skx_all_rows(n), ids);
         leaf_sizes.assign(blocks.n_leaves * SKX_BLOCK, 1.0);
         for (int64_t place = 0; place < blocks.n_leaves * SKX_BLOCK; ++place) {
             if (blocks.items[place] >= 0) leaf_sizes[place] = sizes[blocks.items[place]];
