@@ -71,6 +71,10 @@ def test_sparse_rows(shape, dtype):
     np.testing.assert_allclose(
         rows.measure_assigned(centers, labels), distances, rtol=rtol
     )
+    # A single one is not scored first.
+    for i in range(0, len(X), 100):
+        alone = make_rows(sparse.csr_matrix(X[i : i + 1])).assign(centers)[0]
+        np.testing.assert_array_equal(alone, labels[i : i + 1])
 
 
 def test_sparse_rows_without_values():

@@ -104,17 +104,26 @@ static inline bool skx_assign_sparse(
     const T *centers, int64_t n_centers, int64_t n_columns, int32_t *labels,
     double *squared_distances, skx_parallel_t run, int n_threads, int (*goes_on)()) {
     const skx_parts_t parts(n_rows, SKX_ROWS_AT_ONCE);
-    const double scale = skx_find_scale(centers, n_centers * n_columns);
     skx_sparse_scorer_t<T, float> scorer;
-    skx_prepare_sparse_scorer(
-        centers, n_centers, n_columns, scale, run, n_threads, &scorer);
+    // Few numbers are not worth the preparation.
+    const bool is_small = 2 * (int64_t)(indptr[n_rows] - indptr[0]) < n_columns;
+    if (is_small) {
+        skx_prepare_sparse_distances(
+            centers, n_centers, n_columns, run, n_threads, &scorer);
+    } else {
+        const double scale = skx_find_scale(centers, n_centers * n_columns);
+        skx_prepare_sparse_scorer(
+            centers, n_centers, n_columns, scale, run, n_threads, &scorer);
+    }
     auto assign = [&](int64_t part) {
         const int64_t first = parts.start(part), n = parts.length(part);
         std::vector<float> scores(2 * scorer.width);
         for (int64_t i = first; i < first + n; ++i) {
             const skx_sparse_row_t<T> row = {
                 data + indptr[i], indices + indptr[i], indptr[i + 1] - indptr[i]};
-            labels[i] = scorer.find_nearest(row, scores.data());
+            labels[i] =
+                is_small ? scorer.find_exactly(row, [](int64_t) { return true; })
+                         : scorer.find_nearest(row, scores.data());
             if (squared_distances) {
                 squared_distances[i] = scorer.find_distance(row, labels[i]);
             }

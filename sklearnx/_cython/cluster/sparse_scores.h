@@ -149,10 +149,18 @@ struct skx_sparse_scorer_t {
         const double limit = (double)first - 2.0 * margin;
         const bool is_certain = squares < SKX_MAX_NORM * SKX_MAX_NORM;
         if (is_certain && (double)second < limit) return label;
+        return find_exactly(row, [&](int64_t j) {
+            return !(is_certain && (double)scores[j] < limit);
+        });
+    }
+
+    // The nearest of the centres that come into question.
+    template <typename Question>
+    int32_t find_exactly(const skx_sparse_row_t<T> &row, const Question &may_be) const {
         double least = INFINITY;
         int32_t nearest = 0;
         for (int64_t j = 0; j < n_centers; ++j) {
-            if (is_certain && (double)scores[j] < limit) continue;
+            if (!may_be(j)) continue;
             const double distance = find_distance(row, j);
             if (distance < least) {
                 least = distance;
@@ -163,18 +171,26 @@ struct skx_sparse_scorer_t {
     }
 };
 
+// What exact distances need.
+template <typename T, typename F>
+static inline void skx_prepare_sparse_distances(
+    const T *centers, int64_t n_centers, int64_t n_columns, skx_parallel_t run,
+    int n_threads, skx_sparse_scorer_t<T, F> *scorer) {
+    scorer->n_columns = n_columns;
+    scorer->n_centers = n_centers;
+    scorer->width = (n_centers + 7) / 8 * 8;
+    scorer->centers = centers;
+    scorer->squared_norms =
+        skx_find_squared_norms(centers, n_centers, n_columns, run, n_threads);
+}
+
 template <typename T, typename F>
 static inline void skx_prepare_sparse_scorer(
     const T *centers, int64_t n_centers, int64_t n_columns, double scale,
     skx_parallel_t run, int n_threads, skx_sparse_scorer_t<T, F> *scorer) {
-    const int64_t width = (n_centers + 7) / 8 * 8;
-    scorer->n_columns = n_columns;
-    scorer->n_centers = n_centers;
-    scorer->width = width;
-    scorer->centers = centers;
+    skx_prepare_sparse_distances(centers, n_centers, n_columns, run, n_threads, scorer);
+    const int64_t width = scorer->width;
     scorer->scale = scale;
-    scorer->squared_norms =
-        skx_find_squared_norms(centers, n_centers, n_columns, run, n_threads);
     scorer->bias.assign(width, (F)-FLT_MAX);
     double largest = 0.0;
     for (int64_t j = 0; j < n_centers; ++j) {
