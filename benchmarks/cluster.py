@@ -63,7 +63,7 @@ def make_row(case, own_seconds):
 
 def compare(case, data, entry, models, seconds, is_quick):
     """Ours beside one peer."""
-    name = entry.library
+    name = entry.name
     ratio = compute_ratio(seconds[OURS], seconds[name])
     found, is_same = case.compare_with(entry)(data, models[OURS], models[name])
     bar = None if is_quick else entry.bar
