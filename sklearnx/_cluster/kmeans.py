@@ -70,11 +70,17 @@ def run_lloyd(
     assignment = start_assignment(rows, len(centers), algorithm)
     sums = ClusterSums(rows, len(centers), sample_weight)
     is_strict = False
+    centers = np.ascontiguousarray(centers)
+    spare = None
     for iteration in range(max_iter):
         n_changed = assignment.update(centers)
         sums.update(assignment.labels)
-        old_centers = centers
-        centers = _find_means(rows, sums, sample_weight, centers, assignment.labels)
+        moved, shift = _move_centers(
+            rows, sums, sample_weight, centers, assignment.labels, spare
+        )
+        # Those before are not needed any more; the first are not ours.
+        spare = centers if iteration > 0 else None
+        centers = moved
         if report is not None:
             inertia = rows.find_inertia(centers, assignment.labels, sample_weight)
             report(f"Iteration {iteration}, inertia {inertia}.")
@@ -83,8 +89,6 @@ def run_lloyd(
                 report(f"Converged at iteration {iteration}: strict convergence.")
             is_strict = True
             break
-        steps = np.subtract(centers, old_centers, dtype=np.float64)
-        shift = float(np.square(steps, out=steps).sum())
         if shift <= tol:
             if report is not None:
                 report(
@@ -99,12 +103,21 @@ def run_lloyd(
     return Clustering(assignment.labels, inertia, centers, iteration + 1)
 
 
-def _find_means(rows, sums, sample_weight, old_centers, labels):
-    """The means of all clusters, after rows have been found for those without any."""
+def _move_centers(rows, sums, sample_weight, old_centers, labels, spare):
+    """Means of all clusters, after rows have been found for those without any.
+
+    They are written to `spare`, an array that is None or no longer needed, where all
+    clusters have rows.
+
+    Returns
+    -------
+    centers : ndarray of shape (n_clusters, n_columns)
+    shift : float
+        Sum of squared distances to the old centres.
+    """
     if sums.counts.min() > 0:
-        means = sums.values[0] + sums.values[1]
-        means /= (sums.weights[0] + sums.weights[1])[:, np.newaxis]
-        return means.astype(rows.dtype, copy=False)
+        centers = np.empty_like(old_centers) if spare is None else spare
+        return centers, sums.find_means(old_centers, centers)
     totals = sums.values.sum(axis=0)
     weights = sums.weights.sum(axis=0)
     _relocate_empty_clusters(rows, sample_weight, old_centers, labels, totals, weights)
@@ -114,7 +127,9 @@ def _find_means(rows, sums, sample_weight, old_centers, labels):
     weights[is_empty] = 1.0
     means = totals / weights[:, np.newaxis]
     means[is_empty] = means[largest]
-    return means.astype(rows.dtype, copy=False)
+    centers = means.astype(rows.dtype, copy=False)
+    steps = np.subtract(centers, old_centers, dtype=np.float64)
+    return centers, float(np.square(steps).sum())
 
 
 def _relocate_empty_clusters(rows, sample_weight, old_centers, labels, totals, weights):

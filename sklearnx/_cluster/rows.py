@@ -400,3 +400,20 @@ class ClusterSums:
             self._labels = labels.copy()
         else:
             self._labels[:] = labels
+
+    def find_means(self, old_means, out):
+        """Means of clusters, none of which may be without rows.
+
+        Parameters
+        ----------
+        old_means, out : ndarray of shape (n_clusters, n_columns)
+            Of the dtype of the rows, in C order.
+
+        Returns
+        -------
+        shift : float
+            Sum of the squared distances between old and new means.
+        """
+        return cluster_sums.find_means(
+            self.values, self.weights, old_means, out, self._rows.n_threads
+        )

@@ -163,6 +163,27 @@ def test_sums_follow_moves_without_drift(as_rows, is_weighted, dtype):
         assert sums.counts[j] == np.sum(factors[of_cluster] != 0)
 
 
+@pytest.mark.parametrize("n_columns", [1, 9, 2000])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_means_and_how_far_they_moved(n_columns, dtype):
+    X, old = make_case(600, n_columns, 40, "normal", dtype)
+    weights = np.random.default_rng(1).random(len(X))
+    labels = np.arange(len(X), dtype=np.int32) % 40
+    found = []
+    for n_threads in (1, 3):
+        sums = ClusterSums(make_rows(X, n_threads), 40, weights)
+        sums.update(labels)
+        means = np.empty_like(old)
+        found.append((sums.find_means(old, means), means.tobytes()))
+    assert found[0] == found[1]
+    for j in range(40):
+        of_cluster = labels == j
+        expected = np.average(X[of_cluster], axis=0, weights=weights[of_cluster])
+        np.testing.assert_allclose(means[j], expected, rtol=1e-5, atol=1e-6)
+    steps = means.astype(np.float64) - old
+    np.testing.assert_allclose(found[0][0], np.square(steps).sum(), rtol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_moments(dtype):
     rng = np.random.default_rng(0)

@@ -186,6 +186,58 @@ static inline void skx_apply_events(
     }
 }
 
+// The mean of one cluster. Returns its squared distance to the old one.
+#define SKX_DEFINE_MEAN(T)                                                           \
+    SKX_CLONES static double skx_find_mean(                                          \
+        const double *SKX_RESTRICT high, const double *SKX_RESTRICT low,             \
+        double weight, const T *SKX_RESTRICT old_mean, int64_t n_columns,            \
+        T *SKX_RESTRICT mean) {                                                      \
+        double sums[8] = {0};                                                        \
+        int64_t k = 0;                                                               \
+        for (; k + 8 <= n_columns; k += 8) {                                         \
+            for (int lane = 0; lane < 8; ++lane) {                                   \
+                const int64_t at = k + lane;                                         \
+                mean[at] = (T)((high[at] + low[at]) / weight);                       \
+                const double step = (double)mean[at] - (double)old_mean[at];         \
+                sums[lane] += step * step;                                           \
+            }                                                                        \
+        }                                                                            \
+        for (int lane = 0; k < n_columns; ++k, ++lane) {                             \
+            mean[k] = (T)((high[k] + low[k]) / weight);                              \
+            const double step = (double)mean[k] - (double)old_mean[k];               \
+            sums[lane] += step * step;                                               \
+        }                                                                            \
+        return ((sums[0] + sums[1]) + (sums[2] + sums[3])) +                         \
+               ((sums[4] + sums[5]) + (sums[6] + sums[7]));                          \
+    }
+SKX_DEFINE_MEAN(double)
+SKX_DEFINE_MEAN(float)
+#undef SKX_DEFINE_MEAN
+
+// Numbers of all means below which one thread finds them.
+#define SKX_FEW_MEANS 50000
+
+// IN: sums and weights of clusters, none of which is empty; old_means. OUT: means
+// (n_clusters, n_columns). Returns the sum of the squared distances between both.
+template <typename T>
+static inline double skx_find_means(
+    const double *high, const double *low, const double *weight_high,
+    const double *weight_low, const T *old_means, int64_t n_clusters, int64_t n_columns,
+    T *means, skx_parallel_t run, int n_threads) {
+    std::vector<double> squares(n_clusters);
+    auto find = [&](int64_t j) {
+        const int64_t at = j * n_columns;
+        squares[j] = skx_find_mean(
+            high + at, low + at, weight_high[j] + weight_low[j], old_means + at, n_columns,
+            means + at);
+    };
+    const bool is_small = n_clusters * n_columns < SKX_FEW_MEANS;
+    skx_run_tasks(run, n_clusters, is_small ? 1 : n_threads, find);
+    double shift = 0.0;
+    for (double square : squares) shift += square;
+    return shift;
+}
+
 // Means and mean squared deviations of columns: parts by two passes, then put together
 // (T. F. Chan, G. H. Golub and R. J. LeVeque, "Updating formulae and a pairwise algorithm
 // for computing sample variances", COMPSTAT 1982, equation 2.1).

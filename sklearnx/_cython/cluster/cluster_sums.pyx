@@ -29,6 +29,11 @@ cdef extern from "cluster_sums.h" nogil:
         int64_t n_clusters, double* high, double* low, double* weight_high,
         double* weight_low, int64_t* counts, skx_parallel_t run, int n_threads,
     ) except +
+    double skx_find_means[T](
+        const double* high, const double* low, const double* weight_high,
+        const double* weight_low, const T* old_means, int64_t n_clusters,
+        int64_t n_columns, T* means, skx_parallel_t run, int n_threads,
+    ) except +
     void skx_find_moments[T](
         const T* X, int64_t n_rows, int64_t n_columns, double* mean, double* variance,
         skx_parallel_t run, int n_threads,
@@ -129,6 +134,31 @@ def move_rows_sparse(
             )
         finally:
             del events
+
+
+def find_means(
+    const double[:, :, ::1] sums, const double[:, ::1] cluster_weights,
+    const cython.floating[:, ::1] old_means, cython.floating[:, ::1] means,
+    int n_threads=1,
+):
+    """Write the means of clusters, none of which is empty.
+
+    IN: sums and cluster_weights, of `move_rows`; old_means. OUT: means (n_clusters,
+    n_columns).
+
+    Returns
+    -------
+    shift : float
+        The sum of the squared distances between old and new means.
+    """
+    cdef double shift
+    with nogil:
+        shift = skx_find_means(
+            &sums[0, 0, 0], &sums[1, 0, 0], &cluster_weights[0, 0],
+            &cluster_weights[1, 0], &old_means[0, 0], means.shape[0], means.shape[1],
+            &means[0, 0], <skx_parallel_t> parallel_for, n_threads,
+        )
+    return shift
 
 
 def find_moments(
