@@ -124,7 +124,7 @@ class DenseRows(_Rows):
     def __init__(self, X, n_threads=1):
         self._describe(X, n_threads)
         self.X = X
-        self._frame = None
+        self._moments = None
         self._copy = None
 
     def _assign(self, centers, labels, distances):
@@ -158,10 +158,12 @@ class DenseRows(_Rows):
         return self.X[indices]
 
     def find_moments(self):
-        """Means and variances of the columns, float64."""
-        mean, variance = np.empty(self.n_columns), np.empty(self.n_columns)
-        cluster_sums.find_moments(self.X, mean, variance, self.n_threads)
-        return mean, variance
+        """Means and variances of the columns, float64; not to be written to."""
+        if self._moments is None:
+            mean, variance = np.empty(self.n_columns), np.empty(self.n_columns)
+            cluster_sums.find_moments(self.X, mean, variance, self.n_threads)
+            self._moments = mean, variance
+        return self._moments
 
     def find_frame(self):
         """A shift and a scale, a power of two, that make the rows about 1.
@@ -171,10 +173,8 @@ class DenseRows(_Rows):
         shift : ndarray of shape (n_columns,)
         scale : float
         """
-        if self._frame is None:
-            shift, variance = self.find_moments()
-            self._frame = shift, _find_scale(variance.sum())
-        return self._frame
+        shift, variance = self.find_moments()
+        return shift, _find_scale(variance.sum())
 
     @property
     def fits_in_float32(self):

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.cluster import AgglomerativeClustering as _SklearnAgglomerativeClustering
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_memory, validate_data
+from sklearn.utils.validation import check_memory
 
 from sklearnx._cluster.merge_trees import cut_tree, label_by_heads
 from sklearnx._compat import (
@@ -17,6 +17,7 @@ from sklearnx._compat import (
     StrOptions,
     fit_context,
 )
+from sklearnx._validation import validate_data
 from sklearnx.cluster._agglomeration_docs import document
 from sklearnx.cluster._linkage_trees import linkage_tree, ward_tree
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.cluster import BisectingKMeans as _SklearnBisectingKMeans
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnx._cluster.bisection import grow_tree
 from sklearnx._cluster.kmeans import run_lloyd
@@ -18,6 +18,7 @@ from sklearnx._cluster.rows import make_rows
 from sklearnx._compat import Interval, StrOptions, fit_context
 from sklearnx._docstrings import fill_from
 from sklearnx._threads import n_threads_for
+from sklearnx._validation import validate_data
 from sklearnx.cluster._kmeans_base import (
     PARAMETER_DOCS,
     CenterPrediction,

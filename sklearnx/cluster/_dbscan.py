@@ -7,7 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 from sklearn.cluster import DBSCAN as _SklearnDBSCAN
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnx._cluster.density import (
     cluster_distances,
@@ -32,6 +32,7 @@ from sklearnx._compat import (
     validate_params,
 )
 from sklearnx._threads import effective_n_threads
+from sklearnx._validation import validate_data
 
 
 @validate_params(

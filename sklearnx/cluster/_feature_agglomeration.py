@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 from sklearn.cluster import FeatureAgglomeration as _SklearnFeatureAgglomeration
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnx._compat import fit_context
+from sklearnx._validation import validate_data
 from sklearnx.cluster._agglomeration_docs import document
 from sklearnx.cluster._agglomerative import AgglomerativeClustering
 

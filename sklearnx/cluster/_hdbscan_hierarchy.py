@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnx._cluster.condensed_tree import score_outliers
 from sklearnx._cluster.hdbscan import cluster_merges
@@ -20,6 +20,7 @@ from sklearnx._cluster.membership import (
 from sklearnx._cluster.selection import label_lambdas
 from sklearnx._cluster.single_linkage import add_outliers, link_edges
 from sklearnx._threads import effective_n_threads
+from sklearnx._validation import validate_data
 
 # Labels of rows with infinite and with missing values.
 INFINITE = -2

@@ -11,7 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import (
     check_array,
     check_random_state,
-    validate_data,
 )
 
 from sklearnx._cluster.kmeans import is_same_clustering, run_lloyd
@@ -25,6 +24,7 @@ from sklearnx._compat import (
 )
 from sklearnx._docstrings import fill_from
 from sklearnx._threads import n_threads_for
+from sklearnx._validation import validate_data
 from sklearnx.cluster._kmeans_base import (
     PARAMETER_DOCS,
     CenterPrediction,

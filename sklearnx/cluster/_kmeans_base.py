@@ -7,12 +7,13 @@ import warnings
 import numpy as np
 from scipy import sparse
 from sklearn.base import TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklearnx._cluster.rows import make_rows
 from sklearnx._cluster.seeding import choose_centers
 from sklearnx._compat import check_sample_weight
 from sklearnx._threads import n_threads_for
+from sklearnx._validation import validate_data
 
 # Arrays of rows up to this size are looked at without scikit-learn's validation, which
 # takes longer than to predict them.

@@ -8,11 +8,12 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.cluster import MeanShift as _SklearnMeanShift
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnx._cluster import mean_shift as engine
 from sklearnx._compat import Interval, fit_context, validate_params
 from sklearnx._threads import MIN_SHARED_WORK, effective_n_threads
+from sklearnx._validation import validate_data
 
 
 def _as_floats(X):

@@ -9,7 +9,6 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans as _SklearnMiniBatchKMeans
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from sklearnx._cluster.minibatch import (
     MovingCenters,
@@ -23,6 +22,7 @@ from sklearnx._cluster.rows import make_rows
 from sklearnx._compat import Interval, StrOptions, fit_context
 from sklearnx._docstrings import fill_from
 from sklearnx._threads import n_threads_for
+from sklearnx._validation import validate_data
 from sklearnx.cluster._kmeans_base import (
     PARAMETER_DOCS,
     CenterPrediction,

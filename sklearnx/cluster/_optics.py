@@ -11,7 +11,7 @@ from sklearn.cluster import OPTICS as _SklearnOPTICS
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics.pairwise import PAIRWISE_BOOLEAN_FUNCTIONS
 from sklearn.neighbors import sort_graph_by_row_values
-from sklearn.utils.validation import check_memory, validate_data
+from sklearn.utils.validation import check_memory
 
 from sklearnx._cluster.metrics import (
     MAX_SERIAL_VALUES,
@@ -40,6 +40,7 @@ from sklearnx._compat import (
 )
 from sklearnx._docstrings import fill_from
 from sklearnx._threads import effective_n_threads
+from sklearnx._validation import validate_data
 
 _FRACTION_OR_COUNT = [
     Interval(Integral, 2, None, closed="left"),

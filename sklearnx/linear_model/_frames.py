@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnx._boosting.encoding import MISSING, UNKNOWN, TableEncoder
 from sklearnx._boosting.frames import FLOATS, get_label, read_frame
@@ -19,6 +19,7 @@ from sklearnx._compat import StrOptions, check_sample_weight, check_y
 from sklearnx._docstrings import fill_from
 from sklearnx._glm.categorical_design import CategoricalDesign
 from sklearnx._glm.design import make_design
+from sklearnx._validation import validate_data
 
 # Parameters of an estimator that takes categorical columns.
 CATEGORICAL_CONSTRAINTS: dict = {

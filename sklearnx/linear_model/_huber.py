@@ -8,12 +8,12 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import HuberRegressor as _SklearnHuberRegressor
-from sklearn.utils.validation import validate_data
 
 from sklearnx._compat import Interval, fit_context
 from sklearnx._glm.design import make_design
 from sklearnx._glm.huber import solve_huber
 from sklearnx._threads import n_threads_for
+from sklearnx._validation import validate_data
 from sklearnx.linear_model._prediction import (
     LinearRegressorPrediction,
 )

@@ -13,7 +13,6 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
 
 from sklearnx._compat import check_sample_weight
@@ -21,6 +20,7 @@ from sklearnx._glm.design import make_design
 from sklearnx._glm.families import Multinomial
 from sklearnx._glm.likelihood import evaluate_multinomial, evaluate_one_output
 from sklearnx._threads import effective_n_threads, n_threads_for
+from sklearnx._validation import validate_data
 from sklearnx.linear_model._inference_models import describe_model
 from sklearnx.linear_model._inference_result import Inference
 

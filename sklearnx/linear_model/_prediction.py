@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnx._cython.linear import dense_products
 from sklearnx._glm.design import make_design
 from sklearnx._threads import n_threads_for
+from sklearnx._validation import validate_data
 
 
 def compute_raw_predictions(estimator: Any, X: Any) -> np.ndarray:

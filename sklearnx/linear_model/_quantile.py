@@ -9,7 +9,6 @@ import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import QuantileRegressor as _SklearnQuantileRegressor
-from sklearn.utils.validation import validate_data
 
 from sklearnx._compat import (
     Interval,
@@ -20,6 +19,7 @@ from sklearnx._compat import (
 from sklearnx._glm.design import make_design
 from sklearnx._glm.quantile import solve_quantile
 from sklearnx._threads import n_threads_for
+from sklearnx._validation import validate_data
 from sklearnx.linear_model._prediction import (
     LinearRegressorPrediction,
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import validate_data
 
 from sklearnx._compat import check_sample_weight
 from sklearnx._glm.centred import centre_problem
 from sklearnx._glm.design import make_design
 from sklearnx._threads import effective_n_threads
+from sklearnx._validation import refuse_values
 from sklearnx.linear_model._frames import validate_table
 
 # Numbers of X per thread that are worth waking it for.
@@ -94,7 +94,7 @@ def make_problem(estimator, X, Y, weights, *, fit_intercept, n_jobs=None):
     # A value that is not finite makes its column's sums so.
     if not np.isfinite(problem.AtB).all():
         if sparse.issparse(X) or isinstance(X, np.ndarray):
-            validate_data(estimator, X, accept_sparse=["csr", "csc"], reset=False)
+            refuse_values(estimator, X)
         raise ValueError("The sums of products of X and y overflow: scale them.")
     return problem
 

@@ -9,11 +9,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from sklearnx._compat import Interval, StrOptions, check_sample_weight
 from sklearnx._glm.sgd import SPARSE_INTERCEPT_DECAY, Descent, make_options
 from sklearnx._threads import effective_n_threads
+from sklearnx._validation import validate_data
 
 CONSTRAINTS: dict = {
     "penalty": [StrOptions({"l2", "l1", "elasticnet"}), None],

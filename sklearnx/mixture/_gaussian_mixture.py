@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as _SklearnGaussianMixture
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from sklearnx._cluster.covariances import COVARIANCE_TYPES, IllDefinedError
 from sklearnx._cluster.gaussian_mixture import MixtureProblem, make_type, run_em
@@ -20,6 +19,7 @@ from sklearnx._compat import (
     check_sample_weight,
     fit_context,
 )
+from sklearnx._validation import validate_data
 from sklearnx.mixture._prediction import FLOATS, MixturePrediction
 from sklearnx.mixture._progress import ProgressLog
 from sklearnx.mixture._start import check_given, make_start

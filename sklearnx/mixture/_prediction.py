@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnx._cluster.gaussian_mixture import Mixture, evaluate_rows, make_type
+from sklearnx._validation import validate_data
 
 FLOATS = [np.float64, np.float32]
 
