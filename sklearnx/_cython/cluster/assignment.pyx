@@ -8,11 +8,11 @@ Neither the number of threads nor the processor changes a bit.
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "assignment.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     bint skx_assign_dense[T](
         const T* X, int64_t n_rows, int64_t n_columns, const T* centers,
         int64_t n_centers, int32_t* labels, double* squared_distances,

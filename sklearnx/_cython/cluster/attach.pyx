@@ -3,8 +3,9 @@
 from libc.stdint cimport int32_t
 
 from sklearnx._cython.cluster.kd_tree cimport describe_kd_tree, skx_kd_tree_t
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from *:
     """
@@ -24,7 +25,6 @@ cdef extern from *:
         return is_done;
     }
     """
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     bint skx_attach_by(
         const skx_kd_tree_t& queries, const skx_kd_tree_t& tree, int metric, double p,
         const double* core, const double* query_core, int32_t* nearest,

@@ -7,11 +7,11 @@ Neither the number of threads nor the processor changes a bit of the labels.
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "center_bounds.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     bint skx_assign_bounded[T](
         const T* X, int64_t n_rows, int64_t n_columns, const double* shift,
         double scale, const float* blocks, const float* squares,

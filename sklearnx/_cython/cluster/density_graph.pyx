@@ -7,10 +7,10 @@ i from `starts[i]` to `starts[i + 1]`.
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "density_graph.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     cdef cppclass skx_dense_distances_t[T]:
         const T* values
         int64_t n, row_stride, column_stride

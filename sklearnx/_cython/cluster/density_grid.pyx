@@ -3,11 +3,11 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t
 
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "density_stages.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     ctypedef struct skx_density_t:
         double squared_eps, min_samples
         const double* weights

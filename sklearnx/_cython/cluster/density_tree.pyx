@@ -3,8 +3,9 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from sklearnx._cython.cluster.kd_tree cimport describe_kd_tree, skx_kd_tree_t
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from *:
     """
@@ -37,7 +38,6 @@ cdef extern from *:
         return is_done;
     }
     """
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     bint skx_ask_clusters(
         const skx_kd_tree_t& tree, int metric, double p, double radius,
         double min_samples, const double* weights, uint8_t* is_core, int64_t* labels,

@@ -2,11 +2,11 @@
 
 from libc.stdint cimport int32_t, int64_t
 
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "distance_chain.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     ctypedef void (*skx_fill_t)(
         const double*, int64_t, int64_t, int64_t, int64_t, double*, double*) noexcept
     void skx_fill_squared(

@@ -8,11 +8,11 @@ processor changes a bit of the labels.
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "group_bounds.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     enum:
         SKX_PANEL
     void skx_round_table[T](

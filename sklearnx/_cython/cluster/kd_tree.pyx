@@ -11,11 +11,11 @@ All distances are reduced: the square of the Euclidean, the p-th power of Minkow
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "kd_build.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     void skx_build_kd_tree[T](
         const T* X, int64_t n, int64_t n_columns, int64_t row_stride,
         int64_t column_stride, double* points, double* lower, double* upper,

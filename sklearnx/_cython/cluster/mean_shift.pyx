@@ -3,11 +3,11 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t
 
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "mean_shift.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     bint skx_climb_all[T](
         const T* rows, int64_t n, int64_t n_dims, double bandwidth, int64_t max_iter,
         T* means, int64_t n_seeds, int64_t* counts, int64_t* n_iter, skx_parallel_t run,

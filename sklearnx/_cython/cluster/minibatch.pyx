@@ -7,10 +7,10 @@ float64. The bits do not depend on `n_threads`.
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "minibatch_kernels.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     cdef cppclass skx_batch_t[T]:
         const T* values
         const int32_t* columns

@@ -7,11 +7,11 @@ See mixture_pass.h, mixture_kinds.h and mixture_factors.h. Bits do not depend on
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "mixture_pass.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     cdef cppclass skx_table_t[T]:
         pass
     skx_table_t[T] skx_describe[T](

@@ -3,8 +3,9 @@
 from libc.stdint cimport int32_t, int64_t
 
 from sklearnx._cython.cluster.kd_tree cimport describe_kd_tree, skx_kd_tree_t
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from *:
     """
@@ -34,7 +35,6 @@ cdef extern from *:
         return is_done;
     }
     """
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     bint skx_ask_kth(
         const skx_kd_tree_t& tree, int metric, double p, int64_t k, double* out,
         skx_parallel_t run, int n_threads, int (*goes_on)() noexcept,

@@ -7,10 +7,10 @@ The bits of a result do not depend on `n_threads`.
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "seeding_kernels.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     enum:
         SKX_ROWS_AT_ONCE
     void skx_pack_table[T](

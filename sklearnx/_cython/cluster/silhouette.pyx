@@ -11,11 +11,11 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 
 import numpy as np
 
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "silhouette_kernels.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     cdef cppclass skx_rows_t[T]:
         const T* values
         int64_t row_stride, column_stride

@@ -6,10 +6,10 @@ Merges are rows (left, right, value, size) of 8 bytes each, as int64.
 from libc.stdint cimport int32_t, int64_t
 from libcpp.vector cimport vector
 
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "single_linkage.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     cdef struct skx_tree_edge_t:
         double weight, distance
         int32_t start "from"

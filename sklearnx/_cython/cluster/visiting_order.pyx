@@ -7,8 +7,9 @@ from libc.string cimport memcpy
 from libcpp.vector cimport vector
 
 from sklearnx._cython.cluster.kd_tree cimport describe_kd_tree, skx_kd_tree_t
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from *:
     """
@@ -37,7 +38,6 @@ cdef extern from *:
         visitor.visit(first, from, to, out_weights);
     }
     """
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     cdef cppclass skx_near_lists_t:
         vector[int64_t] start
         vector[int32_t] points

@@ -8,11 +8,11 @@ other rows.
 cimport cython
 from libc.stdint cimport int64_t
 
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
 from sklearnx._cython.common.signals cimport handle_signals, raise_pending_error
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "dense_products.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     cdef cppclass skx_table_t[T]:
         pass
     skx_table_t[T] skx_describe[T](

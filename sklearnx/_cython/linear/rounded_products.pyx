@@ -6,10 +6,10 @@ The bits of a result do not depend on `n_threads`.
 cimport cython
 from libc.stdint cimport int64_t
 
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 cdef extern from "rounded_products.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     cdef cppclass skx_table_t[T]:
         pass
     skx_table_t[T] skx_describe[T](

@@ -9,14 +9,14 @@ of CSC. All else is float64 and contiguous. The bits of a result do not depend o
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
-from sklearnx._cython.common.threads cimport parallel_for, task_t
+from sklearnx._cython.common.parallel_parts cimport skx_parallel_t
+from sklearnx._cython.common.threads cimport parallel_for
 
 ctypedef fused index_t:
     int32_t
     int64_t
 
 cdef extern from "sparse_products.h" nogil:
-    ctypedef void (*skx_parallel_t)(task_t, void*, int, int) noexcept nogil
     cdef cppclass skx_compressed_t[T, I]:
         pass
     skx_compressed_t[T, I] skx_describe_lines[T, I](
