@@ -8,6 +8,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import validation
 
+from sklearnx._boosting.frames import FLOATS, read_frame
+
 # Names in a message; a frame may have thousands of such columns.
 MAX_NAMES = 5
 
@@ -25,79 +27,98 @@ def validate_data(estimator, X, *args, **options):
     *args, **options
         Of scikit-learn's function. Numbers are asked for, whatever the dtype.
     """
-    is_frame = hasattr(X, "iloc") or hasattr(X, "get_columns")
-    names = getattr(X, "columns", None) if is_frame else None
-    with _named_columns(X, names, estimator):
+    with _named_columns(estimator, lambda: _read_frame(X)):
         validated = validation.validate_data(estimator, X, *args, **options)
         if isinstance(validated, np.ndarray) and validated.dtype.kind in "OSU":
             validated = validated.astype(np.float64)
     return validated
 
 
-def refuse_values(estimator, X):
-    """Refuse a validated table if it holds NaN or infinity, as `validate_data` does.
+def check_values(estimator, X, columns=slice(None)):
+    """Return numbers of a table that has been read, after NaN and infinity are refused.
 
     Parameters
     ----------
     estimator : estimator
-        Being fitted; it has the names of the columns.
+        It has the names of the columns, if there are any.
 
     X : ndarray or sparse matrix
+
+    columns : slice or ndarray of int, default=slice(None)
+        Which ones of the table X holds.
     """
-    with _named_columns(X, getattr(estimator, "feature_names_in_", None), estimator):
-        validation.check_array(
-            X, accept_sparse=["csr", "csc"], estimator=estimator, input_name="X"
+    with _named_columns(estimator, lambda: _read_array(estimator, X, columns)):
+        return validation.check_array(
+            X,
+            accept_sparse=["csr", "csc"],
+            dtype=FLOATS,
+            estimator=estimator,
+            input_name="X",
         )
 
 
 @contextmanager
-def _named_columns(X, names, estimator):
-    """Add to errors about the values of a table the columns that hold them."""
+def _named_columns(estimator, read):
+    """Add to errors about the values of a table the columns that hold them.
+
+    read : callable
+        Returns names and values of the columns, which are None where they are no
+        numbers; or None if columns have no names.
+    """
     try:
         yield
     except (TypeError, ValueError) as error:
-        if names is None or type(error) not in (TypeError, ValueError):
+        columns = read() if type(error) in (TypeError, ValueError) else None
+        hint = columns and _describe_columns(*columns, str(error), estimator)
+        if not hint:
             raise
-        hint = _describe_columns(X, list(names), str(error), estimator)
-        if hint is None:
-            raise
-        first, *others = str(error).split("\n", 1)
-        raise type(error)("\n".join([first, hint, *others])) from error
+        raise type(error)(f"{error}\n{hint}") from error
 
 
-def _describe_columns(X, names, message, estimator):
+def _read_frame(X):
+    try:
+        frame = read_frame(X)
+    except (TypeError, ValueError):
+        return None
+    if frame is None:
+        return None
+    return frame.names, [_read_numbers(column) for column in frame.columns]
+
+
+def _read_numbers(column):
+    try:
+        return column.to_numbers()
+    except (TypeError, ValueError):
+        return None
+
+
+def _read_array(estimator, X, columns):
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return None
+    names = names[columns].tolist()
+    if not sparse.issparse(X):
+        return names, list(X.T)
+    X = X.tocsc()
+    return names, [X.data[X.indptr[j] : X.indptr[j + 1]] for j in range(len(names))]
+
+
+def _describe_columns(names, numbers, message, estimator):
     """A line on the columns that a message is about, None if it is about none."""
-    numbers = [_read_numbers(_take_column(X, j)) for j in range(len(names))]
-    refused = [name for name, values in zip(names, numbers) if values is None]
-    if refused:
-        hint = f"{_join_names(refused)} of X: not all values are numbers."
-        if hasattr(estimator, "categorical_features"):
-            hint += " Categories can be named in categorical_features."
-        return hint
     if "NaN" in message or "infinity" in message:
         odd = [
             name
             for name, values in zip(names, numbers)
-            if not np.isfinite(values).all()
+            if values is not None and not np.isfinite(values).all()
         ]
-        if odd:
-            return f"{_join_names(odd)} of X: NaN, or too large."
-    return None
-
-
-def _take_column(X, position):
-    """A column of an array, a sparse matrix or a frame of pandas or polars."""
-    if sparse.issparse(X):
-        return X[:, [position]].toarray()
-    return X.iloc[:, position] if hasattr(X, "iloc") else X[:, position]
-
-
-def _read_numbers(column):
-    """The values as float64, or None if some are no numbers."""
-    try:
-        return np.asarray(column, dtype=np.float64)
-    except (TypeError, ValueError):
+        return f"{_join_names(odd)} of X: NaN, or too large." if odd else None
+    refused = [name for name, values in zip(names, numbers) if values is None]
+    if not refused:
         return None
+    hint = f"{_join_names(refused)} of X: not all values are numbers."
+    if hasattr(estimator, "categorical_features"):
+        hint += " Categories can be named in categorical_features."
+    return hint
 
 
 def _join_names(names):

@@ -202,31 +202,17 @@ class DenseRows(_Rows):
             return *self.find_frame(), None, None
         return *self.find_frame(), *self._keep(_make_blocks)
 
-    def assign_bounded(self, old_centers, centers, labels, upper, lower):
-        """Bring labels up to date, with two bounds of each row."""
+    def assign_bounded(self, *state):
+        """Assign with two bounds of each row; see `BoundedAssignment`."""
         return center_bounds.assign_bounded(
-            self.X,
-            *self.pack(),
-            old_centers,
-            centers,
-            labels,
-            upper,
-            lower,
-            self.n_threads,
+            self.X, *self.pack(), *state, self.n_threads
         )
 
-    def assign_grouped(self, old_centers, centers, labels, upper, lower):
-        """Bring labels up to date, with bounds of groups of centres."""
+    def assign_grouped(self, *state):
+        """Assign with bounds of groups of centres; see `BoundedAssignment`."""
+        copy = self._keep(_make_rounded)
         return group_bounds.assign_grouped(
-            self.X,
-            *self.find_frame(),
-            *self._keep(_make_rounded),
-            old_centers,
-            centers,
-            labels,
-            upper,
-            lower,
-            self.n_threads,
+            self.X, *self.find_frame(), *copy, *state, self.n_threads
         )
 
     def make_limits(self):
@@ -296,17 +282,10 @@ class SparseRows(_Rows):
             self._scaled_squares = scale, scaled
         return self._scaled_squares
 
-    def assign_grouped(self, old_centers, centers, labels, upper, lower):
-        """Bring labels up to date, with bounds of groups of centres."""
+    def assign_grouped(self, *state):
+        """Assign with bounds of groups of centres; see `BoundedAssignment`."""
         return group_bounds.assign_grouped_sparse(
-            *self._arrays,
-            *self._scale_squares(),
-            old_centers,
-            centers,
-            labels,
-            upper,
-            lower,
-            self.n_threads,
+            *self._arrays, *self._scale_squares(), *state, self.n_threads
         )
 
     def _assign(self, centers, labels, distances):

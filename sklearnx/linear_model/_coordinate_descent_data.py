@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
 
-from sklearnx._validation import refuse_values
+from sklearnx._validation import check_values
 from sklearnx.linear_model._frames import validate_table
 from sklearnx.linear_model._regression_data import FLOATS, validate_weights
 
@@ -61,7 +61,7 @@ def validate_table_and_targets(estimator, X, y, sample_weight):
 def refuse_table(estimator, X):
     """Refuse values that are not finite, which sums have shown to be in X or y."""
     if sparse.issparse(X) or isinstance(X, np.ndarray):
-        refuse_values(estimator, X)
+        check_values(estimator, X)
     raise ValueError(NON_FINITE)
 
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnx._boosting.encoding import MISSING, UNKNOWN, TableEncoder
-from sklearnx._boosting.frames import FLOATS, get_label, read_frame
+from sklearnx._boosting.frames import get_label, read_frame
 from sklearnx._compat import StrOptions, check_sample_weight, check_y
 from sklearnx._docstrings import fill_from
 from sklearnx._glm.categorical_design import CategoricalDesign
 from sklearnx._glm.design import make_design
-from sklearnx._validation import validate_data
+from sklearnx._validation import check_values, validate_data
 
 # Parameters of an estimator that takes categorical columns.
 CATEGORICAL_CONSTRAINTS: dict = {
@@ -236,13 +235,7 @@ def _take_numbers(table, columns, estimator):
         X = np.empty((table.n_rows, len(columns)), dtype=dtype, order="F")
         for place, j in enumerate(columns.tolist()):
             X[:, place] = table.columns[j]
-    return check_array(
-        X,
-        accept_sparse=["csr", "csc"],
-        dtype=FLOATS,
-        estimator=estimator,
-        input_name="X",
-    )
+    return check_values(estimator, X, columns)
 
 
 def choose_table_to_split(X, table):

@@ -9,7 +9,7 @@ from sklearnx._compat import check_sample_weight
 from sklearnx._glm.centred import centre_problem
 from sklearnx._glm.design import make_design
 from sklearnx._threads import effective_n_threads
-from sklearnx._validation import refuse_values
+from sklearnx._validation import check_values
 from sklearnx.linear_model._frames import validate_table
 
 # Numbers of X per thread that are worth waking it for.
@@ -94,7 +94,7 @@ def make_problem(estimator, X, Y, weights, *, fit_intercept, n_jobs=None):
     # A value that is not finite makes its column's sums so.
     if not np.isfinite(problem.AtB).all():
         if sparse.issparse(X) or isinstance(X, np.ndarray):
-            refuse_values(estimator, X)
+            check_values(estimator, X)
         raise ValueError("The sums of products of X and y overflow: scale them.")
     return problem
 

@@ -46,6 +46,26 @@ def test_values_that_are_not_finite(estimator, value, library):
         fitted.predict(X)
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_numbers_beside_categories(library):
+    X = make_frame(library, city=list("abcabc"))
+    bad = make_frame(library, city=list("abcabc"), income=[1.0, np.nan, *Y[2:]])
+    model = PoissonRegressor(categorical_features=["city"])
+    with pytest.raises(ValueError, match="Column 'income' of X: NaN"):
+        model.fit(bad, Y)
+    with pytest.raises(ValueError, match="Column 'income' of X: NaN"):
+        model.fit(X, Y).predict(bad)
+
+
+def test_numbers_in_a_sparse_frame():
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(np.eye(6)[:, :3], columns=["a", "b", "c"])
+    X.loc[1, "b"] = np.inf
+    X = X.astype(pandas.SparseDtype(float, 0.0))
+    with pytest.raises(ValueError, match="Column 'b' of X: NaN, or too large"):
+        Ridge().fit(X, Y)
+
+
 def test_many_columns():
     pandas = pytest.importorskip("pandas")
     X = pandas.DataFrame(np.full((3, 8), np.nan), columns=[*"abcdefgh"])

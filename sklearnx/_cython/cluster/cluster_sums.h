@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "exact_distances.h"
 #include "parallel_parts.h"
 #include "prefetch.h"
 #include "skx_math.h"
@@ -186,29 +187,13 @@ static inline void skx_apply_events(
     }
 }
 
-// The mean of one cluster. Returns its squared distance to the old one.
 #define SKX_DEFINE_MEAN(T)                                                           \
-    SKX_CLONES static double skx_find_mean(                                          \
+    SKX_CLONES static void skx_find_mean(                                            \
         const double *SKX_RESTRICT high, const double *SKX_RESTRICT low,             \
-        double weight, const T *SKX_RESTRICT old_mean, int64_t n_columns,            \
-        T *SKX_RESTRICT mean) {                                                      \
-        double sums[8] = {0};                                                        \
-        int64_t k = 0;                                                               \
-        for (; k + 8 <= n_columns; k += 8) {                                         \
-            for (int lane = 0; lane < 8; ++lane) {                                   \
-                const int64_t at = k + lane;                                         \
-                mean[at] = (T)((high[at] + low[at]) / weight);                       \
-                const double step = (double)mean[at] - (double)old_mean[at];         \
-                sums[lane] += step * step;                                           \
-            }                                                                        \
-        }                                                                            \
-        for (int lane = 0; k < n_columns; ++k, ++lane) {                             \
+        double weight, int64_t n_columns, T *SKX_RESTRICT mean) {                    \
+        for (int64_t k = 0; k < n_columns; ++k) {                                    \
             mean[k] = (T)((high[k] + low[k]) / weight);                              \
-            const double step = (double)mean[k] - (double)old_mean[k];               \
-            sums[lane] += step * step;                                               \
         }                                                                            \
-        return ((sums[0] + sums[1]) + (sums[2] + sums[3])) +                         \
-               ((sums[4] + sums[5]) + (sums[6] + sums[7]));                          \
     }
 SKX_DEFINE_MEAN(double)
 SKX_DEFINE_MEAN(float)
@@ -227,9 +212,9 @@ static inline double skx_find_means(
     std::vector<double> squares(n_clusters);
     auto find = [&](int64_t j) {
         const int64_t at = j * n_columns;
-        squares[j] = skx_find_mean(
-            high + at, low + at, weight_high[j] + weight_low[j], old_means + at, n_columns,
-            means + at);
+        skx_find_mean(
+            high + at, low + at, weight_high[j] + weight_low[j], n_columns, means + at);
+        squares[j] = skx_find_distance(old_means + at, means + at, n_columns, INFINITY);
     };
     const bool is_small = n_clusters * n_columns < SKX_FEW_MEANS;
     skx_run_tasks(run, n_clusters, is_small ? 1 : n_threads, find);

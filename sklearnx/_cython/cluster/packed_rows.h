@@ -1,6 +1,7 @@
 // Rows of a dense table in the order that the tiles of score_tiles.h read them.
 #pragma once
 
+#include "exact_distances.h"
 #include "score_tiles.h"
 
 // Write n <= 16 rows as a block, the rest as zeros, and their squared norms as they are
@@ -139,27 +140,13 @@ static inline void skx_pack_table(
 // (n_rows,), their squared norms. A row of too large numbers becomes zeros with an infinite
 // norm.
 #define SKX_DEFINE_ROUNDING(T)                                                       \
-    SKX_CLONES static double skx_round_row(                                          \
+    SKX_CLONES static void skx_round_row(                                            \
         const T *SKX_RESTRICT X, int64_t n_columns, const skx_frame_t &frame,        \
         float *SKX_RESTRICT values) {                                                \
         const double *SKX_RESTRICT shift = frame.shift;                              \
-        const double scale = frame.scale;                                            \
-        double sums[8] = {0};                                                        \
-        int64_t k = 0;                                                               \
-        for (; k + 8 <= n_columns; k += 8) {                                         \
-            for (int lane = 0; lane < 8; ++lane) {                                   \
-                const float value =                                                  \
-                    (float)(((double)X[k + lane] - shift[k + lane]) * scale);        \
-                values[k + lane] = value;                                            \
-                sums[lane] += (double)value * value;                                 \
-            }                                                                        \
+        for (int64_t k = 0; k < n_columns; ++k) {                                    \
+            values[k] = (float)(((double)X[k] - shift[k]) * frame.scale);            \
         }                                                                            \
-        for (int lane = 0; k < n_columns; ++k, ++lane) {                             \
-            values[k] = (float)(((double)X[k] - shift[k]) * scale);                  \
-            sums[lane] += (double)values[k] * values[k];                             \
-        }                                                                            \
-        return ((sums[0] + sums[1]) + (sums[2] + sums[3])) +                         \
-               ((sums[4] + sums[5]) + (sums[6] + sums[7]));                          \
     }
 SKX_DEFINE_ROUNDING(double)
 SKX_DEFINE_ROUNDING(float)
@@ -175,7 +162,8 @@ static inline void skx_round_table(
         const int64_t first = parts.start(part), n = parts.length(part);
         for (int64_t i = first; i < first + n; ++i) {
             float *row = values + i * n_columns;
-            double square = skx_round_row(X + i * n_columns, n_columns, frame, row);
+            skx_round_row(X + i * n_columns, n_columns, frame, row);
+            double square = skx_find_square(row, n_columns);
             if (!(square < SKX_MAX_NORM * SKX_MAX_NORM)) {
                 std::fill(row, row + n_columns, 0.0f);
                 square = INFINITY;

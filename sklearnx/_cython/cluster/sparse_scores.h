@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "exact_distances.h"
 #include "score_tiles.h"
 
 template <typename T>
@@ -30,26 +31,6 @@ SKX_INLINE double skx_sparse_distance(
     sum += squared_norm;
     return sum > 0.0 ? sum : 0.0;
 }
-
-#define SKX_DEFINE_SQUARE(T)                                                         \
-    SKX_CLONES static double skx_find_square(const T *values, int64_t n) {           \
-        double sums[8] = {0};                                                        \
-        int64_t k = 0;                                                               \
-        for (; k + 8 <= n; k += 8) {                                                 \
-            for (int lane = 0; lane < 8; ++lane) {                                   \
-                const double value = (double)values[k + lane];                       \
-                sums[lane] += value * value;                                         \
-            }                                                                        \
-        }                                                                            \
-        for (int lane = 0; k < n; ++k, ++lane) {                                     \
-            sums[lane] += (double)values[k] * (double)values[k];                     \
-        }                                                                            \
-        return ((sums[0] + sums[1]) + (sums[2] + sums[3])) +                         \
-               ((sums[4] + sums[5]) + (sums[6] + sums[7]));                          \
-    }
-SKX_DEFINE_SQUARE(double)
-SKX_DEFINE_SQUARE(float)
-#undef SKX_DEFINE_SQUARE
 
 template <typename T>
 static inline std::vector<double> skx_find_squared_norms(
