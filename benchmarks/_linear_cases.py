@@ -164,6 +164,45 @@ def _make_wide_lasso():
     )
 
 
+def _make_many_non_zeros(name, estimator, where, alpha, make_data):
+    """A penalty that leaves hundreds of columns, as many as rows or more."""
+    parameters = {"alpha": alpha}
+    return Case(
+        name,
+        f"{estimator}, {where}, alpha={alpha}",
+        make_data,
+        [
+            Entry(OURS, estimator, parameters),
+            Entry("scikit-learn", estimator, parameters, bar=1.0),
+        ],
+        objectives.elastic_net,
+    )
+
+
+@cache
+def _make_square(is_quick):
+    n = 60 if is_quick else 2_000
+    return linear_data.make_dense_signal(n, n)
+
+
+@cache
+def _make_few_rows(is_quick):
+    shape = (40, 200) if is_quick else (500, 5_000)
+    return linear_data.make_dense_signal(*shape)
+
+
+@cache
+def _make_few_rows_of_targets(is_quick):
+    shape = (40, 200) if is_quick else (500, 5_000)
+    return linear_data.make_dense_signal(*shape, n_targets=3)
+
+
+@cache
+def _make_sparse_square(is_quick):
+    n, density = (60, 0.2) if is_quick else (4_000, 0.01)
+    return linear_data.make_dense_signal(n, n, density=density)
+
+
 def _make_lasso_cv():
     parameters = {"cv": 5}
     return Case(
@@ -482,6 +521,27 @@ CASES = [
     _make_tall_elastic_net("lasso", "Lasso", 1.0),
     _make_tall_elastic_net("elastic_net", "ElasticNet", 0.5),
     _make_wide_lasso(),
+    _make_many_non_zeros("lasso_square", "Lasso", "2,000 x 2,000", 0.1, _make_square),
+    _make_many_non_zeros(
+        "elastic_net_square", "ElasticNet", "2,000 x 2,000", 0.1, _make_square
+    ),
+    _make_many_non_zeros(
+        "elastic_net_wide", "ElasticNet", "500 x 5,000", 0.1, _make_few_rows
+    ),
+    _make_many_non_zeros(
+        "multi_task_wide",
+        "MultiTaskElasticNet",
+        "500 x 5,000, 3 targets",
+        0.1,
+        _make_few_rows_of_targets,
+    ),
+    _make_many_non_zeros(
+        "lasso_sparse",
+        "Lasso",
+        "sparse 4,000 x 4,000, 1 %",
+        1e-4,
+        _make_sparse_square,
+    ),
     _make_lasso_cv(),
     _make_logistic(),
     _make_multinomial(

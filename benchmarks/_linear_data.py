@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from benchmarks._data import read_table
 
@@ -42,6 +43,28 @@ def make_regression(n_rows, n_columns, n_informative, noise, dtype=np.float64):
     coef[chosen] = rng.uniform(0, 100, n_informative)
     y = X @ coef + noise * rng.standard_normal(n_rows)
     return Data(X.astype(dtype, copy=False), y.astype(dtype, copy=False))
+
+
+def make_dense_signal(n_rows, n_columns, n_targets=None, density=None):
+    """Correlated columns, a tenth of which matter, and noise of half their spread.
+
+    Neighbours correlate by 0.8, unless the table is sparse of some density. Targets are
+    `n_targets` columns, None for one alone.
+    """
+    rng = np.random.default_rng(0)
+    if density is None:
+        X = rng.standard_normal((n_rows, n_columns))
+        for j in range(1, n_columns):
+            X[:, j] = 0.8 * X[:, j - 1] + 0.6 * X[:, j]
+    else:
+        X = sparse.random_array((n_rows, n_columns), density=density, rng=rng)
+        X = X.tocsr()
+    coef = np.zeros((n_columns, n_targets or 1))
+    chosen = rng.choice(n_columns, min(n_rows, n_columns) // 10, replace=False)
+    coef[chosen] = rng.standard_normal((len(chosen), coef.shape[1]))
+    signal = X @ coef
+    y = signal + 0.5 * signal.std() * rng.standard_normal(signal.shape)
+    return Data(X, y if n_targets else y[:, 0])
 
 
 def make_outliers(n_rows, n_columns):

@@ -33,6 +33,16 @@ def squared_error(data, model, l1=0.0, l2=0.0):
     return average(losses, data) + float(penalty)
 
 
+def elastic_net(data, model):
+    """Of an estimator with a penalty of its own, and of any number of targets."""
+    coef = np.atleast_2d(get_coef(model))
+    residual = data.y - predict_raw(data, model)
+    norms = np.sqrt((coef**2).sum(axis=0))
+    share = getattr(model, "l1_ratio", 1.0)
+    penalty = share * norms.sum() + 0.5 * (1.0 - share) * (norms**2).sum()
+    return 0.5 * float((residual**2).sum()) / len(data.y) + model.alpha * penalty
+
+
 def compare_lasso_with_bound(data, model):
     """The lasso's objective over a lower bound, for the penalty that was chosen.
 

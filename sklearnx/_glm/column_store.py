@@ -1,8 +1,9 @@
 """Where the columns of working sets lie: gathered from a design as they join.
 
 A store holds the columns of one set, in the order in which they joined, and computes
-its products. Dense columns are gathered once for all sets of a table, and told by their
-places; those of a sparse table are stacked.
+its products. Dense columns are told by their places: in the table itself, if it is in F
+order, else among those that are gathered once for all sets; those of a sparse table are
+stacked.
 """
 
 from __future__ import annotations
@@ -17,6 +18,29 @@ from sklearnx._glm.design import DenseDesign, make_design
 
 # A lasso has at most as many non-zeros as rows; room is made for so many, up to this.
 N_LIKELY = 4096
+
+
+def gather_columns(design, n_sets=1):
+    """Where the columns of a dense design are for so many sets."""
+    if design.X.flags.f_contiguous:
+        return ColumnsInPlace(design)
+    return GatheredColumns(design, n_sets)
+
+
+class ColumnsInPlace:
+    """Columns of a design in F order, which need not be gathered.
+
+    Attributes
+    ----------
+    table : DenseDesign
+    """
+
+    def __init__(self, design):
+        self.table = design
+
+    def gather(self, columns):
+        """The places of columns."""
+        return np.ascontiguousarray(columns, dtype=np.int64)
 
 
 class GatheredColumns:
@@ -69,7 +93,7 @@ class DenseStore:
 
     Parameters
     ----------
-    gathered : GatheredColumns
+    gathered : GatheredColumns or ColumnsInPlace
     columns : ndarray of int
         The first columns.
     """
@@ -91,12 +115,18 @@ class DenseStore:
 
     def dot(self, coefs, rows):
         """X[rows] @ coefs, rows None for all."""
-        table = self._gathered.table
+        table, places = self._gathered.table, self._places
+        if isinstance(rows, slice):  # of which there is a view
+            return table.take_rows(rows).take_columns(places).dot(coefs)
         if rows is not None:
-            return table.take_rows(rows).take_columns(self._places).dot(coefs)
+            return table.take_columns(places).take_rows(rows).dot(coefs)
         out = np.empty((table.n_rows, coefs.shape[1]))
-        dot_places(table.X, self._places, coefs, out, table.n_threads)
+        dot_places(table.X, places, coefs, out, table.n_threads)
         return out
+
+    def list_columns(self):
+        """The columns as `descend_columns` takes them."""
+        return self._gathered.table.X.T.reshape(-1), None, None, self._places
 
     def t_dot(self, rows):
         """X.T @ rows."""
@@ -139,6 +169,11 @@ class SparseStore:
     def dot(self, coefs, rows):
         table = self._table if rows is None else self._table.take_rows(rows)
         return table.dot(coefs)
+
+    def list_columns(self):
+        X = self._table.X
+        indices = X.indices.astype(np.int32, copy=False)
+        return X.data, indices, X.indptr.astype(np.int64, copy=False), None
 
     def t_dot(self, rows):
         return self._table.t_dot(rows)

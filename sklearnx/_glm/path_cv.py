@@ -13,6 +13,11 @@ from sklearnx._glm.working_set import WorkingSet
 # Folds that are solved side by side; each keeps a Gram matrix of the working set.
 N_FOLDS_AT_ONCE = 10
 
+# Tolerances from here on are so far above the rounding of numbers to float that folds
+# are solved on rounded columns: a gap of tol |y|**2 lets the fit be off by
+# sqrt(2 tol) |y|.
+MIN_TOL_OF_ROUNDED = 1e-6
+
 
 @dataclass(frozen=True)
 class SolvedFolds:
@@ -57,12 +62,15 @@ def solve_folds(
     l1_ratio : float
     settings : Settings
     rounded : RoundedColumns or None, default=None
-        Of the design, to check all columns by.
+        Of the design, to check all columns by, or to solve the folds on.
 
     Returns
     -------
     solved : SolvedFolds
     """
+    if rounded is not None and settings.tol >= MIN_TOL_OF_ROUNDED:
+        rounded = rounded.as_table()
+        design = rounded.design
     tracks, errors = [], []
     for start in range(0, len(folds), N_FOLDS_AT_ONCE):
         batch = folds[start : start + N_FOLDS_AT_ONCE]

@@ -27,15 +27,15 @@ from itertools import groupby
 
 import numpy as np
 
-from sklearnx._cython.linear.block_descent import minimize_blocks_on_gram
-from sklearnx._cython.linear.gram_descent import minimize_on_gram, round_gram
-from sklearnx._glm.column_descent import ColumnDescent
-from sklearnx._glm.column_store import GatheredColumns
+from sklearnx._glm.column_descent import N_SWEEPS, ColumnDescent, needs_little
+from sklearnx._glm.column_store import gather_columns
 from sklearnx._glm.design import make_design
 from sklearnx._glm.duality import compute_gap, row_norms
 from sklearnx._glm.fold_sets import FoldSet
 from sklearnx._glm.penalties import ElasticNet
 from sklearnx._glm.samples import Sample
+from sklearnx._glm.set_descent import GramDescent, SweepDescent
+from sklearnx._glm.stopping import find_stop
 from sklearnx._glm.working_set import WorkingSet, as_slice
 
 # Largest working set whose Gram matrix is kept: 800 MB.
@@ -51,9 +51,6 @@ MAX_SMALL = 128
 # Tolerances from here on are checked by sums from the Gram matrix.
 MIN_TOL_ON_GRAM = 1e-8
 
-# Sets from here on do not fit the cache; sweeps are made on rounded numbers.
-MIN_ROUNDED = 384
-
 # Fewest columns that join at a time.
 MIN_BATCH = 64
 
@@ -66,6 +63,23 @@ MIN_SHARE_TO_STAY = 0.8
 
 # How much of the objective columns left out may take, as a share of the tolerance.
 SLACK_OF_REST = 1e-5
+
+# Sets of single fits from here on are dear, and sweeps over columns are tried: a Gram
+# matrix is cheap of few columns, and of those that are few beside the numbers of a
+# column, as a share of these, or beside all columns, as a multiple of their square
+# root.
+MIN_DEAR, MAX_DEAR = 128, 512
+DEAR_SHARE, DEAR_FACTOR = 0.25, 8
+
+# Sets of paths over sparse tables likewise, as a multiple of the numbers of a column.
+N_STORED_PER_SWEPT = 8
+
+# Sweeps after which a trial may be given up, and the most, as a multiple of those that
+# one working set may take.
+N_TRIED, MAX_TRIED = 100, 2
+
+# So many numbers of columns may join sweeps at any time.
+N_SWEPT = 1 << 20
 
 # How many times the sweeps of one working set a step may take in all.
 MAX_EXHAUSTED = 10
@@ -139,6 +153,13 @@ class Track:
         the set.
     is_exhausted : bool
         Whether the last set took all sweeps that it may.
+    n_needed : int
+        Columns of the last set, and, if most of it is not zero, those outside of it
+        that violate the conditions.
+    is_tried : bool
+        Whether sweeps over all columns were tried.
+    is_slow : bool
+        Whether sweeps over the columns of a set took too many.
     """
 
     sample: Sample
@@ -156,6 +177,14 @@ class Track:
     n_refined: int = 0
     tolerated: float = 0.0
     is_exhausted: bool = False
+    n_needed: int = 0
+    is_tried: bool = False
+    is_slow: bool = False
+
+    def count_violators(self, factors):
+        """How many columns violate the first penalty's conditions at zero."""
+        thresholds = self.penalties[0].l1 * factors
+        return int((row_norms(self.sample.xty) > thresholds).sum())
 
 
 @dataclass(frozen=True)
@@ -176,8 +205,12 @@ class Settings:
         Whether to work on all columns from the start.
     n_threads : int
     sharpness : float
-        Violations to stop at, as a share of those that leave a gap of `tol`. Below one,
-        the objective is closer to its minimum than the gap says.
+        Violations to stop at, as a share of those that leave a gap of `tol` however
+        large coefficients are. Below one, the objective is closer to its minimum than
+        the gap says.
+    gap_share : float
+        Share of `tol` that the gap may be as well, which weak penalties reach by larger
+        violations.
     """
 
     tol: float
@@ -187,6 +220,7 @@ class Settings:
     is_whole: bool = False
     n_threads: int = 1
     sharpness: float = 0.1
+    gap_share: float = 0.01
 
 
 class PathSolver:
@@ -221,6 +255,7 @@ class PathSolver:
         self.tracks = tracks
         self.settings = settings
         self.n_targets = tracks[0].sample.y.shape[1]
+        self.is_single = len(tracks[0].penalties) == 1
         self.is_too_large = design.n_columns > MAX_SET and self._needs_all()
         self.is_whole = known is not None or (
             self._needs_all() and not self.is_too_large
@@ -229,7 +264,7 @@ class PathSolver:
         self.rounded = None if self.is_whole else rounded
         self._gathered = None
         if not (self.is_whole or design.is_sparse):
-            self._gathered = GatheredColumns(design, len(tracks))
+            self._gathered = gather_columns(design, len(tracks))
         self._whole_sets = {}
         for i, track in enumerate(tracks):
             coef = None if coefs is None else coefs[i]
@@ -244,8 +279,10 @@ class PathSolver:
             stop = min(start + self._choose_length(n_steps), n_steps)
             self._solve_chunk(start, stop)
             start = stop
-        for i in range(len(self.tracks[0].steps), n_steps):
-            self._solve_on_columns(i)
+        for track in self.tracks if self.is_too_large else []:
+            for i in range(len(track.steps), n_steps):
+                self._solve_on_columns(track, i)
+                track.steps[i].correlations = None
 
     def _choose_length(self, n_steps):
         """How many steps to solve before a product checks them."""
@@ -314,13 +351,13 @@ class PathSolver:
                 track, 0, track.coef, track.correlations, norm2, norm2
             )
 
-    def _batch_size(self, track):
+    def _batch_size(self, coef):
         """How many columns join at a time: those whose Gram costs about one check.
 
         A check is bound by memory, at about a sixteenth of the speed of products that
-        are not.
+        are not. As many as there are of non-zeros make sets grow in a few rounds.
         """
-        n_non_zero = int(np.count_nonzero(track.coef.any(axis=0)))
+        n_non_zero = int(np.count_nonzero(coef.any(axis=0)))
         return max(MIN_BATCH, int(4 * np.sqrt(self.design.n_columns)), n_non_zero)
 
     def _excess(self, track, penalty, correlations):
@@ -362,7 +399,7 @@ class PathSolver:
             sizes = row_norms(track.correlations[columns])
             kept = is_used | (sizes > last.l1 * self.settings.factors[columns])
         scores = excess + CLOSE * last.l1 if len(track.penalties) > 1 else excess
-        self._admit(track, scores, self._batch_size(track), kept)
+        self._admit(track, scores, self._batch_size(track.coef), kept)
         self._tolerate(track, last, excess)
 
     def _admit(self, track, scores, limit, kept=None):
@@ -410,7 +447,7 @@ class PathSolver:
             self._admit_candidates(track, stop)
             pending.append((track, start))
         while pending:
-            largest = max(len(track.working_set.columns) for track in self.tracks)
+            largest = max(len(track.working_set.columns) for track, _ in pending)
             if largest > MAX_SET and not self.is_whole:
                 self._give_up_grams(start)
                 return
@@ -419,6 +456,8 @@ class PathSolver:
                 [(track, i) for track, first in pending for i in range(first, stop)]
             )
             pending = self._find_unsolved(pending, stop)
+            if self.is_single:
+                pending = [job for job in pending if not self._try_columns(*job)]
         for track in self.tracks:
             step, before = track.steps[stop - 1], max(stop - 2, 0)
             track.previous = (
@@ -431,50 +470,107 @@ class PathSolver:
             for other in track.steps[: stop - 2]:
                 other.correlations = None
 
+    def _try_columns(self, track, i):
+        """If a track's set is dear, solve its step by sweeps; whether that is done."""
+        if self.is_whole or track.is_tried or track.n_needed < self._find_dear():
+            return False
+        track.is_tried = True
+        if not (track.sample.is_centred and needs_little(self.design)):
+            return False
+        self.rounded = None  # of sets
+        if self._solve_on_columns(track, i, is_trial=True):
+            return True
+        self._narrow(track)
+        return False
+
+    def _find_dear(self):
+        """The size from which on a set's Gram matrix costs more than a few sweeps.
+
+        Before these, a dense table is read a few times.
+        """
+        design = self.design
+        if design.is_sparse:
+            least, n_stored = MIN_DEAR, design.X.nnz / design.n_columns
+        else:
+            least = max(MIN_DEAR, DEAR_FACTOR * np.sqrt(design.n_columns))
+            n_stored = design.n_rows
+        return max(least, min(MAX_DEAR, DEAR_SHARE * n_stored))
+
     def _give_up_grams(self, start):
         """Leave the steps from `start` on to descent on the columns."""
         self.is_too_large = True
+        self.rounded = None  # of sets
         for track in self.tracks:
             del track.steps[start:]
 
-    def _solve_on_columns(self, i):
-        """Solve a step of all tracks without Gram matrices."""
-        settings = self.settings
-        self._widen()
-        for track in self.tracks:
-            penalty = track.penalties[i]
-            step = Step(track.coef.copy(), correlations=track.correlations)
-            track.steps.append(step)
-            self._check([(track, i)])
-            limit = settings.tol * track.sample.y_norm2
-            sharpness = 1.0
-            while step.gap > limit and step.n_iter < settings.max_iter:
-                gap = step.gap
-                step.n_iter += track.working_set.descent.descend(
-                    penalty,
-                    step.coef,
-                    step.correlations,
-                    sharpness * self._inner_tol(track, penalty),
-                    settings.max_iter - step.n_iter,
-                )
-                self._check([(track, i)])
-                if step.gap > 0.5 * gap:
-                    sharpness *= 0.3
-            step.has_converged = step.gap <= limit
-            track.coef, track.correlations = step.coef.copy(), step.correlations
-            step.correlations = None
+    def _solve_on_columns(self, track, i, is_trial=False):
+        """Solve a step of a track without a Gram matrix; whether that is done.
 
-    def _widen(self):
-        """Put all columns in the place of each track's working set."""
-        for track in self.tracks:
-            if isinstance(track.working_set, _AllColumns):
-                continue
-            for holder in (track, *track.steps):
-                wide = np.zeros((self.n_targets, self.design.n_columns))
-                wide[:, track.working_set.columns] = holder.coef
-                holder.coef = wide
-            descent = ColumnDescent(self.design, track.sample, self.settings)
-            track.working_set = _AllColumns(self.design, descent)
+        A trial is given up when sweeps get nowhere, and few columns are not zero.
+        """
+        settings, penalty = self.settings, track.penalties[i]
+        self._widen(track)
+        if i == len(track.steps):
+            track.steps.append(Step(track.coef.copy(), correlations=track.correlations))
+            self._check([(track, i)])
+        step = track.steps[i]
+        limit = settings.tol * track.sample.y_norm2
+        sharpness, gaps = 1.0, [step.gap]
+        n_tried, n_most = 0, MAX_TRIED * settings.max_iter
+        self._find_residuals([(track, step)])
+        while step.gap > settings.gap_share * limit and n_tried < n_most:
+            n_sweeps = track.working_set.descent.descend(
+                penalty,
+                step.coef,
+                step.correlations,
+                step.residual,
+                find_stop(
+                    settings, track.sample, penalty, step.coef.shape[1], sharpness
+                ),
+                n_most - n_tried,
+                max(self._batch_size(step.coef), N_SWEPT // self.design.n_rows),
+            )
+            n_tried += n_sweeps
+            step.n_iter += n_sweeps
+            self._find_residuals([(track, step)])
+            residual = step.residual
+            self._correlate([(track, i)])
+            step.residual = residual
+            gaps.append(step.gap)
+            if n_sweeps < N_SWEEPS and gaps[-1] > 0.5 * gaps[-2]:
+                sharpness *= 0.3
+            is_slow = len(gaps) > 2 and min(gaps[-2:]) > 0.5 * min(gaps[:-2])
+            if is_trial and is_slow and n_tried >= N_TRIED and self._can_narrow(step):
+                break
+        step.residual = None
+        step.has_converged = step.gap <= limit
+        track.coef, track.correlations = step.coef.copy(), step.correlations
+        return step.has_converged or not (is_trial and self._can_narrow(step))
+
+    def _can_narrow(self, step):
+        """Whether the Gram matrix of the non-zeros makes for cheaper sweeps."""
+        n_non_zero = np.count_nonzero(step.coef.any(axis=0))
+        return n_non_zero * min(2, self.n_targets) <= self.design.n_rows
+
+    def _widen(self, track):
+        """Put all columns in the place of a track's working set."""
+        if isinstance(track.working_set, _AllColumns):
+            return
+        for holder in (track, *track.steps):
+            wide = np.zeros((self.n_targets, self.design.n_columns))
+            wide[:, track.working_set.columns] = holder.coef
+            holder.coef = wide
+        descent = ColumnDescent(self.design, track.sample, self.settings)
+        track.working_set = _AllColumns(self.design, descent)
+
+    def _narrow(self, track):
+        """Put a working set of the columns that are not zero in the place of all."""
+        columns = self._find_needed(track.coef)
+        track.working_set = WorkingSet(
+            self.design, track.sample, columns, gathered=self._gathered
+        )
+        for holder in (track, *track.steps):
+            holder.coef = holder.coef[:, columns]
 
     def _accept_start(self, track):
         """Take the starting point for the first step if it is as good as a solution."""
@@ -495,61 +591,92 @@ class PathSolver:
         if n_workers == 1 or self.is_whole or self._has_small_sets():
             # Products of so many columns, or so few, are better off with all threads.
             for track, _ in pending:
-                track.working_set.gram()
+                if not self._prefers_sweeps(track):
+                    track.working_set.gram()
             if n_workers == 1 or self._has_small_sets():
                 for track, first in pending:
                     self._descend(track, first, stop)
                 return
         with ThreadPoolExecutor(n_workers) as pool:
-            grams = [pool.submit(track.working_set.gram, 1) for track, _ in pending]
+            grams = {
+                track.working_set: pool.submit(track.working_set.gram, 1)
+                for track, _ in pending
+                if not self._prefers_sweeps(track)
+            }
 
-            def descend(gram, track, first):
-                gram.result()
+            def descend(track, first):
+                if track.working_set in grams:
+                    grams[track.working_set].result()
                 self._descend(track, first, stop)
 
-            jobs = [
-                pool.submit(descend, gram, track, first)
-                for gram, (track, first) in zip(grams, pending, strict=True)
-            ]
+            jobs = [pool.submit(descend, track, first) for track, first in pending]
             for job in jobs:
                 job.result()
 
     def _descend(self, track, first, stop):
-        """Solve steps first to stop - 1 of a track on its Gram matrix."""
-        columns = track.working_set.columns
-        gram = track.working_set.gram()
-        solver = _Descent(self.settings, gram, columns)
+        """Solve steps first to stop - 1 of a track on its working set."""
         n_before = 0
         start = track
         if first < len(track.steps):
             start = track.steps[first]
             n_before = start.n_iter
-        coef = start.coef.copy()
-        gradient = self._find_gradient(track, start, gram)
+        descent, points = self._start_descent(track, start, first)
         del track.steps[first:]
+        for i in range(first, stop):
+            penalty = track.penalties[i]
+            if len(points) == 2:
+                descent.extrapolate(points, track.penalties[i - 2 : i + 1])
+            stop_at = find_stop(
+                self.settings,
+                track.sample,
+                penalty,
+                descent.coef.shape[1],
+                track.sharpness,
+                track.tolerated,
+            )
+            n_iter = descent.minimize(penalty, stop_at, self.settings.max_iter)
+            track.is_exhausted = n_iter >= self.settings.max_iter
+            if descent.is_slow:
+                descent, points = descent.change_to_gram(), []
+                n_more = descent.minimize(penalty, stop_at, self.settings.max_iter)
+                track.is_exhausted = n_more >= self.settings.max_iter
+                track.is_slow = True
+                n_iter += n_more
+            step = Step(descent.coef.copy(), n_iter=n_before + n_iter)
+            points = [*points[-1:], (step.coef, descent.state.copy())]
+            if isinstance(descent, GramDescent):
+                step.gradient = points[-1][1]
+                if self.is_on_gram:
+                    step.correlations = -step.gradient.T
+            track.steps.append(step)
+            n_before = 0
+
+    def _start_descent(self, track, start, first):
+        """Descent from a step or starting point on, and the two solutions before it."""
+        working_set, coef = track.working_set, start.coef.copy()
+        if self._prefers_sweeps(track):
+            self._find_residuals([(track, start)])
+            residual, start.residual = start.residual, None
+            return SweepDescent(self.settings, working_set, coef, residual), []
+        gram = working_set.gram()
+        gradient = self._find_gradient(track, start, gram)
         points = [
             (step.coef, self._find_gradient(track, step, gram))
             for step in track.steps[max(first - 2, 0) : first]
         ]
-        for i in range(first, stop):
-            penalty = track.penalties[i]
-            if len(points) == 2:
-                linear = track.sample.xty[columns].T
-                _extrapolate(
-                    points, track.penalties[i - 2 : i + 1], coef, gradient, linear
-                )
-            tol = max(self._inner_tol(track, penalty), track.tolerated)
-            n_iter = solver.minimize(
-                gradient, coef, penalty, tol, self.settings.max_iter
-            )
-            track.is_exhausted = n_iter >= self.settings.max_iter
-            step = Step(coef.copy(), n_iter=n_before + n_iter)
-            points = [*points[-1:], (step.coef, gradient.copy())]
-            if self.is_on_gram:
-                step.correlations = -points[-1][1].T
-            step.gradient = points[-1][1]
-            track.steps.append(step)
-            n_before = 0
+        return GramDescent(self.settings, working_set, coef, gradient), points
+
+    def _prefers_sweeps(self, track):
+        """Whether sweeps over the columns of a path's set are cheaper than its Gram."""
+        if self.is_single or track.is_slow or not track.sample.is_centred:
+            return False
+        if track.working_set.is_whole:
+            return False
+        least = max(MAX_DEAR, 2 * self.design.n_rows)
+        if self.design.is_sparse:
+            n_stored = self.design.X.nnz / self.design.n_columns
+            least = max(MIN_DEAR, N_STORED_PER_SWEPT * n_stored)
+        return len(track.working_set.columns) >= least
 
     def _find_gradient(self, track, holder, gram):
         """That of the set's columns (n_targets, n_set) at a step or starting point."""
@@ -559,17 +686,6 @@ class PathSolver:
             products = make_design(gram[n:]).dot(holder.coef.T).T
             gradient[:, n:] = products - track.sample.xty[columns[n:]].T
         return gradient
-
-    def _inner_tol(self, track, penalty):
-        """The violation to stop at.
-
-        A violation of v leaves a gap of about 2 v |w|, and l1 |w| is at most half of
-        the targets' sum of squares.
-        """
-        tol = track.sharpness * self.settings.sharpness * self.settings.tol
-        if penalty.l1 > 0.0:
-            return tol * penalty.l1
-        return tol * float(np.max(np.abs(track.sample.xty), initial=0.0))
 
     # -- checking
 
@@ -716,6 +832,9 @@ class PathSolver:
         if step.n_iter >= MAX_EXHAUSTED * self.settings.max_iter:
             return False
         n_violators = int((excess > 0.0).sum())
+        track.n_needed = len(track.working_set.columns)
+        if 5 * np.count_nonzero(step.coef.any(axis=0)) > 3 * track.n_needed:
+            track.n_needed += n_violators
         if n_violators == 0 or (self.is_whole and track.is_exhausted):
             if track.is_exhausted:
                 return False
@@ -728,7 +847,7 @@ class PathSolver:
             return track.n_refined <= N_REFINEMENTS
         # Columns close to their threshold join as well: they may be next.
         kept = self._find_kept(track) if len(track.penalties) == 1 else None
-        limit = max(MIN_BATCH, min(4 * n_violators, self._batch_size(track)))
+        limit = max(MIN_BATCH, min(4 * n_violators, self._batch_size(step.coef)))
         self._admit(track, excess + CLOSE * penalty.l1, limit, kept)
         self._tolerate(track, penalty, excess)
         return True
@@ -744,7 +863,10 @@ class PathSolver:
         violations = excess[excess > 0.0]
         if len(violations) == 0:
             return False
-        diagonal = track.working_set.gram().diagonal()
+        if self._prefers_sweeps(track):
+            diagonal = track.working_set.squared_norms()
+        else:
+            diagonal = track.working_set.gram().diagonal()
         curvature = float(diagonal.mean()) if len(diagonal) > 0 else 0.0
         if curvature <= 0.0:
             return True
@@ -767,71 +889,6 @@ class _AllColumns:
         if rows is not None:
             table = table.take_rows(as_slice(rows))
         return table.dot(np.ascontiguousarray(coefs))
-
-
-class _Descent:
-    """Coordinate descent on the Gram matrix of a working set."""
-
-    def __init__(self, settings, gram, columns):
-        self.gram = gram
-        self.factors = settings.factors[columns]
-        n = len(columns)
-        self.rounded = None
-        if n >= MIN_ROUNDED:
-            rounded = np.empty((n, n), dtype=np.float32)
-            self.rounded = rounded if round_gram(gram, rounded) else None
-        self.lower, self.upper = np.full(n, -np.inf), np.full(n, np.inf)
-        if settings.box is not None:
-            self.lower, self.upper = (bound[columns] for bound in settings.box)
-
-    def minimize(self, gradient, coef, penalty, tol, max_iter):
-        """Minimise in place, for (n_targets, n) arrays; returns the sweeps."""
-        if max_iter <= 0 or coef.shape[1] == 0:
-            return 0
-        if len(coef) > 1:
-            l1, l2 = penalty.l1, penalty.l2
-            return minimize_blocks_on_gram(
-                self.gram, gradient, coef, self.factors, l1, l2, tol, max_iter
-            )
-        return minimize_on_gram(
-            self.gram,
-            gradient[0],
-            coef[0],
-            self.factors,
-            penalty.pieces,
-            self.lower,
-            self.upper,
-            tol,
-            max_iter,
-            self.rounded,
-        )
-
-
-def _extrapolate(points, penalties, coef, gradient, linear):
-    """Go along the line through two solutions, where that is a better start.
-
-    Paths are piecewise linear in the penalty, and so are their gradients.
-    points : two (coef, gradient), of the first two of three penalties; coef and
-    gradient are those of the second. linear : X'y.
-    """
-    before, now, target = (penalty.l1 + penalty.l2 for penalty in penalties)
-    if not before > now > target:
-        return
-    (coef_0, gradient_0), (coef_1, gradient_1) = points
-    share = (now - target) / (before - now)
-    next_coef = coef_1 + share * (coef_1 - coef_0)
-    next_gradient = gradient_1 + share * (gradient_1 - gradient_0)
-    penalty = penalties[2]
-
-    def objective(coef, gradient):
-        # w'Gw / 2 - w'X'y = w'(g - X'y) / 2
-        smooth = 0.5 * float((coef * (gradient - linear)).sum())
-        norms = np.sqrt((coef * coef).sum(axis=0))
-        return smooth + penalty.l1 * norms.sum() + 0.5 * penalty.l2 * (norms**2).sum()
-
-    if objective(next_coef, next_gradient) < objective(coef, gradient):
-        coef[:] = next_coef
-        gradient[:] = next_gradient
 
 
 def make_penalties(alphas, l1_ratio, total):

@@ -33,6 +33,8 @@ class Sample:
     held_out : ndarray of int or None
         Rows whose weight was set to zero, where that is all that sets the sample apart
         from the first of its family.
+    is_centred : bool
+        Whether `x_mean` are the means, and not what a caller says they are.
     """
 
     weights: np.ndarray | None
@@ -43,6 +45,7 @@ class Sample:
     xty: np.ndarray
     y_norm2: float
     held_out: np.ndarray | None = None
+    is_centred: bool = True
 
     def apply_weights(self, rows):
         """Rows of (n_rows, n_targets) times their weights."""

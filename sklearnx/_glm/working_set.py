@@ -11,9 +11,9 @@ import numpy as np
 from sklearnx._glm.column_store import (
     N_LIKELY,
     DenseStore,
-    GatheredColumns,
     SparseStore,
     WholeStore,
+    gather_columns,
 )
 
 
@@ -72,7 +72,7 @@ class WorkingSet(ColumnSet):
     gram : ndarray of shape (n_columns, n_columns) or None, default=None
         The Gram matrix of all columns if it is known; `columns` must then be all.
 
-    gathered : GatheredColumns or None, default=None
+    gathered : GatheredColumns, ColumnsInPlace or None, default=None
         Of the design, where several sets take columns from it.
 
     Attributes
@@ -84,6 +84,7 @@ class WorkingSet(ColumnSet):
         super().__init__(design, columns)
         self.sample = sample
         self._gathered = gathered
+        self._norms2 = np.empty(0)
         self._store = _make_store(design, columns, gathered)
         n_used = design.n_rows
         if sample.weights is not None:
@@ -100,6 +101,7 @@ class WorkingSet(ColumnSet):
             self._store.change(kept, joining)
         if len(kept) < len(self.columns):
             self._gram.keep(kept[kept < self._gram.size])
+            self._norms2 = self._norms2[kept[kept < len(self._norms2)]]
         super().change(kept, joining)
 
     def gram(self, n_threads=None):
@@ -118,6 +120,23 @@ class WorkingSet(ColumnSet):
             )
             silence_constants(square.values, n_known, find_floor(sample, centre))
         return square.values
+
+    def squared_norms(self):
+        """The diagonal of `gram`."""
+        n_known = len(self._norms2)
+        if n_known < len(self.columns):
+            columns, sample = self.columns[n_known:], self.sample
+            centre = None if sample.x_mean is None else sample.x_mean[columns]
+            joined = self.design.take_columns(columns).squared_norms(
+                sample.weights, centre
+            )
+            joined[joined <= find_floor(sample, centre)] = 0.0
+            self._norms2 = np.concatenate([self._norms2, joined])
+        return self._norms2
+
+    def list_columns(self):
+        """The columns as `descend_columns` takes them."""
+        return self._store.list_columns()
 
     def t_dot(self, rows):
         """X[:, columns].T @ rows."""
@@ -139,7 +158,7 @@ def _make_store(design, columns, gathered):
         return WholeStore(design)
     if design.is_sparse:
         return SparseStore(design, columns)
-    return DenseStore(gathered or GatheredColumns(design), columns)
+    return DenseStore(gathered or gather_columns(design), columns)
 
 
 def use_known_gram(design, sample, gram):

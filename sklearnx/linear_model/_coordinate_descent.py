@@ -65,19 +65,21 @@ class ElasticNetFit(CategoricalColumnsMixin):
         if not all(np.isfinite(sample.xty).all() for sample in samples):
             refuse_table(self, X)
         gram = take_given_gram(X, precompute, samples[0].x_mean, weights, check_input)
-        settings = Settings(
-            tol=self.tol,
-            max_iter=iteration_limit(self.max_iter),
-            factors=factors,
-            box=box,
-            is_whole=should_be_whole(design, precompute) or gram is not None,
-            n_threads=design.n_threads,
-        )
         total = samples[0].total
         tracks = [
             Track(sample, make_penalties([self.alpha], self.l1_ratio, total))
             for sample in samples
         ]
+        n_likely = min(track.count_violators(factors) for track in tracks)
+        is_whole = should_be_whole(design, precompute, n_likely=n_likely)
+        settings = Settings(
+            tol=self.tol,
+            max_iter=iteration_limit(self.max_iter),
+            factors=factors,
+            box=box,
+            is_whole=is_whole or gram is not None,
+            n_threads=design.n_threads,
+        )
         known = None if gram is None else use_known_gram(design, samples[0], gram)
         coefs = self._starting_coefs(len(blocks), Y.shape[1], n_features)
         PathSolver(design, tracks, settings, known, coefs).solve()

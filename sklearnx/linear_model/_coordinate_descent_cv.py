@@ -152,7 +152,7 @@ class _ElasticNetCVFit(LinearRegressorPrediction, CategoricalColumnsMixin):
         track = Track(
             whole, make_penalties([self.alpha_], l1_ratios[best], whole.total)
         )
-        settings = replace(settings, sharpness=Settings.sharpness)
+        settings = replace(settings, sharpness=Settings.sharpness, gap_share=0.0)
         PathSolver(design, [track], settings, known, [start], rounded=rounded).solve()
         warn_of_non_convergence([track], self.tol, stacklevel=4)
         self._take_over(track, X.dtype)
@@ -211,6 +211,7 @@ class _ElasticNetCVFit(LinearRegressorPrediction, CategoricalColumnsMixin):
             is_whole=should_be_whole(design, precompute, n_steps * n_folds),
             n_threads=design.n_threads,
             sharpness=1.0,
+            gap_share=0.1,
         )
 
     def _make_grids(self, design, whole, l1_ratios, settings):

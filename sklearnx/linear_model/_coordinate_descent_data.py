@@ -127,16 +127,19 @@ def validate_box(bounds, positive, n_features):
     return lower, upper
 
 
-def should_be_whole(design, precompute=False, n_steps=1):
+def should_be_whole(design, precompute=False, n_steps=1, n_likely=0):
     """Whether to work on all columns from the start.
 
     The Gram matrix of all columns costs as much as a few checks of a wide table, where
-    columns are few; a path shares it.
+    columns are few, and most are likely to be needed; a path shares it.
     """
     n_columns = design.n_columns
     if precompute is True or n_columns <= MAX_WHOLE_COLUMNS:
         return True
-    return n_steps > 1 and n_columns <= min(4 * MAX_WHOLE_COLUMNS, design.n_rows)
+    if 2 * n_likely > n_columns and n_columns <= 2 * MAX_WHOLE_COLUMNS:
+        return True
+    most = (2 if design.is_sparse else 4) * MAX_WHOLE_COLUMNS
+    return n_steps > 1 and n_columns <= min(most, design.n_rows)
 
 
 def check_given_gram(X, gram, x_mean, weights):

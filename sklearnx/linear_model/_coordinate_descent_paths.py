@@ -317,6 +317,7 @@ def _solve_path(
 def _shift(sample, offset):
     """Let a sample count its columns less an offset."""
     sample.x_mean = offset
+    sample.is_centred = False
     weighted = sample.apply_weights(sample.y)
     sample.xty = sample.xty - offset[:, None] * weighted.sum(axis=0)
 

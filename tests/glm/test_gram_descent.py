@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from sklearnx._cython.linear.block_descent import minimize_blocks_on_gram
-from sklearnx._cython.linear.column_descent import sweep_columns
+from sklearnx._cython.linear.column_descent import descend_columns
 from sklearnx._cython.linear.gram_descent import (
     max_violation,
     minimize_on_gram,
     round_gram,
 )
+from sklearnx._glm.duality import compute_gap
 from sklearnx._glm.penalties import ElasticNet, MinimaxConcave, SmoothlyClipped
 
 
@@ -201,37 +203,165 @@ def test_one_target_of_blocks_is_the_elastic_net():
     np.testing.assert_allclose(coef[0], expected, atol=1e-10)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("is_sparse", [False, True])
-@pytest.mark.parametrize("is_weighted", [False, True])
-def test_columns_equal_gram(dtype, is_sparse, is_weighted):
-    """Descent on centred columns is descent on their Gram matrix."""
-    from scipy import sparse
+def store_columns(X, storage, rng):
+    """The columns of X as `descend_columns` takes them, and their places."""
+    if storage == "sparse":
+        csc = sparse.csc_array(X)
+        indices = csc.indices.astype(np.int32)
+        return csc.data, indices, csc.indptr.astype(np.int64), None
+    places = None
+    if storage == "places":
+        table = np.full((len(X), 30), np.nan, dtype=X.dtype)
+        places = rng.permutation(30)[: X.shape[1]]
+        table[:, places] = X
+        X = table
+    return X.ravel(order="F"), None, None, places
 
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("storage", ["dense", "places", "sparse"])
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize(
+    "n_targets, ends", [(1, None), (1, (-0.1, 0.2)), (1, (0.1, np.inf)), (3, None)]
+)
+def test_columns_equal_gram(
+    dtype, storage, is_weighted, fit_intercept, n_targets, ends
+):
+    """Descent on centred columns is descent on their Gram matrix."""
     rng = np.random.default_rng(0)
-    X = (rng.standard_normal((50, 20)) * (rng.uniform(size=(50, 20)) < 0.5)).astype(
-        dtype
-    )
-    y = X[:, 0] * 3.0 + rng.standard_normal(50)
-    weights = rng.uniform(0.0, 2.0, 50) if is_weighted else None
+    X = rng.standard_normal((50, 20)) * (rng.uniform(size=(50, 20)) < 0.5)
+    X = X.astype(dtype)
+    Y = X[:, :1] * 3.0 + rng.standard_normal((50, n_targets)) + 1.0
+    weights = None
+    if is_weighted:
+        weights = rng.uniform(0.0, 2.0, 50)
+        weights[:5] = 0.0
     v = np.ones(50) if weights is None else weights
-    means = v @ X / v.sum()
+    total, means = 0.0, np.zeros(20)
+    if fit_intercept:
+        total, means = v.sum(), v @ X / v.sum()
+        Y = Y - v @ Y / total
     centred = X - means
-    y = y - v @ y / v.sum()
-    gram, q = centred.T @ (v[:, None] * centred), centred.T @ (v * y)
-    l1 = 0.1 * np.max(np.abs(q))
-    expected, _, _ = minimize(gram, q, ElasticNet(l1, 0.5))
-    csc = sparse.csc_array(X)
-    coef, base = np.zeros((1, 20)), (v * y)[None].copy()
-    sweep_columns(
-        csc.data if is_sparse else X.ravel(order="F"),
-        csc.indices.astype(np.int32) if is_sparse else None,
-        csc.indptr.astype(np.int64) if is_sparse else None,
-        weights, means, gram.diagonal().copy(), base, base.sum(axis=1), coef,
-        np.ones(20), np.full(20, -np.inf), np.full(20, np.inf), np.arange(20),
-        l1, 0.5, 1e-12, 10_000,
+    gram, Q = centred.T @ (v[:, None] * centred), centred.T @ (v[:, None] * Y)
+    factors = rng.uniform(0.0, 2.0, 20)
+    factors[3] = 0.0
+    l1, l2 = 0.1 * np.max(np.abs(Q)), 0.5
+    lower, upper = (np.full(20, end) for end in ends or (-np.inf, np.inf))
+    if n_targets == 1:
+        penalty = ElasticNet(l1, l2)
+        expected = minimize(gram, Q[:, 0], penalty, factors, (lower, upper))[0][None]
+    else:
+        expected, gradient = np.zeros((3, 20)), -Q.T.copy()
+        minimize_blocks_on_gram(
+            gram, gradient, expected, factors, l1, l2, 1e-12, 10_000
+        )
+
+    coef = np.clip(rng.standard_normal((n_targets, 20)), lower, upper)
+    shift = 2.0 if fit_intercept else 0.0
+    base = np.ascontiguousarray((v[:, None] * (Y - centred @ coef.T + shift)).T)
+    sums = base.sum(axis=1)
+    values, indices, indptr, places = store_columns(X, storage, rng)
+    n_iter = descend_columns(
+        values, indices, indptr, weights, total, means, gram.diagonal().copy(), base,
+        sums, coef, factors, lower, upper, np.arange(20), l1, l2, 1e-12, 10_000,
+        places=places,
     )  # fmt: skip
-    np.testing.assert_allclose(coef[0], expected, atol=1e-9)
+    assert n_iter > 1
+    np.testing.assert_allclose(coef, expected, atol=1e-9)
+    rest = base - v * (Y - centred @ coef.T).T
+    shift = np.zeros(n_targets)
+    if fit_intercept:
+        np.testing.assert_allclose(sums, base.sum(axis=1), atol=1e-9)
+        shift = rest.sum(axis=1) / total
+    np.testing.assert_allclose(rest, np.outer(shift, v), atol=1e-10)
+
+
+def test_columns_out_of_the_order_stay():
+    """They count as constants, whatever they are."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 12)), rng.standard_normal(40)
+    gram, order = X.T @ X, np.array([7, 2, 4, 11])
+    coef = rng.standard_normal((1, 12))
+    fixed = np.delete(coef[0], order)
+    rest = y - np.delete(X, order, axis=1) @ fixed
+    few = np.ascontiguousarray(gram[np.ix_(order, order)])
+    expected, _, _ = minimize(few, X[:, order].T @ rest, ElasticNet(3.0))
+    base = (y - X @ coef[0])[None]
+    descend_columns(
+        X.ravel(order="F"), None, None, None, 0.0, np.zeros(12),
+        gram.diagonal().copy(), base, base.sum(axis=1), coef, np.ones(12),
+        np.full(12, -np.inf), np.full(12, np.inf), order, 3.0, 0.0, 1e-12, 10_000,
+    )  # fmt: skip
+    np.testing.assert_allclose(coef[0, order], expected, atol=1e-10)
+    np.testing.assert_array_equal(np.delete(coef[0], order), fixed)
+
+
+def descend(kind, X, Y, l1, gap=0.0, loose_tol=0.0, max_iter=100_000):
+    """The duality gap that a kernel leaves from zeros on, and its sweeps."""
+    n_columns, n_targets = X.shape[1], Y.shape[1]
+    gram, tol = X.T @ X, 1e-9 * l1
+    coef, gradient = np.zeros((n_targets, n_columns)), -(Y.T @ X)
+    factors, infinite = np.ones(n_columns), np.full(n_columns, np.inf)
+    if kind == "blocks":
+        n_iter = minimize_blocks_on_gram(
+            gram, gradient, coef, factors, l1, 0.0, tol, max_iter, loose_tol, gap
+        )
+    elif kind == "columns":
+        base = Y.T.copy()
+        n_iter = descend_columns(
+            X.ravel(order="F"), None, None, None, 0.0, np.zeros(n_columns),
+            gram.diagonal().copy(), base, base.sum(axis=1), coef, factors, -infinite,
+            infinite, np.arange(n_columns), l1, 0.0, tol, max_iter, loose_tol, gap,
+        )  # fmt: skip
+    else:
+        rounded = np.empty(gram.shape, dtype=np.float32)
+        assert round_gram(gram, rounded)
+        n_iter = minimize_on_gram(
+            gram, gradient[0], coef[0], factors, ElasticNet(l1).pieces, -infinite,
+            infinite, tol, max_iter, rounded if kind == "rounded" else None, loose_tol,
+            gap,
+        )  # fmt: skip
+    R = Y - X @ coef.T
+    return (
+        compute_gap(l1, 0.0, factors, coef.T, X.T @ R, (R * R).sum(), (R * Y).sum()),
+        n_iter,
+    )
+
+
+KINDS = [("gram", 1), ("rounded", 1), ("blocks", 3), ("columns", 1), ("columns", 3)]
+
+
+@pytest.mark.parametrize("kind, n_targets", KINDS)
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.02, 0.001])
+def test_a_gap_to_stop_at(kind, n_targets, share):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 300))
+    Y = X[:, :10] @ rng.standard_normal((10, n_targets))
+    Y += rng.standard_normal(Y.shape)
+    l1 = share * np.linalg.norm(X.T @ Y, axis=1).max()
+    gap = 1e-4 * (Y * Y).sum()
+    stop = gap, l1 * np.sqrt(gap) / np.linalg.norm(Y)
+    reached, n_iter = descend(kind, X, Y, l1, *stop)
+    assert reached <= gap
+    assert n_iter < descend(kind, X, Y, l1)[1]
+    # It was not for nothing.
+    assert descend(kind, X, Y, l1, *stop, max_iter=n_iter // 4)[0] > gap
+
+
+@pytest.mark.parametrize("kind, n_targets", KINDS)
+def test_weak_penalties_need_the_loose_violation(kind, n_targets):
+    """Small coefficients of noise, whose residuals are not small."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((300, 20)), rng.standard_normal((300, n_targets))
+    l1 = 1e-5 * np.linalg.norm(X.T @ Y, axis=1).max()
+    gap = 1e-4 * (Y * Y).sum()
+    reached, n_iter = descend(
+        kind, X, Y, l1, gap, l1 * np.sqrt(gap) / np.linalg.norm(Y)
+    )
+    assert reached <= gap
+    assert n_iter < descend(kind, X, Y, l1)[1]
+    assert descend(kind, X, Y, l1, gap, np.inf)[0] > gap
 
 
 @pytest.mark.parametrize("factor", [0.0, 30.0])

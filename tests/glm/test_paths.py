@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearnx._glm import paths
+from sklearnx._glm import column_descent, paths, set_descent
 from sklearnx._glm.design import make_design
 from sklearnx._glm.duality import compute_gap
 from sklearnx._glm.path_cv import solve_folds
 from sklearnx._glm.paths import PathSolver, Settings, Track, make_penalties, spread
 from sklearnx._glm.samples import make_samples
+from sklearnx._glm.set_descent import SweepDescent
 
 
 def make_data(n_rows=60, n_columns=400, n_targets=1, seed=0):
@@ -118,6 +119,177 @@ def test_same_bits_at_any_number_of_threads():
         alphas = make_alphas(make_samples(design, Y, [weights])[0])
         solved = solve_folds(design, Y, weights, True, folds, alphas, 1.0, settings)
         results.append([solved.errors, *(t.steps[-1].coef for t in solved.tracks)])
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+STORAGES = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "csr": sparse.csr_array,
+}
+
+
+def count_calls(monkeypatch, cls, name):
+    """A list that grows with the calls of a method."""
+    method, calls = getattr(cls, name), []
+
+    def counted(*args, **kwargs):
+        calls.append(name)
+        return method(*args, **kwargs)
+
+    monkeypatch.setattr(cls, name, counted)
+    return calls
+
+
+def always_sweep(monkeypatch):
+    """Paths of several steps prefer sweeps until these are too many."""
+
+    def prefers_sweeps(solver, track):
+        return len(track.penalties) > 1 and not track.is_slow
+
+    monkeypatch.setattr(PathSolver, "_prefers_sweeps", prefers_sweeps)
+
+
+def solve_on_parts(X, Y, alphas, l1_ratio=1.0, tol=1e-9, n_threads=1):
+    """Tracks of all rows, and of all but the first or the last."""
+    parts = [np.arange(len(Y)), np.arange(12, len(Y)), np.arange(len(Y) - 8)]
+    weights = [None, *(np.isin(parts[0], part).astype(float) for part in parts[1:])]
+    design = make_design(X, n_threads)
+    tracks = [
+        Track(sample, make_penalties(alphas, l1_ratio, sample.total))
+        for sample in make_samples(design, Y, weights)
+    ]
+    factors = np.ones(design.n_columns)
+    PathSolver(
+        design, tracks, Settings(tol, 1000, factors, n_threads=n_threads)
+    ).solve()
+    return tracks, parts
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("n_targets", [1, 2])
+@pytest.mark.parametrize("tol", [1e-4, 1e-9])
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_paths_by_sweeps_equal_those_by_gram(
+    storage, n_targets, tol, is_slow, monkeypatch
+):
+    X, Y = make_data(n_columns=300, n_targets=n_targets)
+    X[np.abs(X) < 0.7] = 0.0
+    alphas = make_alphas(make_samples(make_design(X), Y, [None])[0], end=0.05)
+    sweeps = count_calls(monkeypatch, SweepDescent, "minimize")
+    expected, parts = solve_on_parts(X, Y, alphas, 0.9, 1e-11)
+    assert not sweeps
+    always_sweep(monkeypatch)
+    changes = count_calls(monkeypatch, SweepDescent, "change_to_gram")
+    if is_slow:
+        monkeypatch.setattr(set_descent, "N_SLOW", 1)
+    tracks, _ = solve_on_parts(STORAGES[storage](X), Y, alphas, 0.9, tol)
+    assert len(sweeps) >= len(tracks)
+    assert len(changes) == (len(tracks) if is_slow else 0)
+    for track, other, part in zip(tracks, expected, parts, strict=True):
+        assert track.is_slow == is_slow
+        slack = tol * track.sample.y_norm2 / track.sample.total
+        for i, alpha in enumerate(alphas):
+            coef, best = (spread(solved, i, 300) for solved in (track, other))
+            value, least = (
+                objective(X[part], Y[part], w, alpha, 0.9) for w in (coef, best)
+            )
+            assert track.steps[i].has_converged
+            assert value <= least + slack
+            if tol == 1e-9:
+                np.testing.assert_allclose(coef, best, atol=1e-4)
+
+
+def test_the_rest_of_a_path_that_becomes_slow(monkeypatch):
+    """The first steps were solved by sweeps, and the next are by Gram matrices."""
+    X, Y = make_data()
+    alphas = make_alphas(make_samples(make_design(X), Y, [None])[0], n=30)
+    expected, _ = solve(X, Y, alphas, 0.9)
+    always_sweep(monkeypatch)
+    monkeypatch.setattr(set_descent, "N_SLOW", 60)
+    sweeps = count_calls(monkeypatch, SweepDescent, "minimize")
+    changes = count_calls(monkeypatch, SweepDescent, "change_to_gram")
+    coefs, track = solve(X, Y, alphas, 0.9)
+    assert len(sweeps) > 3
+    assert len(changes) == 1
+    assert track.is_slow
+    assert all(step.has_converged for step in track.steps)
+    np.testing.assert_allclose(coefs, expected, atol=1e-3)
+
+
+SETTINGS = {
+    "plain": {},
+    "positive": {"box": (np.zeros(300), np.full(300, np.inf))},
+    "box": {"box": (np.full(300, -0.2), np.r_[np.full(299, 0.3), np.inf])},
+    "factors": {"factors": np.r_[0.0, 0.0, np.tile([0.5, 1.0], 149)]},
+}
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize(
+    "n_targets, name",
+    [(2, "plain"), (2, "factors"), *((1, name) for name in SETTINGS)],
+)
+@pytest.mark.parametrize("tol", [1e-4, 1e-10])
+@pytest.mark.parametrize("is_given_up", [False, True])
+def test_columns_first_equal_gram(
+    storage, n_targets, name, tol, is_given_up, monkeypatch
+):
+    """Single fits; trials that are given up go on with the non-zeros."""
+    X, Y = make_data(100, 300, n_targets)
+    X[np.abs(X) < 0.7] = 0.0
+    Y = -Y  # most coefficients are positive
+    top = make_alphas(make_samples(make_design(X), Y, [None])[0])[0]
+    alphas = [0.1 * top, 0.05 * top]
+    tried = count_calls(monkeypatch, PathSolver, "_solve_on_columns")
+    narrowed = count_calls(monkeypatch, PathSolver, "_narrow")
+    monkeypatch.setattr(PathSolver, "_find_dear", lambda solver: np.inf)
+    settings = {"l1_ratio": 0.9, **SETTINGS[name]}
+    expected = [solve(X, Y, [alpha], tol=1e-12, **settings)[0] for alpha in alphas]
+    assert not tried
+    monkeypatch.setattr(PathSolver, "_find_dear", lambda solver: 1)
+    if is_given_up:
+        monkeypatch.setattr(paths, "N_TRIED", 1)
+        for module in (paths, column_descent):
+            monkeypatch.setattr(module, "N_SWEEPS", 1)
+    X = STORAGES[storage](X)
+    for alpha, best in zip(alphas, expected, strict=True):
+        coefs, track = solve(X, Y, [alpha], tol=tol, **settings)
+        assert track.steps[0].has_converged
+        assert track.steps[0].gap <= tol * track.sample.y_norm2
+        atol = {1e-4: 1e-2, 1e-10: 1e-5}[tol]
+        np.testing.assert_allclose(coefs, best, atol=atol)
+    assert len(tried) == len(alphas)
+    assert bool(narrowed) == is_given_up
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_same_bits_by_columns_at_any_number_of_threads(storage, n_targets, monkeypatch):
+    """Paths by sweeps, and single fits with columns first."""
+    X, Y = make_data(200, 300, n_targets)
+    X[np.abs(X) < 0.7] = 0.0
+    X = STORAGES[storage](X)
+    alphas = make_alphas(make_samples(make_design(X), Y, [None])[0])
+    always_sweep(monkeypatch)
+    monkeypatch.setattr(PathSolver, "_find_dear", lambda solver: 1)
+    sweeps = count_calls(monkeypatch, SweepDescent, "minimize")
+    tried = count_calls(monkeypatch, PathSolver, "_solve_on_columns")
+    results = []
+    for n_threads in (1, 2, 3):
+        solved = [
+            solve_on_parts(X, Y, some, 1.0, 1e-6, n_threads)[0]
+            for some in (alphas, alphas[-1:])
+        ]
+        results.append(
+            [spread(track, -1, 300) for tracks in solved for track in tracks]
+        )
+        assert sweeps
+        assert tried
+        sweeps.clear()
+        tried.clear()
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(a, b)

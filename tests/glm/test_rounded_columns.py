@@ -50,13 +50,34 @@ def test_only_wide_tables_of_ordinary_numbers_are_rounded():
     assert round_wide(make_design(1e-20 * X), None) is None
     X[:, 3] = 0.0
     assert round_wide(make_design(X), None) is not None
+    X[:, 3] = 0.1
+    mean = X.mean(axis=0)
+    mean[3] *= 1.0 + np.finfo(np.float64).eps
+    rounded = round_wide(make_design(X), mean)
+    assert rounded.norms[3] == 0.0
+    assert not rounded.as_table().design.X[:, 3].any()
 
 
-@pytest.mark.parametrize("tol", [1e-4, 1e-10])
+def test_rounded_columns_as_a_table():
+    """Its own products are those of its sieve, but for the error of the sieve."""
+    X = np.random.default_rng(0).standard_normal((10, 30)) + 5.0
+    rounded = RoundedColumns(make_design(X), X.mean(axis=0))
+    own = rounded.as_table()
+    assert own.design.dtype == np.float32
+    np.testing.assert_allclose(own.design.X, X - X.mean(axis=0), rtol=1e-6)
+    rows = make_rows(10, 3)
+    products, errors = own.t_dot(rows)
+    exact = own.design.t_dot(rows)
+    assert (np.abs(products - exact) <= np.outer(own.norms, errors)).all()
+    assert np.shares_memory(own.design.X, rounded.as_table().design.X)
+
+
+@pytest.mark.parametrize("tol", [1e-4, 1e-6, 1e-10])
 @pytest.mark.parametrize("n_targets", [1, 2])
-def test_folds_are_those_without_rounding(tol, n_targets):
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_folds_are_those_without_rounding(tol, n_targets, fit_intercept):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((60, 400)) + 3.0
+    X = rng.standard_normal((60, 400)) + 3.0 * fit_intercept
     Y = X[:, :n_targets] * 2.0 + X[:, 5:6] + 0.1 * rng.standard_normal((60, n_targets))
     folds = [
         (np.delete(np.arange(60), test), test) for test in np.split(np.arange(60), 3)
@@ -64,12 +85,15 @@ def test_folds_are_those_without_rounding(tol, n_targets):
     alphas = 2.0 ** -np.arange(12)
     settings = Settings(tol, 10_000, np.ones(400), n_threads=2, sharpness=1.0)
     design = make_design(X, 2)
+    centre = X.mean(axis=0) if fit_intercept else None
     solved = [
-        solve_folds(design, Y, None, True, folds, alphas, 1.0, settings, rounded)
-        for rounded in (None, round_wide(design, X.mean(axis=0)))
+        solve_folds(
+            design, Y, None, fit_intercept, folds, alphas, 1.0, settings, rounded
+        )
+        for rounded in (None, round_wide(design, centre))
     ]
     for track in solved[1].tracks:
         for step in track.steps:
             assert step.has_converged
-    rtol = 1e-2 if tol == 1e-4 else 1e-6
+    rtol = {1e-4: 1e-2, 1e-6: 1e-4, 1e-10: 1e-6}[tol]
     np.testing.assert_allclose(solved[1].errors, solved[0].errors, rtol=rtol)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from sklearnx._glm.column_store import gather_columns
 from sklearnx._glm.design import make_design
 from sklearnx._glm.fold_sets import FoldSet
 from sklearnx._glm.samples import make_samples
@@ -142,6 +143,127 @@ def test_constant_columns_have_no_variance():
         assert not gram[1].any()
         assert not gram[:, 1].any()
         assert gram[0, 0] > 1.0
+
+
+@pytest.mark.parametrize("kind", ["C", "F", "float32", "csr", "csc"])
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_squared_norms_are_the_diagonal(kind, is_weighted, fit_intercept, is_known):
+    """After growing and shrinking, whether or not some are known already."""
+    design, X, Y = make_table(kind)
+    weights = None
+    if is_weighted:
+        weights = np.random.default_rng(1).uniform(0.5, 2, 60)
+        weights[:9] = 0.0
+    sample = make_samples(design, Y, [weights], fit_intercept)[0]
+    diagonal = compute_gram(X, weights, fit_intercept).diagonal()
+    working_set = WorkingSet(design, sample, np.array([4, 2]))
+
+    def check():
+        expected = diagonal[working_set.columns]
+        np.testing.assert_allclose(working_set.squared_norms(), expected, rtol=1e-10)
+        gram = working_set.gram()
+        np.testing.assert_allclose(gram.diagonal(), expected, rtol=1e-10)
+
+    changes = [
+        ([0, 1], [10, 11, 0]),
+        ([0, 3], [1]),
+        ([0, 1, 2], [20, 21, 22, 23]),
+        ([], [7, 4, 8]),
+        ([1], []),
+        ([0], list(range(4)) + list(range(5, 25))),
+    ]
+    for kept, joining in changes:
+        if is_known:
+            check()
+        working_set.change(np.array(kept, int), np.array(joining, int))
+    assert working_set.is_whole
+    check()
+    working_set.change(np.array([3, 9]), np.array([], int))
+    check()
+
+
+def test_constant_columns_have_no_norm():
+    """What rounding leaves of them is not a signal."""
+    X = np.random.default_rng(0).standard_normal((50, 3))
+    X[:, 1] = 1e6 / 3
+    design = make_design(X)
+    sample = make_samples(design, X[:, :1], [None])[0]
+    norms2 = WorkingSet(design, sample, np.array([1, 0])).squared_norms()
+    assert norms2[0] == 0.0
+    assert norms2[1] > 1.0
+
+
+@pytest.mark.parametrize("kind", ["C", "F", "float32", "csr", "csc"])
+def test_columns_that_are_listed(kind):
+    """In F order in the table itself, else gathered."""
+    design, X, Y = make_table(kind)
+    sample = make_samples(design, Y, [None])[0]
+    working_set = WorkingSet(design, sample, np.array([4, 2, 20]))
+    working_set.change(np.array([0, 2]), np.array([11, 1]))
+    values, indices, indptr, places = working_set.list_columns()
+    assert values.dtype == design.dtype
+    expected = X[:, [4, 20, 11, 1]]
+    if sparse.issparse(design.X):
+        listed = sparse.csc_array((values, indices, indptr), (60, 4)).toarray()
+        assert places is None
+    else:
+        assert indices is None
+        assert indptr is None
+        listed = values.reshape(-1, 60)[places].T
+        assert np.shares_memory(values, design.X) == (kind == "F")
+        # Those that left are still there.
+        assert values.size == 60 * (25 if kind == "F" else 5)
+    np.testing.assert_array_equal(listed, expected)
+
+
+def test_sets_share_the_columns_that_are_gathered():
+    design, X, Y = make_table("C")
+    gathered = gather_columns(design, 2)
+    sample = make_samples(design, Y, [None])[0]
+    one, other = (
+        WorkingSet(design, sample, np.array(columns), gathered=gathered)
+        for columns in ([4, 2], [2, 9])
+    )
+    assert gathered.table.n_columns == 3
+    other.change(np.array([1]), np.array([4, 7]))
+    assert gathered.table.n_columns == 4
+    for working_set, columns in ((one, [4, 2]), (other, [9, 4, 7])):
+        values, _, _, places = working_set.list_columns()
+        assert np.shares_memory(values, gathered.table.X)
+        np.testing.assert_array_equal(values.reshape(-1, 60)[places].T, X[:, columns])
+
+
+@pytest.mark.parametrize("kind", ["C", "F", "float32", "csr", "csc"])
+@pytest.mark.parametrize("columns", [[4, 2, 11], range(25), []])
+@pytest.mark.parametrize(
+    "rows", [[0], [59], range(7, 31), [1, 3, 4, 58], [2, 50], range(60), []]
+)
+def test_rows_of_a_fit(kind, columns, rows):
+    design, X, Y = make_table(kind)
+    sample = make_samples(design, Y, [None])[0]
+    working_set = WorkingSet(design, sample, np.array(columns, int))
+    coefs = np.random.default_rng(3).standard_normal((3, len(columns))).T
+    rows = np.array(rows, int)
+    expected = X[rows][:, columns] @ coefs
+    fitted = working_set.fit_rows(coefs, rows)
+    assert fitted.shape == expected.shape
+    np.testing.assert_allclose(fitted, expected, atol=1e-12)
+    whole = working_set.fit_rows(coefs)
+    np.testing.assert_allclose(whole, X[:, columns] @ coefs, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["C", "F", "float32", "csr", "csc"])
+@pytest.mark.parametrize("columns", [[4, 2, 11], range(25), []])
+def test_products_with_rows(kind, columns):
+    design, X, Y = make_table(kind)
+    sample = make_samples(design, Y, [None])[0]
+    working_set = WorkingSet(design, sample, np.array(columns, int))
+    rows = np.random.default_rng(3).standard_normal((60, 2))
+    np.testing.assert_allclose(
+        working_set.t_dot(rows), X[:, columns].T @ rows, atol=1e-11
+    )
 
 
 @pytest.mark.parametrize("kind", ["C", "float32", "csr"])

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 import sklearnx.linear_model as ours
 from sklearnx._compat import SKLEARN_VERSION
+from sklearnx._glm.path_cv import SolvedFolds
 
 TIGHT = {"tol": 1e-10, "max_iter": 100_000}
 SINGLE = ["Lasso", "ElasticNet"]
@@ -68,11 +69,11 @@ def fit_theirs(model, X, y, weights):
 def test_objective_is_not_above_scikit_learns(name, alpha, shape, fit_intercept):
     X, y = make_data(*shape, n_targets=3 if name in JOINT else None)
     weights = np.random.default_rng(1).uniform(0.0, 2.0, len(X))
-    settings = {"alpha": alpha, "fit_intercept": fit_intercept}
+    settings = {"alpha": alpha, "fit_intercept": fit_intercept, "max_iter": 20_000}
     our = getattr(ours, name)(**settings).fit(X, y, sample_weight=weights)
     values = [objective(our, X, y, weights)]
     for tol in (1e-4, 1e-10):
-        their = getattr(theirs, name)(**settings, tol=tol, max_iter=20_000)
+        their = getattr(theirs, name)(**settings, tol=tol)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             fit_theirs(their, X, y, weights)
@@ -428,3 +429,57 @@ def test_concave_penalties_warn_and_free_coefficients():
     assert np.flatnonzero(model.coef_).tolist() == [3]
     with pytest.warns(ConvergenceWarning, match="max_iter"):
         ours.MCPRegression(alpha=1e-3, max_iter=1, tol=1e-12).fit(X, y)
+
+
+@pytest.mark.parametrize("container", [np.array, sparse.csr_array])
+def test_paths_that_start_with_all_columns(container):
+    X, y = make_data(50, 600)
+    X[np.abs(X - 0.5) > 0.6] = 0.0
+    alphas = [0.5, 0.3, 0.1]
+    start = {"coef_init": np.ones(600), "max_iter": 10_000}
+    _, coefs, _ = ours.enet_path(container(X), y, alphas=alphas, tol=1e-8, **start)
+    _, expected, _ = ours.enet_path(X, y, alphas=alphas, tol=1e-8)
+    np.testing.assert_allclose(coefs, expected, atol=1e-5)
+
+
+def test_paths_of_many_targets():
+    """Steps that are checked one by one are steps of a path all the same."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 700))
+    Y = X @ rng.standard_normal((700, 20))
+    arguments = {"alphas": [8.0, 4.0], "tol": 1e-6, "max_iter": 10_000}
+    _, coefs, _ = ours.lasso_path(X, Y, **arguments)
+    _, expected, _ = theirs.lasso_path(X, Y, **arguments)
+    np.testing.assert_allclose(coefs, expected, atol=2e-2)
+    model = ours.MultiTaskLassoCV(alphas=[8.0, 4.0], cv=3).fit(X, Y)
+    assert np.isfinite(model.mse_path_).all()
+
+
+def test_an_offset_that_is_not_the_mean():
+    X = sparse.random_array((300, 400), density=0.05, rng=np.random.default_rng(0))
+    X = X.tocsc()
+    y = np.asarray(X[:, :20].sum(axis=1)) + 0.1
+    arguments = {"alphas": np.geomspace(0.05, 0.002, 12), "tol": 1e-8}
+    offset = np.full(400, 0.3)
+    _, coefs, _ = ours.enet_path(
+        X, y, X_offset=offset, X_scale=np.ones(400), check_input=False, **arguments
+    )
+    _, expected, _ = ours.enet_path(X.toarray() - offset, y, **arguments)
+    np.testing.assert_allclose(coefs, expected, atol=1e-4)
+
+
+def test_folds_stay_within_bounds(monkeypatch):
+    X, y = make_data(200, 10)
+    seen = []
+    original = SolvedFolds.find_median
+
+    def find_median(self, i, n_columns):
+        seen.extend(step.coef.max() for track in self.tracks for step in track.steps)
+        return original(self, i, n_columns)
+
+    monkeypatch.setattr(SolvedFolds, "find_median", find_median)
+    free = ours.LassoCV(cv=3, alphas=30).fit(X, y)
+    bound = 0.5 * free.coef_.max()
+    seen.clear()
+    ours.LassoCV(bounds=(-np.inf, bound), cv=3, alphas=30).fit(X, y)
+    assert max(seen) == bound

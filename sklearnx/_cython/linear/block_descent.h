@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "extrapolation.h"
+#include "stopping.h"
 #include "vector_kernels.h"
 
 // Problems of this size are not packed; sets have at least a quarter.
@@ -69,6 +70,16 @@ static inline double skx_max_row_violation(const skx_block_quadratic_t *q) {
     return worst;
 }
 
+// The violation to stop at here.
+static inline double skx_row_tol_at(
+    const skx_block_quadratic_t *q, const skx_stop_t *stop) {
+    double size = 0.0;
+    for (int64_t j = 0; stop->gap > 0.0 && j < q->n; ++j) {
+        size += skx_row_norm(q->coef, q, j);
+    }
+    return size > 0.0 ? skx_find_tol(stop, size) : stop->violation;
+}
+
 SKX_INLINE bool skx_move_entry(
     const skx_block_quadratic_t *q, int64_t j, int64_t t, double w) {
     const double step = w - q->coef[t * q->n + j];
@@ -119,7 +130,7 @@ static inline double skx_block_objective(
 }
 
 static inline int64_t skx_minimize_packed_blocks(
-    const skx_block_quadratic_t *q, double tol, int64_t max_iter) {
+    const skx_block_quadratic_t *q, const skx_stop_t *stop, int64_t max_iter) {
     const int64_t n = q->n, size = n * q->n_targets;
     std::vector<double> linear(size);
     std::vector<int64_t> all(n), support;
@@ -133,11 +144,11 @@ static inline int64_t skx_minimize_packed_blocks(
             skx_axpy(w, q->gram + j * q->stride, linear.data() + t * n, n);
         }
     }
-    iterates.start(size);
+    iterates.start(size, size);
     iterates.push(q->coef, q->gradient);
 
     int64_t n_iter = 0;
-    while (n_iter < max_iter && skx_max_row_violation(q) > tol) {
+    while (n_iter < max_iter && skx_max_row_violation(q) > skx_row_tol_at(q, stop)) {
         // A sweep of all rows after every four of the non-zeros.
         const bool is_full_sweep = n_iter % 5 == 0;
         if (!is_full_sweep) {
@@ -154,10 +165,10 @@ static inline int64_t skx_minimize_packed_blocks(
         if (!iterates.is_full()) continue;
         if (iterates.extrapolate() &&
             skx_block_objective(
-                q, linear.data(), iterates.coef.data(), iterates.gradient.data()) <
+                q, linear.data(), iterates.coef.data(), iterates.affine.data()) <
                 skx_block_objective(q, linear.data(), q->coef, q->gradient)) {
             std::copy(iterates.coef.begin(), iterates.coef.end(), q->coef);
-            std::copy(iterates.gradient.begin(), iterates.gradient.end(), q->gradient);
+            std::copy(iterates.affine.begin(), iterates.affine.end(), q->gradient);
         }
         iterates.restart(q->coef, q->gradient);
     }
@@ -222,23 +233,24 @@ SKX_CLONES static void skx_move_rows(
     }
 }
 
-// Minimises to a largest violation of `tol`. Returns the sweeps, at most max_iter.
+// Returns the sweeps, at most max_iter.
 static inline int64_t skx_minimize_blocks(
-    const skx_block_quadratic_t *q, double tol, int64_t max_iter) {
+    const skx_block_quadratic_t *q, const skx_stop_t *stop, int64_t max_iter) {
     std::vector<int64_t> set;
     skx_packed_blocks_t arrays;
     int64_t n_iter = 0;
     while (n_iter < max_iter) {
-        const double worst = skx_max_row_violation(q);
+        const double worst = skx_max_row_violation(q), tol = skx_row_tol_at(q, stop);
         if (!(worst > tol)) break;
         skx_find_row_set(q, set, tol);
         if (4 * (int64_t)set.size() >= 3 * q->n || q->n <= SKX_MIN_BLOCK_SIZE) {
-            n_iter += skx_minimize_packed_blocks(q, tol, max_iter - n_iter);
+            n_iter += skx_minimize_packed_blocks(q, stop, max_iter - n_iter);
             break;
         }
         const skx_block_quadratic_t packed = arrays.pack(q, set);
-        const int64_t n_sweeps = skx_minimize_packed_blocks(
-            &packed, std::max(0.5 * tol, 0.05 * worst), max_iter - n_iter);
+        const skx_stop_t sharper = skx_sharpen(stop, 0.05 * worst);
+        const int64_t n_sweeps =
+            skx_minimize_packed_blocks(&packed, &sharper, max_iter - n_iter);
         skx_move_rows(q, set.data(), packed.coef, packed.n);
         n_iter += std::max(n_sweeps, (int64_t)1);
     }

@@ -2,8 +2,8 @@
 //
 // The combination of the last iterates whose combined difference is smallest
 // (Q. Bertrand and M. Massias, "Anderson acceleration of coordinate descent", AISTATS
-// 2021, algorithm 1). Gradients of a quadratic are affine, so that those of the combination
-// need no product.
+// 2021, algorithm 1). Gradients and residuals of a quadratic are affine, so that those of
+// the combination need no product.
 #pragma once
 
 #include <math.h>
@@ -61,35 +61,36 @@ SKX_CLONES static void skx_fill_products(
 }
 
 struct skx_extrapolation_t {
-    int64_t n = 0;
+    int64_t n = 0, n_affine = 0;
     int count = 0;
-    std::vector<double> coefs, gradients, steps;
-    std::vector<double> coef, gradient;  // what the iterates extrapolate to
+    std::vector<double> coefs, affines, steps;
+    std::vector<double> coef, affine;  // what the iterates extrapolate to
 
-    void start(int64_t size) {
+    void start(int64_t size, int64_t affine_size) {
         n = size;
+        n_affine = affine_size;
         count = 0;
         coefs.resize((SKX_N_EXTRAPOLATED + 1) * n);
-        gradients.resize((SKX_N_EXTRAPOLATED + 1) * n);
+        affines.resize((SKX_N_EXTRAPOLATED + 1) * n_affine);
         steps.resize(SKX_N_EXTRAPOLATED * n);
         coef.resize(n);
-        gradient.resize(n);
+        affine.resize(n_affine);
     }
 
-    void push(const double *new_coef, const double *new_gradient) {
+    void push(const double *new_coef, const double *new_affine) {
         std::copy(new_coef, new_coef + n, coefs.begin() + count * n);
-        std::copy(new_gradient, new_gradient + n, gradients.begin() + count * n);
+        std::copy(new_affine, new_affine + n_affine, affines.begin() + count * n_affine);
         ++count;
     }
 
-    void restart(const double *new_coef, const double *new_gradient) {
+    void restart(const double *new_coef, const double *new_affine) {
         count = 0;
-        push(new_coef, new_gradient);
+        push(new_coef, new_affine);
     }
 
     bool is_full() const { return count == SKX_N_EXTRAPOLATED + 1; }
 
-    // Fills coef and gradient; false where the iterates no longer move.
+    // Fills coef and affine; false where the iterates no longer move.
     bool extrapolate() {
         const int m = SKX_N_EXTRAPOLATED;
         double products[m * m], weights[m];
@@ -110,11 +111,11 @@ struct skx_extrapolation_t {
         for (int i = 0; i < m; ++i) sum += weights[i];
         if (!(fabs(sum) > 0.0)) return false;
         std::fill(coef.begin(), coef.end(), 0.0);
-        std::fill(gradient.begin(), gradient.end(), 0.0);
+        std::fill(affine.begin(), affine.end(), 0.0);
         for (int i = 0; i < m; ++i) {
             const double c = weights[i] / sum;
             skx_axpy(c, coefs.data() + (i + 1) * n, coef.data(), n);
-            skx_axpy(c, gradients.data() + (i + 1) * n, gradient.data(), n);
+            skx_axpy(c, affines.data() + (i + 1) * n_affine, affine.data(), n_affine);
         }
         return true;
     }

@@ -24,6 +24,7 @@
 #include "extrapolation.h"
 #include "lanes.h"
 #include "scalar_prox.h"
+#include "stopping.h"
 #include "vector_kernels.h"
 
 // Problems of this size are not packed; sets have at least a quarter.
@@ -85,6 +86,14 @@ static inline double skx_max_violation(const skx_quadratic_of<G> *q) {
         if (violation > worst) worst = violation;
     }
     return worst;
+}
+
+// The violation to stop at here.
+template <typename G>
+static inline double skx_tol_at(const skx_quadratic_of<G> *q, const skx_stop_t *stop) {
+    double size = 0.0;
+    for (int64_t j = 0; stop->gap > 0.0 && j < q->n; ++j) size += fabs(q->coef[j]);
+    return size > 0.0 ? skx_find_tol(stop, size) : stop->violation;
 }
 
 // Moves one coefficient; the gradient follows. Returns the size of the move.
@@ -217,12 +226,12 @@ static inline void skx_try_extrapolation(
     for (int64_t j = 0; j < q->n; ++j) {
         if (!(coef[j] >= q->lower[j] && coef[j] <= q->upper[j])) return;
     }
-    if (!(skx_objective(q, linear, coef, iterates.gradient.data()) <
+    if (!(skx_objective(q, linear, coef, iterates.affine.data()) <
           skx_objective(q, linear, q->coef, q->gradient))) {
         return;
     }
     std::copy(iterates.coef.begin(), iterates.coef.end(), q->coef);
-    std::copy(iterates.gradient.begin(), iterates.gradient.end(), q->gradient);
+    std::copy(iterates.affine.begin(), iterates.affine.end(), q->gradient);
 }
 
 // The interval around coefficient j in which its sign and piece stay, within its box.
@@ -333,11 +342,10 @@ static inline void skx_solve_support(
     }
 }
 
-// Minimises the (packed) problem to a violation of `tol`; returns the sweeps, at most
-// max_iter.
+// Minimises the (packed) problem; returns the sweeps, at most max_iter.
 template <typename G>
 static inline int64_t skx_minimize_packed(
-    const skx_quadratic_of<G> *q, double tol, int64_t max_iter) {
+    const skx_quadratic_of<G> *q, const skx_stop_t *stop, int64_t max_iter) {
     const int64_t n = q->n;
     std::vector<double> linear(n), steps(n), matrix, direction;
     std::vector<int64_t> support;
@@ -348,11 +356,11 @@ static inline int64_t skx_minimize_packed(
         if (q->coef[j] == 0.0) continue;
         skx_axpy(q->coef[j], q->gram + j * q->stride, linear.data(), n);
     }
-    iterates.start(n);
+    iterates.start(n, n);
     iterates.push(q->coef, q->gradient);
 
     int64_t n_iter = 0, n_since_solve = 0;
-    double worst = skx_max_violation(q);
+    double worst = skx_max_violation(q), tol = skx_tol_at(q, stop);
     while (worst > tol && n_iter < max_iter) {
         // A sweep of all coefficients after every four of the non-zeros, unless it reads
         // less than those do.
@@ -375,12 +383,14 @@ static inline int64_t skx_minimize_packed(
             iterates.restart(q->coef, q->gradient);
         }
         worst = skx_max_violation(q);
+        tol = skx_tol_at(q, stop);
         skx_find_support(q, support, false);
         if (worst > tol && n_since_solve > 5 + (int64_t)support.size() / 4) {
             n_since_solve = 0;
             skx_solve_support(q, support, matrix, direction, linear.data());
             iterates.restart(q->coef, q->gradient);
             worst = skx_max_violation(q);
+            tol = skx_tol_at(q, stop);
         }
     }
     return n_iter;
@@ -457,8 +467,8 @@ SKX_CLONES static void skx_move_all(
 template <typename G>
 static inline int64_t skx_minimize_set(
     const skx_quadratic_t *q, const std::vector<int64_t> &set,
-    const skx_quadratic_of<G> &packed, double tol, int64_t max_iter) {
-    const int64_t n_iter = skx_minimize_packed(&packed, tol, max_iter);
+    const skx_quadratic_of<G> &packed, const skx_stop_t &stop, int64_t max_iter) {
+    const int64_t n_iter = skx_minimize_packed(&packed, &stop, max_iter);
     skx_move_all(q, set.data(), packed.coef, packed.n);
     return std::max(n_iter, (int64_t)1);
 }
@@ -477,7 +487,7 @@ SKX_CLONES static bool skx_round_gram(
     return fits;
 }
 
-// Minimises to a largest violation of `tol`. Returns the sweeps, at most max_iter.
+// Returns the sweeps, at most max_iter.
 //
 // Sweeps over many coefficients take the time of reading the matrix, half of it in float
 // (`rounded`, where it is not NULL). What is rounded then is the change of the gradient,
@@ -486,13 +496,14 @@ SKX_CLONES static bool skx_round_gram(
 // above what rounding took away. Where a round gains little, the matrix is nearly singular,
 // and the rest is done in double.
 static inline int64_t skx_minimize_on_gram(
-    const skx_quadratic_t *q, const float *rounded, double tol, int64_t max_iter) {
+    const skx_quadratic_t *q, const float *rounded, const skx_stop_t *stop,
+    int64_t max_iter) {
     std::vector<int64_t> set;
     skx_packed_t arrays;
     double previous = INFINITY;
     int64_t n_iter = 0;
     while (n_iter < max_iter) {
-        const double worst = skx_max_violation(q);
+        const double worst = skx_max_violation(q), tol = skx_tol_at(q, stop);
         if (!(worst > tol)) break;
         skx_find_working_set(q, set, tol);
         const bool has_most = 4 * (int64_t)set.size() >= 3 * q->n;
@@ -502,13 +513,13 @@ static inline int64_t skx_minimize_on_gram(
             std::iota(set.begin(), set.end(), (int64_t)0);
             n_iter += skx_minimize_set(
                 q, set, arrays.pack_vectors(q, set, rounded),
-                std::max(0.5 * tol, 1e-5 * worst), max_iter - n_iter);
+                skx_sharpen(stop, 1e-5 * worst), max_iter - n_iter);
         } else if (has_most || q->n <= SKX_MIN_SIZE) {
-            n_iter += skx_minimize_packed(q, tol, max_iter - n_iter);
+            n_iter += skx_minimize_packed(q, stop, max_iter - n_iter);
             break;
         } else {
             n_iter += skx_minimize_set(
-                q, set, arrays.pack(q, set), std::max(0.5 * tol, 0.05 * worst),
+                q, set, arrays.pack(q, set), skx_sharpen(stop, 0.05 * worst),
                 max_iter - n_iter);
         }
     }

@@ -22,8 +22,11 @@ cdef extern from "gram_descent.h" nogil:
         const skx_piece_t* pieces
         int n_pieces
 
+    ctypedef struct skx_stop_t:
+        double violation, loose, gap
     int64_t skx_minimize_on_gram(
-        const skx_quadratic_t* q, const float* rounded, double tol, int64_t max_iter
+        const skx_quadratic_t* q, const float* rounded, const skx_stop_t* stop,
+        int64_t max_iter,
     ) except +
     bint skx_round_gram(
         const double* gram, int64_t stride, int64_t n, float* out
@@ -62,6 +65,8 @@ def minimize_on_gram(
     double tol,
     int64_t max_iter,
     const float[:, ::1] rounded=None,
+    double loose_tol=0.0,
+    double gap=0.0,
 ):
     """Minimise 1/2 w'Gw - q'w + sum_j penalty_weights[j] * pen(w_j) in a box.
 
@@ -86,6 +91,8 @@ def minimize_on_gram(
         The most sweeps.
     rounded : array of shape (n, n) or None
         IN, G as `round_gram` wrote it, with which most sweeps take half the time.
+    loose_tol, gap : float
+        Violations up to loose_tol will do if they are below gap / (4 |w|_1).
 
     Returns
     -------
@@ -95,6 +102,7 @@ def minimize_on_gram(
     cdef:
         skx_quadratic_t q
         const float* rounded_address = NULL
+        skx_stop_t stop = skx_stop_t(tol, loose_tol, gap)
         int64_t n_iter = 0, n_sweeps, limit
     if gram.shape[0] == 0:
         return 0
@@ -106,7 +114,7 @@ def minimize_on_gram(
     while True:
         limit = min(limit, max_iter - n_iter)
         with nogil:
-            n_sweeps = skx_minimize_on_gram(&q, rounded_address, tol, limit)
+            n_sweeps = skx_minimize_on_gram(&q, rounded_address, &stop, limit)
         n_iter += n_sweeps
         if n_sweeps < limit or n_iter >= max_iter:
             return n_iter
