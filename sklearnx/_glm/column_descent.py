@@ -1,6 +1,6 @@
 """Elastic nets by coordinate descent on the columns themselves.
 
-For tracks (see `sklearnx._glm.paths`) whose working sets are so large that a Gram
+For tracks (see `sklearnx._glm.tracks`) whose working sets are so large that a Gram
 matrix costs more than sweeps over the columns. Sweeps over those that are not zero or
 violate the optimality conditions take turns with products that check all columns.
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearnx._cython.linear.gram_descent import minimize_on_gram
-from sklearnx._glm.paths import MIN_BATCH, PathSolver, Settings, Track, make_penalties
+from sklearnx._glm.paths import MIN_BATCH, PathSolver
+from sklearnx._glm.tracks import Settings, Track, make_penalties
 from sklearnx._glm.working_set import WorkingSet
 
 # Rounds in which columns join, or a smaller violation is asked for.

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearnx._glm.paths import PathSolver, Track, make_penalties, spread
+from sklearnx._glm.paths import PathSolver
 from sklearnx._glm.samples import make_samples
+from sklearnx._glm.tracks import Track, make_penalties, spread
 from sklearnx._glm.working_set import WorkingSet
 
 # Folds that are solved side by side; each keeps a Gram matrix of the working set.

@@ -4,14 +4,15 @@ A track is one sample with a list of penalties, from strong to weak, and a worki
 of columns. All tracks take the same steps at the same time:
 
     chunk of steps -> columns that may matter join each track's working set
-                   -> a thread a track solves the steps on the set's Gram matrix
+                   -> a thread a track solves the steps on its set (`set_descent`)
                    -> one product X.T @ residuals of all tracks and steps checks all
                       columns
                    -> violators join, and the steps that they spoilt are solved again
 
 so that X is read a few times however many tracks and steps there are. A single fit is a
-track of one step. Where sets hold all columns they are one, nothing has to be checked,
-and X is not read at all.
+track of one step; if its set grows large, sweeps over all columns that matter
+(`column_descent`) are tried first. Where sets hold all columns they are one, nothing
+has to be checked, and X is not read at all.
 
 The checks make this exact, as those of the strong rules (R. Tibshirani et al., "Strong
 rules for discarding predictors in lasso-type problems", JRSS B 74 (2012), section 7);
@@ -22,20 +23,18 @@ solver for the lasso with dual extrapolation", ICML 2018.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import groupby
 
 import numpy as np
 
 from sklearnx._glm.column_descent import N_SWEEPS, ColumnDescent, needs_little
 from sklearnx._glm.column_store import gather_columns
 from sklearnx._glm.design import make_design
-from sklearnx._glm.duality import compute_gap, row_norms
+from sklearnx._glm.duality import row_norms
 from sklearnx._glm.fold_sets import FoldSet
-from sklearnx._glm.penalties import ElasticNet
-from sklearnx._glm.samples import Sample
 from sklearnx._glm.set_descent import GramDescent, SweepDescent
 from sklearnx._glm.stopping import find_stop
+from sklearnx._glm.track_checks import TrackChecks
+from sklearnx._glm.tracks import Step
 from sklearnx._glm.working_set import WorkingSet, as_slice
 
 # Largest working set whose Gram matrix is kept: 800 MB.
@@ -47,9 +46,6 @@ N_CHECKED_OF_SMALL, N_CHECKED = 30, 16
 
 # Largest set that is small.
 MAX_SMALL = 128
-
-# Tolerances from here on are checked by sums from the Gram matrix.
-MIN_TOL_ON_GRAM = 1e-8
 
 # Fewest columns that join at a time.
 MIN_BATCH = 64
@@ -86,141 +82,6 @@ MAX_EXHAUSTED = 10
 
 # How often a step is solved again with a smaller violation before it is given up.
 N_REFINEMENTS = 12
-
-
-@dataclass
-class Step:
-    """The solution for one penalty.
-
-    Attributes
-    ----------
-    coef : ndarray of shape (n_targets, n_set)
-        Of the columns of the working set, as of now.
-    gap : float
-        Duality gap.
-    n_iter : int
-        Sweeps of coordinate descent.
-    has_converged : bool
-    correlations, residual, n_exact
-        As those of a track.
-    gradient : ndarray of shape (n_targets, n_set) or None
-        By which the solution was found, until its correlations are known.
-    """
-
-    coef: np.ndarray
-    gap: float = np.inf
-    n_iter: int = 0
-    has_converged: bool = False
-    correlations: np.ndarray | None = None
-    residual: np.ndarray | None = None
-    n_exact: int = 0
-    gradient: np.ndarray | None = None
-
-
-@dataclass(eq=False)
-class Track:
-    """A sample and what it is solved for.
-
-    Attributes
-    ----------
-    sample : Sample
-    penalties : list of ElasticNet
-        Each times the total weight, from strong to weak.
-    working_set : WorkingSet
-        The columns that are worked on.
-    steps : list of Step
-        Solved so far.
-    correlations : ndarray of shape (n_columns, n_targets)
-        Of the residual at `coef`, with all columns.
-    coef : ndarray of shape (n_targets, n_set)
-        Where the next step starts.
-    previous : tuple of (l1, correlations) or None
-        Of the step before that.
-    residual : ndarray of shape (n_rows, n_targets)
-        At `coef`.
-    n_exact : int
-        How many of the set's first columns have correlations that are not rounded.
-    gradient : None
-        See `Step`.
-    gap : float
-        Duality gap at the starting point of the first step.
-    sharpness : float
-        Factor of the violation to stop at.
-    n_refined : int
-        How often it was made smaller.
-    tolerated : float
-        A violation that needs no attention yet, since there are larger ones outside of
-        the set.
-    is_exhausted : bool
-        Whether the last set took all sweeps that it may.
-    n_needed : int
-        Columns of the last set, and, if most of it is not zero, those outside of it
-        that violate the conditions.
-    is_tried : bool
-        Whether sweeps over all columns were tried.
-    is_slow : bool
-        Whether sweeps over the columns of a set took too many.
-    """
-
-    sample: Sample
-    penalties: list
-    working_set: WorkingSet | None = None
-    steps: list = field(default_factory=list)
-    correlations: np.ndarray | None = None
-    coef: np.ndarray | None = None
-    previous: tuple | None = None
-    residual: np.ndarray | None = None
-    n_exact: int = 0
-    gradient: np.ndarray | None = None
-    gap: float = np.inf
-    sharpness: float = 1.0
-    n_refined: int = 0
-    tolerated: float = 0.0
-    is_exhausted: bool = False
-    n_needed: int = 0
-    is_tried: bool = False
-    is_slow: bool = False
-
-    def count_violators(self, factors):
-        """How many columns violate the first penalty's conditions at zero."""
-        thresholds = self.penalties[0].l1 * factors
-        return int((row_norms(self.sample.xty) > thresholds).sum())
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to solve.
-
-    Attributes
-    ----------
-    tol : float
-        The duality gap to stop at, as a share of the targets' sum of squares.
-    max_iter : int
-        Sweeps over each working set of a step.
-    factors : ndarray of shape (n_columns,)
-        Of the penalty of each column.
-    box : tuple of ndarray of shape (n_columns,) or None
-        Bounds (lower, upper); only of one target.
-    is_whole : bool
-        Whether to work on all columns from the start.
-    n_threads : int
-    sharpness : float
-        Violations to stop at, as a share of those that leave a gap of `tol` however
-        large coefficients are. Below one, the objective is closer to its minimum than
-        the gap says.
-    gap_share : float
-        Share of `tol` that the gap may be as well, which weak penalties reach by larger
-        violations.
-    """
-
-    tol: float
-    max_iter: int
-    factors: np.ndarray
-    box: tuple | None = None
-    is_whole: bool = False
-    n_threads: int = 1
-    sharpness: float = 0.1
-    gap_share: float = 0.01
 
 
 class PathSolver:
@@ -260,8 +121,9 @@ class PathSolver:
         self.is_whole = known is not None or (
             self._needs_all() and not self.is_too_large
         )
-        self.is_on_gram = self.is_whole and settings.tol >= MIN_TOL_ON_GRAM
-        self.rounded = None if self.is_whole else rounded
+        self.checks = TrackChecks(
+            design, settings, self.n_targets, self.is_whole, rounded
+        )
         self._gathered = None
         if not (self.is_whole or design.is_sparse):
             self._gathered = gather_columns(design, len(tracks))
@@ -286,7 +148,7 @@ class PathSolver:
 
     def _choose_length(self, n_steps):
         """How many steps to solve before a product checks them."""
-        if self.is_on_gram:
+        if self.checks.is_on_gram:
             return max(1, n_steps)
         n_checked = N_CHECKED_OF_SMALL if self._has_small_sets() else N_CHECKED
         return max(1, n_checked // (len(self.tracks) * self.n_targets))
@@ -341,13 +203,13 @@ class PathSolver:
             lower, upper = (bound[columns] for bound in self.settings.box)
             track.coef[0] = np.clip(track.coef[0], lower, upper)
         if track.coef.any():
-            self._check([(track, None)])
+            self.checks.check([(track, None)])
             return
         track.correlations = track.sample.xty
         track.n_exact = self.design.n_columns
         norm2 = track.sample.y_norm2
         if track.penalties:
-            track.gap = self._gap(
+            track.gap = self.checks.compute_gap(
                 track, 0, track.coef, track.correlations, norm2, norm2
             )
 
@@ -452,7 +314,7 @@ class PathSolver:
                 self._give_up_grams(start)
                 return
             self._descend_all(pending, stop)
-            self._check(
+            self.checks.check(
                 [(track, i) for track, first in pending for i in range(first, stop)]
             )
             pending = self._find_unsolved(pending, stop)
@@ -477,7 +339,7 @@ class PathSolver:
         track.is_tried = True
         if not (track.sample.is_centred and needs_little(self.design)):
             return False
-        self.rounded = None  # of sets
+        self.checks.rounded = None  # of sets
         if self._solve_on_columns(track, i, is_trial=True):
             return True
         self._narrow(track)
@@ -499,7 +361,7 @@ class PathSolver:
     def _give_up_grams(self, start):
         """Leave the steps from `start` on to descent on the columns."""
         self.is_too_large = True
-        self.rounded = None  # of sets
+        self.checks.rounded = None  # of sets
         for track in self.tracks:
             del track.steps[start:]
 
@@ -512,12 +374,12 @@ class PathSolver:
         self._widen(track)
         if i == len(track.steps):
             track.steps.append(Step(track.coef.copy(), correlations=track.correlations))
-            self._check([(track, i)])
+            self.checks.check([(track, i)])
         step = track.steps[i]
         limit = settings.tol * track.sample.y_norm2
         sharpness, gaps = 1.0, [step.gap]
         n_tried, n_most = 0, MAX_TRIED * settings.max_iter
-        self._find_residuals([(track, step)])
+        self.checks.find_residuals([(track, step)])
         while step.gap > settings.gap_share * limit and n_tried < n_most:
             n_sweeps = track.working_set.descent.descend(
                 penalty,
@@ -532,9 +394,9 @@ class PathSolver:
             )
             n_tried += n_sweeps
             step.n_iter += n_sweeps
-            self._find_residuals([(track, step)])
+            self.checks.find_residuals([(track, step)])
             residual = step.residual
-            self._correlate([(track, i)])
+            self.checks.correlate([(track, i)])
             step.residual = residual
             gaps.append(step.gap)
             if n_sweeps < N_SWEEPS and gaps[-1] > 0.5 * gaps[-2]:
@@ -646,7 +508,7 @@ class PathSolver:
             points = [*points[-1:], (step.coef, descent.state.copy())]
             if isinstance(descent, GramDescent):
                 step.gradient = points[-1][1]
-                if self.is_on_gram:
+                if self.checks.is_on_gram:
                     step.correlations = -step.gradient.T
             track.steps.append(step)
             n_before = 0
@@ -655,7 +517,7 @@ class PathSolver:
         """Descent from a step or starting point on, and the two solutions before it."""
         working_set, coef = track.working_set, start.coef.copy()
         if self._prefers_sweeps(track):
-            self._find_residuals([(track, start)])
+            self.checks.find_residuals([(track, start)])
             residual, start.residual = start.residual, None
             return SweepDescent(self.settings, working_set, coef, residual), []
         gram = working_set.gram()
@@ -682,132 +544,12 @@ class PathSolver:
         """That of the set's columns (n_targets, n_set) at a step or starting point."""
         columns, n = track.working_set.columns, holder.n_exact
         gradient = -np.ascontiguousarray(holder.correlations[columns].T)
-        if n < len(columns) and self.rounded is not None:
+        if n < len(columns) and self.checks.rounded is not None:
             products = make_design(gram[n:]).dot(holder.coef.T).T
             gradient[:, n:] = products - track.sample.xty[columns[n:]].T
         return gradient
 
-    # -- checking
-
-    def _check(self, jobs):
-        """Fill the correlations and gaps of (track, step) pairs.
-
-        A step of None stands for the track's starting point.
-        """
-        if self.is_on_gram and jobs[0][1] is not None:
-            for track, i in jobs:
-                self._check_on_gram(track, i)
-            return
-        holders = [(track, track if i is None else track.steps[i]) for track, i in jobs]
-        self._find_residuals(
-            [(track, holder) for track, holder in holders if holder.residual is None]
-        )
-        self._correlate(jobs)
-
-    def _find_residuals(self, holders):
-        """Fill the residuals of pairs of a track and its step or starting point."""
-        width = self.n_targets
-        for track, group in groupby(holders, key=lambda pair: pair[0]):
-            steps = [holder for _, holder in group]
-            coefs = np.concatenate([holder.coef for holder in steps]).T
-            working_set = track.working_set
-            fitted = working_set.fit_rows(coefs)
-            for k, holder in enumerate(steps):
-                block = slice(k * width, (k + 1) * width)
-                holder.residual = track.sample.find_residual(
-                    fitted[:, block], working_set.columns, coefs[:, block]
-                )
-
-    def _correlate(self, jobs):
-        """Fill the correlations and gaps of (track, step) pairs by one product."""
-        width = self.n_targets
-        rows = np.empty((self.design.n_rows, width * len(jobs)))
-        for k, (track, i) in enumerate(jobs):
-            holder = track if i is None else track.steps[i]
-            rows[:, k * width : (k + 1) * width] = track.sample.apply_weights(
-                holder.residual
-            )
-        products = self._multiply(jobs, rows)
-        for k, (track, i) in enumerate(jobs):
-            block = slice(k * width, (k + 1) * width)
-            holder = track if i is None else track.steps[i]
-            holder.correlations = track.sample.correlate(
-                rows[:, block], products[:, block]
-            )
-            if self.rounded is not None:
-                self._correlate_set(track, holder, rows[:, block])
-            holder.gap = self._gap(
-                track,
-                i or 0,
-                holder.coef,
-                holder.correlations,
-                float((rows[:, block] * holder.residual).sum()),
-                float((rows[:, block] * track.sample.y).sum()),
-            )
-            holder.residual = None
-
-    def _correlate_set(self, track, holder, rows):
-        """Replace what was rounded for the columns of the working set."""
-        working_set = track.working_set
-        columns = working_set.columns
-        holder.n_exact = len(columns)
-        if holder.gradient is not None and self.settings.tol >= MIN_TOL_ON_GRAM:
-            holder.correlations[columns] = -holder.gradient.T
-        else:
-            products = working_set.t_dot(rows)
-            if track.sample.x_mean is not None:
-                means = track.sample.x_mean[columns, None]
-                products -= means * rows.sum(axis=0)
-            holder.correlations[columns] = products
-        holder.gradient = None
-
-    def _multiply(self, jobs, rows):
-        """X.T @ rows; rounded for columns that do not matter to the jobs.
-
-        rows : (n_rows, n_jobs * n_targets), weighted residuals of the jobs.
-        """
-        if self.rounded is None:
-            return self.design.t_dot(rows)
-        products, errors = self.rounded.t_dot(rows)
-        width = self.n_targets
-        may_matter = np.zeros(self.design.n_columns, dtype=bool)
-        for k, (track, i) in enumerate(jobs):
-            block = slice(k * width, (k + 1) * width)
-            correlations = track.sample.correlate(rows[:, block], products[:, block])
-            error = self.rounded.norms * np.sqrt((errors[block] ** 2).sum())
-            threshold = track.penalties[i or 0].l1 * self.settings.factors
-            matters = row_norms(correlations) + error >= threshold
-            matters[track.working_set.columns] = False
-            may_matter |= matters
-        columns = np.flatnonzero(may_matter)
-        products[columns] = self.design.take_columns(columns).t_dot(rows)
-        return products
-
-    def _check_on_gram(self, track, i):
-        step = track.steps[i]
-        xty = track.sample.xty.T
-        # With g = Gw - X'y: |y - Xw|**2 = y'y - w'X'y + w'g.
-        dot_y = track.sample.y_norm2 - float((step.coef * xty).sum())
-        norm2 = dot_y - float((step.coef * step.correlations.T).sum())
-        step.gap = self._gap(
-            track, i, step.coef, step.correlations, max(norm2, 0.0), dot_y
-        )
-
-    def _gap(self, track, i, coef, correlations, norm2, dot_y):
-        """The duality gap of coefficients (n_targets, n_set) at a step."""
-        penalty = track.penalties[i]
-        full = np.zeros((self.design.n_columns, self.n_targets))
-        full[track.working_set.columns] = coef.T
-        return compute_gap(
-            penalty.l1,
-            penalty.l2,
-            self.settings.factors,
-            full,
-            correlations,
-            norm2,
-            dot_y,
-            self.settings.box,
-        )
+    # -- what is unsolved
 
     def _find_unsolved(self, pending, stop):
         """Return the tracks with their first step to solve again; let columns join."""
@@ -889,27 +631,3 @@ class _AllColumns:
         if rows is not None:
             table = table.take_rows(as_slice(rows))
         return table.dot(np.ascontiguousarray(coefs))
-
-
-def make_penalties(alphas, l1_ratio, total):
-    """The penalties of the estimators' parameters, times the total weight."""
-    return [
-        ElasticNet(total * alpha * l1_ratio, total * alpha * (1.0 - l1_ratio))
-        for alpha in alphas
-    ]
-
-
-def compute_alpha_max(correlations, factors, positive):
-    """The smallest l1 at which all penalised coefficients are zero."""
-    penalised = factors > 0.0
-    sizes = correlations[:, 0] if positive else row_norms(correlations)
-    ratios = sizes[penalised] / factors[penalised]
-    return max(0.0, float(np.max(ratios, initial=0.0)))
-
-
-def spread(track, i, n_columns):
-    """The coefficients (n_targets, n_columns) of a step."""
-    coef = track.steps[i].coef
-    full = np.zeros((len(coef), n_columns))
-    full[:, track.working_set.columns] = coef
-    return full

@@ -11,8 +11,9 @@ from sklearn.utils import check_random_state
 
 from sklearnx._compat import Interval, StrOptions, fit_context
 from sklearnx._glm.design import make_design
-from sklearnx._glm.paths import PathSolver, Settings, Track, make_penalties, spread
+from sklearnx._glm.paths import PathSolver
 from sklearnx._glm.samples import make_samples
+from sklearnx._glm.tracks import Settings, Track, make_penalties, spread
 from sklearnx._glm.working_set import use_known_gram
 from sklearnx.linear_model._coordinate_descent_data import (
     NO_PENALTY,

@@ -20,9 +20,10 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearnx._compat import Interval, StrOptions, fit_context, raise_for_params
 from sklearnx._glm.design import make_design
 from sklearnx._glm.path_cv import choose, solve_folds
-from sklearnx._glm.paths import PathSolver, Settings, Track, make_penalties, spread
+from sklearnx._glm.paths import PathSolver
 from sklearnx._glm.rounded_columns import round_wide
 from sklearnx._glm.samples import make_samples
+from sklearnx._glm.tracks import Settings, Track, make_penalties, spread
 from sklearnx.linear_model._coordinate_descent_data import (
     NO_PENALTY,
     NON_FINITE,

@@ -13,16 +13,16 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 
 from sklearnx._compat import Hidden, Interval, StrOptions, validate_params
 from sklearnx._glm.design import make_design
-from sklearnx._glm.paths import (
-    PathSolver,
+from sklearnx._glm.paths import PathSolver
+from sklearnx._glm.penalties import ElasticNet as ElasticNetPenalty
+from sklearnx._glm.samples import make_samples
+from sklearnx._glm.tracks import (
     Settings,
     Track,
     compute_alpha_max,
     make_penalties,
     spread,
 )
-from sklearnx._glm.penalties import ElasticNet as ElasticNetPenalty
-from sklearnx._glm.samples import make_samples
 from sklearnx._glm.working_set import use_known_gram
 from sklearnx.linear_model._coordinate_descent_data import (
     contiguous,

@@ -8,9 +8,10 @@ from sklearnx._glm import column_descent, paths, set_descent
 from sklearnx._glm.design import make_design
 from sklearnx._glm.duality import compute_gap
 from sklearnx._glm.path_cv import solve_folds
-from sklearnx._glm.paths import PathSolver, Settings, Track, make_penalties, spread
+from sklearnx._glm.paths import PathSolver
 from sklearnx._glm.samples import make_samples
 from sklearnx._glm.set_descent import SweepDescent
+from sklearnx._glm.tracks import Settings, Track, make_penalties, spread
 
 
 def make_data(n_rows=60, n_columns=400, n_targets=1, seed=0):

@@ -5,8 +5,8 @@ import pytest
 
 from sklearnx._glm.design import make_design
 from sklearnx._glm.path_cv import solve_folds
-from sklearnx._glm.paths import Settings
 from sklearnx._glm.rounded_columns import RoundedColumns, round_wide
+from sklearnx._glm.tracks import Settings
 
 
 def make_rows(n_rows, n_outputs, seed=1):

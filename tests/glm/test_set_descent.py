@@ -6,11 +6,11 @@ from scipy import sparse
 
 from sklearnx._glm import set_descent
 from sklearnx._glm.design import make_design
-from sklearnx._glm.paths import Settings
 from sklearnx._glm.penalties import ElasticNet
 from sklearnx._glm.samples import make_samples
 from sklearnx._glm.set_descent import GramDescent, SweepDescent
 from sklearnx._glm.stopping import Stop
+from sklearnx._glm.tracks import Settings
 from sklearnx._glm.working_set import WorkingSet
 
 
