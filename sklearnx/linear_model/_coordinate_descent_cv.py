@@ -153,7 +153,9 @@ class _ElasticNetCVFit(LinearRegressorPrediction, CategoricalColumnsMixin):
         track = Track(
             whole, make_penalties([self.alpha_], l1_ratios[best], whole.total)
         )
-        settings = replace(settings, sharpness=Settings.sharpness, gap_share=0.0)
+        settings = replace(
+            settings, sharpness=Settings.sharpness, gap_share=Settings.gap_share
+        )
         PathSolver(design, [track], settings, known, [start], rounded=rounded).solve()
         warn_of_non_convergence([track], self.tol, stacklevel=4)
         self._take_over(track, X.dtype)

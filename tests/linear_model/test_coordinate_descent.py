@@ -483,3 +483,13 @@ def test_folds_stay_within_bounds(monkeypatch):
     seen.clear()
     ours.LassoCV(bounds=(-np.inf, bound), cv=3, alphas=30).fit(X, y)
     assert max(seen) == bound
+
+
+def test_the_fit_after_cross_validation_stops_as_any_other():
+    """Also of so many columns that it sweeps over them."""
+    X, y = make_data(150, 1_500)
+    model = ours.ElasticNetCV(l1_ratio=0.1, cv=3).fit(X, y)
+    single = ours.ElasticNet(alpha=model.alpha_, l1_ratio=0.1).fit(X, y)
+    assert np.count_nonzero(model.coef_) > 300
+    assert model.n_iter_ <= 2 * single.n_iter_
+    np.testing.assert_allclose(model.predict(X), single.predict(X), atol=0.02)
