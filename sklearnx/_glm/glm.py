@@ -25,6 +25,12 @@ from sklearnx._glm.row_space import RowSpace
 MAX_NEWTON_COEFS = 2000
 MAX_MULTINOMIAL_COEFS = 1200
 MAX_KRONECKER_COLUMNS = 1500
+
+# Sparse tables of more columns are left to the diagonal: their products cost so little
+# that a matrix of second derivatives does not pay. With several classes it does from
+# this share of stored numbers on.
+MAX_SPARSE_COLUMNS = 500
+MAX_DENSITY = 1 / 32
 # Rows for which wide tables are turned into square ones.
 MAX_ROW_SPACE_ROWS = 1000
 # A part of the rows: at least one in so many, and rows for each coefficient.
@@ -93,12 +99,24 @@ def choose_rule(objective):
     n_operations = design.n_rows * p * p * n_pairs
     if n_operations < CHEAP_MATRIX and p * n_outputs <= MAX_CHEAP_COEFS:
         return CurvatureRule(NewtonMatrix, CHEAP_COST, CHEAP_DECREASE)
+    if _is_thin(design, n_outputs):
+        return CurvatureRule(DiagonalCurvature, np.inf)
     if p * n_outputs <= (MAX_NEWTON_COEFS if n_outputs == 1 else MAX_MULTINOMIAL_COEFS):
         # A Gram matrix, a pair of classes each, against two products with each class.
         return CurvatureRule(NewtonMatrix, (1 + p / 16) * n_pairs / n_outputs)
     if n_outputs > 1 and p <= MAX_KRONECKER_COLUMNS:
         return CurvatureRule(KroneckerCurvature, np.inf)
     return CurvatureRule(DiagonalCurvature, np.inf)
+
+
+def _is_thin(design, n_outputs):
+    """Whether products of a table cost nothing beside matrices of its columns."""
+    if not design.is_sparse or design.n_columns <= MAX_SPARSE_COLUMNS:
+        return False
+    if n_outputs == 1:
+        return True
+    is_table = isinstance(design, SparseDesign)
+    return is_table and design.X.nnz < MAX_DENSITY * design.n_rows * design.n_columns
 
 
 def take_part(objective):

@@ -59,6 +59,8 @@ MEAN_OF_REFINEMENT = 1e2
 N_CHAINS = 8
 # The smaller side of a sparse table up to which its Gram or kernel matrix is formed.
 MAX_SPARSE_GRAM = 4096
+# The smaller side from which on a few iterations are tried before.
+MIN_SPARSE_SIDE = 512
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ def has_small_side(design):
     if not design.is_sparse:
         return True
     return min(design.n_rows, design.n_columns) <= MAX_SPARSE_GRAM
+
+
+def costs_little(design):
+    """Whether products of a table cost little beside its Gram or kernel matrix."""
+    return design.is_sparse and min(design.n_rows, design.n_columns) > MIN_SPARSE_SIDE
 
 
 def solve_least_squares(problem, cond):

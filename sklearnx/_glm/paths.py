@@ -26,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from sklearnx._cached_property import cached_property
 from sklearnx._glm.column_descent import N_SWEEPS, ColumnDescent, needs_little
 from sklearnx._glm.column_store import gather_columns
 from sklearnx._glm.design import make_design
@@ -155,6 +156,13 @@ class PathSolver:
 
     def _has_small_sets(self):
         return all(len(t.working_set.columns) <= MAX_SMALL for t in self.tracks)
+
+    @cached_property
+    def n_stored(self):
+        """Numbers of a column of the table, on average."""
+        if not self.design.is_sparse:
+            return self.design.n_rows
+        return self.design.X.nnz / self.design.n_columns
 
     # -- working sets
 
@@ -350,13 +358,10 @@ class PathSolver:
 
         Before these, a dense table is read a few times.
         """
-        design = self.design
-        if design.is_sparse:
-            least, n_stored = MIN_DEAR, design.X.nnz / design.n_columns
-        else:
-            least = max(MIN_DEAR, DEAR_FACTOR * np.sqrt(design.n_columns))
-            n_stored = design.n_rows
-        return max(least, min(MAX_DEAR, DEAR_SHARE * n_stored))
+        least = MIN_DEAR
+        if not self.design.is_sparse:
+            least = max(least, DEAR_FACTOR * np.sqrt(self.design.n_columns))
+        return max(least, min(MAX_DEAR, DEAR_SHARE * self.n_stored))
 
     def _give_up_grams(self, start):
         """Leave the steps from `start` on to descent on the columns."""
@@ -536,8 +541,7 @@ class PathSolver:
             return False
         least = max(MAX_DEAR, 2 * self.design.n_rows)
         if self.design.is_sparse:
-            n_stored = self.design.X.nnz / self.design.n_columns
-            least = max(MIN_DEAR, N_STORED_PER_SWEPT * n_stored)
+            least = max(MIN_DEAR, N_STORED_PER_SWEPT * self.n_stored)
         return len(track.working_set.columns) >= least
 
     def _find_gradient(self, track, holder, gram):

@@ -14,6 +14,7 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 
 from sklearnx._compat import Interval, StrOptions, fit_context
 from sklearnx._glm.least_squares import (
+    costs_little,
     has_small_side,
     solve_nonnegative_ridge,
     solve_ridge,
@@ -39,6 +40,10 @@ from sklearnx.linear_model._regression_data import (
 SOLVERS = {"auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"}
 SPARSE_INTERCEPT_SOLVERS = {"auto", "lbfgs", "lsqr", "sag", "sparse_cg"}
 ITERATIVE_SOLVERS = {"lsqr", "sparse_cg", "sag", "saga"}
+
+# Iterations that are tried on sparse tables before a Gram matrix, to which precision.
+N_TRIED = 60
+TOL_OF_TRIAL = 1e-8
 
 _CONSTRAINTS = {
     "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
@@ -139,9 +144,13 @@ class _RidgeFit(CategoricalColumnsMixin):
         if self.positive:
             return self._solve_positive(problem, alphas)
         if solver == "auto":
-            # Of a sparse table with a small side the direct way is the fastest as well.
             is_direct = has_small_side(problem.A.design)
             solver = "cholesky" if is_direct else "sparse_cg"
+            result = None
+            if is_direct and costs_little(problem.A.design):
+                result = self._try_iterations(problem, alphas)
+            if result is not None:
+                return result
         if solver in ITERATIVE_SOLVERS:
             return self._iterate(problem, alphas, solver)
         solution = solve_ridge(problem, alphas, solver)
@@ -160,6 +169,22 @@ class _RidgeFit(CategoricalColumnsMixin):
                 stacklevel=5,
             )
         return coef, problem.intercept(coef)
+
+    def _try_iterations(self, problem, alphas):
+        """What LSQR finds if a few iterations are as good as a direct method."""
+        tol = min(self.tol, TOL_OF_TRIAL)
+        result = solve_lsqr(
+            problem.A,
+            problem.B,
+            alphas,
+            tol=tol,
+            max_iter=N_TRIED,
+            stop_by_gradient=True,
+        )
+        if not result.has_converged.all():
+            return None
+        self.solver_ = "sparse_cg"
+        return result.coef, problem.intercept(result.coef)
 
     def _iterate(self, problem, alphas, solver):
         """LSQR, whose rule of stopping is that of the solver's name."""
@@ -230,8 +255,9 @@ class Ridge(
             default='auto'
         All reach the same optimum.
 
-        - 'auto' is 'cholesky', save for sparse `X` with more than 4096 rows and more
-          than 4096 columns, where it is 'sparse_cg'.
+        - 'auto' is 'cholesky', save for sparse `X`: with more than 512 rows and more
+          than 512 columns it is 'sparse_cg' to a precision of 1e-8 if 60 iterations
+          are enough for that, and with more than 4096 of both 'sparse_cg' to `tol`.
         - 'cholesky' factorises the Gram or the kernel matrix, and changes to 'svd' (or
           'lsqr', if `X` is sparse) where that is too ill-conditioned.
         - 'svd' takes the singular values of the triangle of a QR decomposition. Of

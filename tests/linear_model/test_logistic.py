@@ -472,3 +472,17 @@ def test_cv_costs_little_more_than_one_path(monkeypatch):
     for C in Cs:
         model.set_params(C=C).fit(X, y)
     assert of_search <= 1.5 * sum(n_read)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("C", [0.1, 100.0])
+def test_sparse_tables_of_many_columns(n_classes, C):
+    """Without a matrix of second derivatives, to the same minimum as with it."""
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((1_500, 600), density=0.01, rng=rng).tocsr()
+    raw = X @ rng.standard_normal((600, n_classes)) + rng.gumbel(size=(1500, n_classes))
+    y = raw.argmax(axis=1)
+    model = LogisticRegression(C=C, max_iter=1_000, tol=1e-8).fit(X, y)
+    dense = LogisticRegression(C=C, max_iter=1_000, tol=1e-8).fit(X.toarray(), y)
+    scale = np.abs(dense.coef_).max()
+    np.testing.assert_allclose(model.coef_, dense.coef_, atol=1e-4 * scale)

@@ -295,3 +295,23 @@ def test_cv_refuses_what_it_cannot_do():
         RidgeCV([1.0, 0.0]).fit(X, y)
     with pytest.warns(FutureWarning, match="'svd' mode is not supported for sparse"):
         RidgeCV(gcv_mode="svd").fit(sparse.csr_array(X), y)
+
+
+@pytest.mark.parametrize("n_targets", [None, 3])
+def test_sparse_tables_are_tried_by_iterations(n_targets):
+    """As good as the direct method, which follows where they are not enough."""
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((900, 600), density=0.02, rng=rng).tocsr()
+    y = rng.standard_normal(900 if n_targets is None else (900, n_targets)) + X.sum()
+    model = Ridge(alpha=1.0).fit(X, y)
+    dense = Ridge(alpha=1.0).fit(X.toarray(), y)
+    assert (model.solver_, dense.solver_) == ("sparse_cg", "cholesky")
+    scale = np.abs(dense.coef_).max()
+    np.testing.assert_allclose(model.coef_, dense.coef_, atol=1e-6 * scale)
+    np.testing.assert_allclose(model.predict(X), dense.predict(X), rtol=1e-6)
+
+    scaled = (X * np.geomspace(1e-3, 1e3, 600)).tocsr()
+    model = Ridge(alpha=1.0).fit(scaled, y)
+    dense = Ridge(alpha=1.0).fit(scaled.toarray(), y)
+    assert model.solver_ == "cholesky"
+    np.testing.assert_allclose(model.predict(scaled), dense.predict(scaled), rtol=1e-6)
