@@ -7,6 +7,8 @@ order, so that no bit depends on the number of threads.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import sparse
 
@@ -148,7 +150,7 @@ class SparseDesign:
     def _multiply(self, gathered, operand, n_results):
         """A product that gathers from lines of one format, or scatters the other's."""
         operand = np.ascontiguousarray(operand, dtype=np.float64)
-        columns = operand.reshape(len(operand), -1)
+        columns = operand.reshape(len(operand), math.prod(operand.shape[1:]))
         out = np.empty((n_results, columns.shape[1]))
         if gathered in self._by_format or out.size > MAX_SCATTERED:
             kernel, lines = sparse_products.gather, self._get(gathered)

@@ -486,3 +486,13 @@ def test_sparse_tables_of_many_columns(n_classes, C):
     dense = LogisticRegression(C=C, max_iter=1_000, tol=1e-8).fit(X.toarray(), y)
     scale = np.abs(dense.coef_).max()
     np.testing.assert_allclose(model.coef_, dense.coef_, atol=1e-4 * scale)
+
+
+@pytest.mark.parametrize("fmt", ["csr", "csc"])
+def test_penalties_that_leave_no_column_of_a_sparse_table(fmt):
+    X = sparse.random_array((900, 700), density=0.01, rng=np.random.default_rng(0))
+    y = np.arange(900) % 3 == 0
+    model = LogisticRegression(C=1e-4, l1_ratio=1, solver="saga")
+    model.fit(X.asformat(fmt), y)
+    assert not model.coef_.any()
+    assert model.intercept_[0] == pytest.approx(np.log(1 / 2), rel=1e-4)
