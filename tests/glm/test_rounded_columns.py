@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sklearnx._glm import paths
 from sklearnx._glm.design import make_design
 from sklearnx._glm.path_cv import solve_folds
 from sklearnx._glm.rounded_columns import RoundedColumns, round_wide
@@ -97,3 +98,25 @@ def test_folds_are_those_without_rounding(tol, n_targets, fit_intercept):
             assert step.has_converged
     rtol = {1e-4: 1e-2, 1e-6: 1e-4, 1e-10: 1e-6}[tol]
     np.testing.assert_allclose(solved[1].errors, solved[0].errors, rtol=rtol)
+
+
+def test_folds_whose_sets_become_too_large(monkeypatch):
+    """They are left to sweeps over all columns."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 400))
+    Y = X[:, :1] + X[:, 5:6] + 0.1 * rng.standard_normal((60, 1))
+    folds = [
+        (np.delete(np.arange(60), test), test) for test in np.split(np.arange(60), 3)
+    ]
+    alphas = 2.0 ** -np.arange(10)
+    settings = Settings(1e-6, 10_000, np.ones(400), n_threads=2, sharpness=1.0)
+    design = make_design(X, 2)
+    errors = []
+    for max_set in (paths.MAX_SET, 64):
+        monkeypatch.setattr(paths, "MAX_SET", max_set)
+        rounded = round_wide(design, X.mean(axis=0))
+        solved = solve_folds(
+            design, Y, None, True, folds, alphas, 0.2, settings, rounded
+        )
+        errors.append(solved.errors)
+    np.testing.assert_allclose(errors[1], errors[0], rtol=1e-3)
