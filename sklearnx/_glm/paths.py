@@ -397,7 +397,7 @@ class PathSolver:
                 n_most - n_tried,
                 max(self._batch_size(step.coef), N_SWEPT // self.design.n_rows),
             )
-            n_tried += n_sweeps
+            n_tried += max(1, n_sweeps)
             step.n_iter += n_sweeps
             self.checks.find_residuals([(track, step)])
             residual = step.residual
