@@ -57,8 +57,7 @@ def make_dense_signal(n_rows, n_columns, n_targets=None, density=None):
         for j in range(1, n_columns):
             X[:, j] = 0.8 * X[:, j - 1] + 0.6 * X[:, j]
     else:
-        X = sparse.random_array((n_rows, n_columns), density=density, rng=rng)
-        X = X.tocsr()
+        X = sparse.random(n_rows, n_columns, density, "csr", random_state=0)
     coef = np.zeros((n_columns, n_targets or 1))
     chosen = rng.choice(n_columns, min(n_rows, n_columns) // 10, replace=False)
     coef[chosen] = rng.standard_normal((len(chosen), coef.shape[1]))

@@ -456,7 +456,7 @@ def test_paths_of_many_targets():
 
 
 def test_an_offset_that_is_not_the_mean():
-    X = sparse.random_array((300, 400), density=0.05, rng=np.random.default_rng(0))
+    X = sparse.random(300, 400, 0.05, random_state=0)
     X = X.tocsc()
     y = np.asarray(X[:, :20].sum(axis=1)) + 0.1
     arguments = {"alphas": np.geomspace(0.05, 0.002, 12), "tol": 1e-8}

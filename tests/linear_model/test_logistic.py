@@ -479,7 +479,7 @@ def test_cv_costs_little_more_than_one_path(monkeypatch):
 def test_sparse_tables_of_many_columns(n_classes, C):
     """Without a matrix of second derivatives, to the same minimum as with it."""
     rng = np.random.default_rng(0)
-    X = sparse.random_array((1_500, 600), density=0.01, rng=rng).tocsr()
+    X = sparse.random(1_500, 600, 0.01, "csr", random_state=0)
     raw = X @ rng.standard_normal((600, n_classes)) + rng.gumbel(size=(1500, n_classes))
     y = raw.argmax(axis=1)
     model = LogisticRegression(C=C, max_iter=1_000, tol=1e-8).fit(X, y)
@@ -490,7 +490,7 @@ def test_sparse_tables_of_many_columns(n_classes, C):
 
 @pytest.mark.parametrize("fmt", ["csr", "csc"])
 def test_penalties_that_leave_no_column_of_a_sparse_table(fmt):
-    X = sparse.random_array((900, 700), density=0.01, rng=np.random.default_rng(0))
+    X = sparse.random(900, 700, 0.01, random_state=0)
     y = np.arange(900) % 3 == 0
     model = LogisticRegression(C=1e-4, l1_ratio=1, solver="saga")
     model.fit(X.asformat(fmt), y)

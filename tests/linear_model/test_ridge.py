@@ -301,7 +301,7 @@ def test_cv_refuses_what_it_cannot_do():
 def test_sparse_tables_are_tried_by_iterations(n_targets):
     """As good as the direct method, which follows where they are not enough."""
     rng = np.random.default_rng(0)
-    X = sparse.random_array((900, 600), density=0.02, rng=rng).tocsr()
+    X = sparse.random(900, 600, 0.02, "csr", random_state=0)
     y = rng.standard_normal(900 if n_targets is None else (900, n_targets)) + X.sum()
     model = Ridge(alpha=1.0).fit(X, y)
     dense = Ridge(alpha=1.0).fit(X.toarray(), y)
@@ -310,7 +310,7 @@ def test_sparse_tables_are_tried_by_iterations(n_targets):
     np.testing.assert_allclose(model.coef_, dense.coef_, atol=1e-6 * scale)
     np.testing.assert_allclose(model.predict(X), dense.predict(X), rtol=1e-6)
 
-    scaled = (X * np.geomspace(1e-3, 1e3, 600)).tocsr()
+    scaled = X @ sparse.diags(np.geomspace(1e-3, 1e3, 600))
     model = Ridge(alpha=1.0).fit(scaled, y)
     dense = Ridge(alpha=1.0).fit(scaled.toarray(), y)
     assert model.solver_ == "cholesky"
