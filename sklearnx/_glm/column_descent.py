@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from sklearnx._cython.linear.column_descent import descend_columns
+from sklearnx._glm.column_store import list_sparse_columns
 from sklearnx._glm.duality import row_norms
 from sklearnx._glm.rounded_columns import is_small, round_columns_of
 
@@ -50,18 +51,12 @@ class ColumnDescent:
         self.means = np.zeros(n_columns) if sample.x_mean is None else sample.x_mean
         self.norms2 = design.squared_norms(sample.weights, sample.x_mean)
         self._take_values()
-        self.lower, self.upper = settings.box or (
-            np.full(n_columns, -np.inf),
-            np.full(n_columns, np.inf),
-        )
+        self.lower, self.upper = settings.find_box(np.arange(n_columns))
 
     def _take_values(self):
         X = self.design.X
         if self.design.is_sparse:
-            X = X.tocsc()
-            self.values = X.data
-            self.indices = X.indices.astype(np.int32, copy=False)
-            self.indptr = X.indptr.astype(np.int64)
+            self.values, self.indices, self.indptr = list_sparse_columns(X.tocsc())
             return
         rounded = None
         if self.settings.tol >= MIN_TOL_OF_ROUNDED:

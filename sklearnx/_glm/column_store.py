@@ -171,12 +171,16 @@ class SparseStore:
         return table.dot(coefs)
 
     def list_columns(self):
-        X = self._table.X
-        indices = X.indices.astype(np.int32, copy=False)
-        return X.data, indices, X.indptr.astype(np.int64, copy=False), None
+        return *list_sparse_columns(self._table.X), None
 
     def t_dot(self, rows):
         return self._table.t_dot(rows)
+
+
+def list_sparse_columns(X):
+    """The arrays of a CSC table as `descend_columns` takes them."""
+    indices = X.indices.astype(np.int32, copy=False)
+    return X.data, indices, X.indptr.astype(np.int64, copy=False)
 
 
 class WholeStore:

@@ -31,6 +31,8 @@ class _SetDescent:
         Where to start; solutions take its place.
     """
 
+    is_slow = False
+
     def __init__(self, settings, working_set, coef):
         columns = working_set.columns
         self.settings = settings
@@ -38,10 +40,7 @@ class _SetDescent:
         self.sample = working_set.sample
         self.coef = coef
         self.factors = settings.factors[columns]
-        self.lower = np.full(len(columns), -np.inf)
-        self.upper = np.full(len(columns), np.inf)
-        if settings.box is not None:
-            self.lower, self.upper = (bound[columns] for bound in settings.box)
+        self.lower, self.upper = settings.find_box(columns)
 
     def extrapolate(self, points, penalties):
         """Go along the line through two solutions, where that is a better start.
@@ -89,7 +88,6 @@ class GramDescent(_SetDescent):
     def __init__(self, settings, working_set, coef, gradient):
         super().__init__(settings, working_set, coef)
         self.state = gradient
-        self.is_slow = False
         self.gram = working_set.gram()
         self.rounded = None
         n = coef.shape[1]
@@ -151,7 +149,6 @@ class SweepDescent(_SetDescent):
         super().__init__(settings, working_set, coef)
         sample = self.sample
         self.state = np.ascontiguousarray(sample.apply_weights(residual).T)
-        self.is_slow = False
         self.norms2 = working_set.squared_norms()
         self.means = np.zeros(coef.shape[1])
         self.total = 0.0

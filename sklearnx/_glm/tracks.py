@@ -146,6 +146,13 @@ class Settings:
     sharpness: float = 0.1
     gap_share: float = 0.01
 
+    def find_box(self, columns):
+        """The lower and upper bounds of some columns."""
+        if self.box is None:
+            n = len(columns)
+            return np.full(n, -np.inf), np.full(n, np.inf)
+        return tuple(bound[columns] for bound in self.box)
+
 
 def make_penalties(alphas, l1_ratio, total):
     """The penalties of the estimators' parameters, times the total weight."""
